@@ -1,0 +1,83 @@
+"""The command line: parse, call, print. What is decided is decided elsewhere."""
+
+import json
+import sys
+from typing import Annotated
+
+import typer
+
+from bgscaffold import __version__
+from bgscaffold.errors import Refusal
+from bgscaffold.patterns import Pattern, choose
+from bgscaffold.project import Ci, Project
+
+app = typer.Typer(
+    help="FastAPI projects whose background tasks are right from the start.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def run_app(arguments: list[str]) -> None:
+    """Run a command; print a refusal as text, or as JSON where JSON was asked for."""
+    try:
+        app(arguments)
+    except Refusal as refusal:
+        if "--json" in arguments:
+            print(json.dumps(refusal.as_dict(), indent=2))
+        else:
+            print(refusal, file=sys.stderr)
+        raise SystemExit(refusal.exit_code) from refusal
+
+
+def show_version(wanted: bool) -> None:
+    """Print the version and leave."""
+    if wanted:
+        print(f"bgscaffold {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=show_version, help="Show the version.")
+    ] = False,
+) -> None:
+    """FastAPI projects whose background tasks are right from the start."""
+
+
+@app.command()
+def new(
+    path: Annotated[str, typer.Argument(help="The folder to create; its last part is the name.")],
+    pattern: Annotated[
+        Pattern | None, typer.Option(help="How tasks run: see `bgscaffold patterns`. [simple]")
+    ] = None,
+    with_celery: Annotated[
+        bool, typer.Option("--with-celery", help="The same as --pattern celery.")
+    ] = False,
+    ci: Annotated[Ci, typer.Option(help="Where its tests run on each push.")] = Ci.GITHUB,
+    no_git: Annotated[
+        bool, typer.Option("--no-git", help="Make no repository and no first commit.")
+    ] = False,
+    install: Annotated[bool, typer.Option("--install", help="Run `uv sync` in it.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Create a project."""
+    from bgscaffold import messages
+    from bgscaffold.new import create
+
+    chosen = choose(pattern, with_celery=with_celery)
+    project = Project.at(path, pattern=chosen, ci=ci)
+    done = create(project, git=not no_git, install=install)
+    named = with_celery or pattern is not None
+    print(messages.created_json(done) if as_json else messages.created(done, chosen=named))
+
+
+@app.command()
+def patterns() -> None:
+    """Show what each pattern promises, and what it does not."""
+    from bgscaffold import messages
+
+    print(messages.patterns())

@@ -1,0 +1,148 @@
+"""What bgscaffold refuses: one class each, saying what, the value, what is allowed, the remedy."""
+
+from typing import ClassVar
+
+
+class Refusal(Exception):
+    """A request that is turned down, or work that could not be finished."""
+
+    exit_code: ClassVar[int] = 1
+    what: ClassVar[str]
+    allowed: ClassVar[str]
+    remedy: ClassVar[str]
+
+    def __init__(self, value: str, reason: str = "") -> None:
+        super().__init__(value, reason)
+        self.value = value
+        self.reason = reason
+
+    def __str__(self) -> str:
+        because = f" ({self.reason})" if self.reason else ""
+        return (
+            f"{self.what}: {self.value!r}{because}\n"
+            f"  allowed: {self.allowed}\n"
+            f"  remedy:  {self.remedy}"
+        )
+
+    def as_dict(self) -> dict[str, str]:
+        """Return the same facts for `--json`."""
+        return {
+            "error": type(self).__name__,
+            "what": self.what,
+            "value": self.value,
+            "reason": self.reason,
+            "allowed": self.allowed,
+            "remedy": self.remedy,
+        }
+
+
+class BadName(Refusal):
+    """The last part of the path cannot be the name of a project."""
+
+    what = "Not a project name"
+    allowed = (
+        "1 to 63 of a-z, 0-9, - and _, first a letter, last a letter or a digit;"
+        " no Python keyword, no device name of Windows"
+    )
+    remedy = "choose another last part for the path, such as my-app"
+
+
+class PatternsDisagree(Refusal):
+    """`--with-celery` stands beside another pattern."""
+
+    exit_code = 2
+    what = "--with-celery is the same as --pattern celery, but another pattern was given"
+    allowed = "one of the two"
+    remedy = "leave out --with-celery, or --pattern"
+
+
+class NotEmpty(Refusal):
+    """The folder to create holds something already."""
+
+    what = "The folder is not empty"
+    allowed = (
+        "a folder that does not exist yet, or an empty one (one with only .git counts as full)"
+    )
+    remedy = "choose another path, or move away what the folder holds"
+
+
+class NotAFolder(Refusal):
+    """Something that is not a folder stands where the project should go."""
+
+    what = "The path is not a folder"
+    allowed = "a folder that does not exist yet, or an empty one"
+    remedy = "choose another path, or move the file away"
+
+
+class CannotWrite(Refusal):
+    """The system did not let the project be written; nothing of it is left."""
+
+    what = "Cannot write the project"
+    allowed = "a folder you may write to, on a disk with room"
+    remedy = "free some space or choose another path, then run the same command again"
+
+
+class GitMissing(Refusal):
+    """Git is not on PATH."""
+
+    what = "Cannot find git on PATH"
+    allowed = "git 2.31 or newer"
+    remedy = "install git from https://git-scm.com/downloads or your package manager"
+
+
+class GitTooOld(Refusal):
+    """Git is older than the configuration that bgscaffold passes to it."""
+
+    what = "This git is too old"
+    allowed = "git 2.31 or newer"
+    remedy = "install a newer git from https://git-scm.com/downloads"
+
+
+class GitFailed(Refusal):
+    """A git command ended with an error."""
+
+    what = "A git command failed"
+    allowed = "an exit code of 0"
+    remedy = "see git's own words above, or leave out the repository with --no-git"
+
+
+class TemplateMissing(Refusal):
+    """The installation holds neither a bundle nor a repository to render from."""
+
+    what = "Cannot find the template of bgscaffold"
+    allowed = "an installed wheel, or an editable checkout"
+    remedy = "install bgscaffold again: python3 -m pip install --force-reinstall bgscaffold"
+
+
+class RenderFailed(Refusal):
+    """Copier could not render the template."""
+
+    what = "Cannot render the template"
+    allowed = "a template that renders with these answers"
+    remedy = "this is a fault of bgscaffold: please report it with the line above"
+
+
+class UvMissing(Refusal):
+    """`--install` needs uv, which is not on PATH; nothing was created."""
+
+    what = "Cannot find what --install needs on PATH"
+    allowed = "uv"
+    remedy = (
+        "install uv with `python3 -m pip install uv` or `pipx install uv`, or leave out --install"
+    )
+
+
+class InstallFailed(Refusal):
+    """The project is there, but its dependencies are not."""
+
+    what = "The project is created, but `uv sync` failed in it"
+    allowed = "an exit code of 0"
+    remedy = "see uv's own words above, then run `uv sync` in that folder"
+
+
+class Interrupted(Refusal):
+    """Ctrl-C or SIGTERM came before the project was in its place."""
+
+    what = "Interrupted, nothing was created"
+    allowed = "to let it finish"
+    remedy = "run the same command again"

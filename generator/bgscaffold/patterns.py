@@ -1,0 +1,87 @@
+"""The four patterns: one record each, which the CLI, its help and its messages read."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bgscaffold.errors import PatternsDisagree
+
+
+class Pattern(StrEnum):
+    """How a project runs its background tasks."""
+
+    SIMPLE = "simple"
+    ASYNC = "async"
+    SAFE = "safe"
+    CELERY = "celery"
+
+
+DEFAULT = Pattern.SIMPLE
+
+PROMISES = (
+    "tasks run in",
+    "a failing task stops only itself",
+    "a wrong argument fails the request",
+    "a failure is seen in",
+    "at SIGTERM, within the grace",
+    "not finished within the grace",
+    "kill -9, power cut",
+    "broker down",
+    "retry with backoff, then dead",
+    "GET /tasks/{id}",
+    "enqueued in the caller's transaction",
+    "a server, in development",
+    "servers, in production",
+    "many machines",
+)
+
+
+@dataclass(frozen=True)
+class Record:
+    """What one pattern is, what it promises (in the order of `PROMISES`), and how it starts."""
+
+    title: str
+    promises: tuple[str, ...]
+    dev: str
+
+
+RECORDS = {
+    Pattern.SIMPLE: Record(
+        title="FastAPI's BackgroundTasks: one after another, in the web process",
+        promises=(
+            *("web process", "yes", "yes", "log", "finishes", "lost", "lost"),
+            *("-", "no", "no", "-", "none", "none", "no"),
+        ),
+        dev="start the API",
+    ),
+    Pattern.ASYNC: Record(
+        title="concurrent and bounded, on the event loop of the web process",
+        promises=(
+            *("event loop", "yes", "yes", "log", "finishes", "lost", "lost"),
+            *("-", "no", "no", "-", "none", "none", "no"),
+        ),
+        dev="start the API",
+    ),
+    Pattern.SAFE: Record(
+        title="kept in the database, run by the web process, resumed after a crash",
+        promises=(
+            *("web process", "yes", "yes", "log, row", "finishes", "resumed", "resumed"),
+            *("-", "yes", "yes", "yes", "none", "none", "no"),
+        ),
+        dev="start the API",
+    ),
+    Pattern.CELERY: Record(
+        title="kept in the database, run by Celery workers on many machines",
+        promises=(
+            *("workers", "yes", "yes", "log, row", "finishes", "resumed", "resumed"),
+            *("accepted", "yes", "yes", "yes", "none", "broker, db", "yes"),
+        ),
+        dev="start the API, the worker and beat",
+    ),
+}
+
+
+def choose(pattern: Pattern | None, *, with_celery: bool) -> Pattern:
+    """Return the pattern that the two options together ask for."""
+    if with_celery and pattern not in (None, Pattern.CELERY):
+        raise PatternsDisagree(f"--pattern {pattern} --with-celery")
+    return Pattern.CELERY if with_celery else pattern or DEFAULT

@@ -1,0 +1,43 @@
+"""Rendering: the only module that imports Copier, and only when it is called."""
+
+import os
+import re
+import warnings
+from pathlib import Path
+
+from bgscaffold.errors import RenderFailed
+from bgscaffold.source import URL
+
+ANSWERS_FILE = ".copier-answers.yml"
+
+
+def render(template: Path, commit: str, answers: dict[str, str], destination: Path) -> None:
+    """Render an unpacked template, and record the public template as where it came from."""
+    from copier import Settings, run_copy
+    from plumbum import local
+
+    # Without git on its PATH Copier starts no process per written file, which halves the time.
+    # The settings are empty because a user's own would replace defaults of the template.
+    with local.env(PATH=os.devnull), warnings.catch_warnings(action="ignore"):
+        try:
+            run_copy(
+                str(template),
+                destination,
+                data=answers,
+                defaults=True,
+                quiet=True,
+                settings=Settings(),
+            )
+        except OSError:
+            raise
+        except Exception as error:
+            raise RenderFailed(type(error).__name__, str(error)) from error
+    pin(destination / ANSWERS_FILE, commit)
+
+
+def pin(answers_file: Path, commit: str) -> None:
+    """Replace the folder that was rendered from by the lines Copier writes for the public URL."""
+    text = answers_file.read_text(encoding="utf-8")
+    recorded = f"_commit: {commit}\n_src_path: {URL}\n"
+    pinned = re.sub(r"^_src_path:.*\n(?: .*\n)*", lambda _: recorded, text, flags=re.MULTILINE)
+    answers_file.write_bytes(pinned.encode())
