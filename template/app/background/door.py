@@ -1,0 +1,112 @@
+"""The door between routes and tasks: what is added here is enqueued when its unit of work succeeds.
+
+    handler -> flush -> commit -> response -> run
+
+A handler that raises enqueues nothing, and neither does a commit that fails.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Annotated, Any, ParamSpec, Self
+
+import fastapi
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
+
+from app import database
+from app.background.backend import backend
+from app.background.task import EnqueueError, TaskRun, bind
+
+P = ParamSpec("P")
+
+
+class BackgroundTasks:
+    """Collects task runs and enqueues them all when its block ends well, none when it raises."""
+
+    def __init__(self, session: AsyncSession | Session | None = None) -> None:
+        self._session = session
+        self._runs: list[TaskRun] = []
+        self._closed = False
+
+    def add_task(self, func: Callable[P, Any], *args: P.args, **kwargs: P.kwargs) -> str:
+        """Add a call of a task, and return its task_id.
+
+        Raises:
+            EnqueueError: The call is wrong, or the block has already ended.
+        """
+        if self._closed:
+            raise EnqueueError(
+                "add_task() after the request's tasks were enqueued, for instance inside a stream."
+                " Use: async with background_tasks() as tasks: tasks.add_task(...)"
+            )
+        run = bind(func, args, kwargs)
+        self._runs.append(run)
+        return run.task_id
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._closed = True
+        if kind is not None or not self._runs:
+            return
+        if self._session is None:
+            async with AsyncSession(database.engine()) as session, session.begin():
+                await session.run_sync(self._join)
+        elif isinstance(self._session, AsyncSession):
+            await self._session.run_sync(self._join)
+        else:
+            self._join(self._session)
+
+    def __enter__(self) -> Self:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return self
+        raise RuntimeError("In async code write: async with background_tasks() as tasks: ...")
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._closed = True
+        if kind is not None or not self._runs:
+            return
+        if isinstance(self._session, Session):
+            self._join(self._session)
+        else:
+            with Session(database.sync_engine()) as session, session.begin():
+                self._join(session)
+
+    def _join(self, session: Session) -> None:
+        backend.insert(session, self._runs)
+        database.when_committed(session, lambda: backend.start(self._runs))
+
+
+class _RequestTasks(BackgroundTasks):
+    """The same inside a request, where the tasks start when the response has been sent."""
+
+    def __init__(self, session: AsyncSession, after_response: fastapi.BackgroundTasks) -> None:
+        super().__init__(session)
+        self._after_response = after_response
+
+    def _join(self, session: Session) -> None:
+        backend.insert(session, self._runs)
+        self._after_response.add_task(backend.after_response, self._runs)
+
+
+async def request_tasks(
+    session: database.SessionDep, after_response: fastapi.BackgroundTasks
+) -> AsyncIterator[BackgroundTasks]:
+    """Yield the request's `BackgroundTasks`; it ends before the session commits."""
+    async with _RequestTasks(session, after_response) as tasks:
+        yield tasks
+
+
+BackgroundTasksDep = Annotated[BackgroundTasks, fastapi.Depends(request_tasks, scope="function")]
+
+
+def background_tasks(session: AsyncSession | Session | None = None) -> BackgroundTasks:
+    """Open the door outside a request: in a task, at the end of a stream, in a WebSocket, a script.
+
+    Use it with `async with` or, in `def` code, with `with`. The tasks start when the block ends, or,
+    with a session of your own, when you commit it.
+    """
+    return BackgroundTasks(session)

@@ -1,0 +1,30 @@
+"""The API: `uv run poe dev` starts it, with whatever else the project's pattern needs."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from app import background, database, domains, health, problems
+
+
+@asynccontextmanager
+async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+    """Prepare the database, run background tasks while the API serves, drain them at the end."""
+    await database.prepare()
+    async with background.lifespan():
+        yield
+
+
+def create_app() -> FastAPI:
+    """Build the application from the domains that lie in `app/`."""
+    logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    app = FastAPI(lifespan=lifespan)
+    for router in (health.router, background.router, *domains.import_routers()):
+        app.include_router(router)
+    problems.install(app)
+    return app
+
+
+app = create_app()

@@ -1,0 +1,33 @@
+"""Alembic's environment: `uv run alembic revision --autogenerate -m "..."` finds the tables here."""
+
+from typing import Any
+
+from alembic import context
+from app import domains
+from app.database import Base, alembic_connection, sync_engine
+
+
+def include_name(name: str | None, kind: str, _parents: Any) -> bool:
+    """Leave the task runs to `app/background`: their migration ships with the project."""
+    return not (kind == "table" and name == "task_runs")
+
+
+def run(connection: Any) -> None:
+    """Run the migrations on this connection."""
+    context.configure(
+        connection=connection,
+        target_metadata=Base.metadata,
+        include_name=include_name,
+        render_as_batch=connection.dialect.name == "sqlite",
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+domains.import_routers()  # so that Base knows every domain's tables
+if (given := alembic_connection(context.config)) is not None:
+    run(given)
+else:
+    with sync_engine().connect() as opened:
+        run(opened)
+        opened.commit()

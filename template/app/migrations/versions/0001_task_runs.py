@@ -1,0 +1,48 @@
+"""The outbox of the durable patterns. It is there under every pattern, and empty in the others."""
+
+import sqlalchemy as sa
+
+from alembic import op
+
+revision: str = "0001"
+down_revision: str | None = None
+branch_labels: str | None = None
+depends_on: str | None = None
+
+OPEN = sa.text("state IN ('pending', 'retrying', 'running')")
+
+
+def upgrade() -> None:
+    """Create the table and the indexes that keep claiming fast, however many rows are done."""
+    moment = sa.DateTime(timezone=True)
+    op.create_table(
+        "task_runs",
+        sa.Column("id", sa.Uuid(), primary_key=True),
+        sa.Column("name", sa.String(200), nullable=False),
+        sa.Column("arguments", sa.JSON(), nullable=False),
+        sa.Column("state", sa.String(10), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("retries", sa.Integer(), nullable=False),
+        sa.Column("released", sa.Integer(), nullable=False),
+        sa.Column("due_at", moment, nullable=False),
+        sa.Column("published_at", moment),
+        sa.Column("publish_again_at", moment),
+        sa.Column("publishes", sa.Integer(), nullable=False),
+        sa.Column("created_at", moment, nullable=False),
+        sa.Column("started_at", moment),
+        sa.Column("finished_at", moment),
+        sa.Column("error", sa.Text()),
+        sa.Column("traceback", sa.Text()),
+    )
+    _index("ix_task_runs_due", "due_at", OPEN)
+    _index("ix_task_runs_published", "publish_again_at", sa.text("publish_again_at IS NOT NULL"))
+    _index("ix_task_runs_finished", "finished_at", sa.text("finished_at IS NOT NULL"))
+
+
+def downgrade() -> None:
+    """Drop the table, and every record of past task runs with it."""
+    op.drop_table("task_runs")
+
+
+def _index(name: str, column: str, where: sa.TextClause) -> None:
+    op.create_index(name, "task_runs", [column], sqlite_where=where, postgresql_where=where)

@@ -1,0 +1,55 @@
+"""Errors as problem details (RFC 9457), under every route."""
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.encoders import jsonable_encoder
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import OperationalError, TimeoutError
+from starlette.exceptions import HTTPException
+
+from app.background import EnqueueError
+from app.settings import settings
+
+log = logging.getLogger(__name__)
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of this application with problem details."""
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(EnqueueError, _not_enqueued)
+    app.add_exception_handler(OperationalError, _database_busy)
+    app.add_exception_handler(TimeoutError, _database_busy)
+
+
+def _problem(
+    status: int, detail: str, headers: dict[str, str] | None = None, **members: Any
+) -> JSONResponse:
+    content = {"title": HTTPStatus(status).phrase, "status": status, "detail": detail, **members}
+    return JSONResponse(content, status, headers, media_type="application/problem+json")
+
+
+def _http(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    headers = dict(error.headers) if error.headers else None
+    return _problem(error.status_code, str(error.detail), headers)
+
+
+def _invalid(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    return _problem(422, "The request is not valid.", errors=jsonable_encoder(error.errors()))
+
+
+def _not_enqueued(request: Request, error: Exception) -> JSONResponse:
+    log.error("%s %s: %s", request.method, request.url.path, error, exc_info=error)
+    told = settings.environment == "development"
+    return _problem(500, str(error) if told else "A background task could not be enqueued.")
+
+
+def _database_busy(request: Request, error: Exception) -> JSONResponse:
+    log.error("%s %s: %s", request.method, request.url.path, error)
+    return _problem(503, "The database is busy or down. Try again.", {"Retry-After": "1"})

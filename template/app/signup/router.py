@@ -1,0 +1,27 @@
+"""Routes of the domain `signup`."""
+
+from fastapi import APIRouter
+from pydantic import BaseModel, EmailStr
+
+from app.background import BackgroundTasksDep
+from app.signup.tasks import send_welcome
+
+router = APIRouter(tags=["signup"])
+
+
+class Signup(BaseModel):
+    """Who signs up."""
+
+    email: EmailStr
+
+
+class Accepted(BaseModel):
+    """The work is accepted, and will be done after this response."""
+
+    task_id: str
+
+
+@router.post("/signup", status_code=202)
+async def signup(body: Signup, background_tasks: BackgroundTasksDep) -> Accepted:
+    """Accept a sign-up; the background sends the welcome mail."""
+    return Accepted(task_id=background_tasks.add_task(send_welcome, email=body.email))

@@ -1,0 +1,131 @@
+"""Publishes a wake-up message for each row of the outbox that is due.
+
+Publishing is itself a compare-and-swap, so several publishers never send one message twice. At most
+PUBLISH_WINDOW messages stand unclaimed in the broker; one that nobody claims is sent again after a
+wait that doubles: a lost message costs a delay, a backlog costs no flood.
+"""
+
+import logging
+import os
+from datetime import timedelta
+from threading import Event, Thread
+from typing import Any
+
+import sqlalchemy as sa
+
+from app import database
+from app.background import outbox
+from app.background.celery_app import celery_app
+from app.background.outbox import now, row
+from app.background.settings import settings
+from app.background.table import task_runs
+
+SWEEP = 1.0  # seconds between two looks for retries, and for what a dead process left behind
+BATCH = 100
+log = logging.getLogger(__name__)
+
+
+class Publisher:
+    """The one thread of a process that talks to the broker: no request ever waits for it."""
+
+    def __init__(self) -> None:
+        self._thread: Thread | None = None
+        self._wake = Event()
+        self._stopped = Event()
+
+    def wake(self) -> None:
+        """Publish what is due now, from the thread."""
+        if self._thread is None:
+            self.start(sweep=None)
+        self._wake.set()
+
+    def start(self, sweep: float | None) -> None:
+        """Start the thread; with `sweep` it also looks on its own, after so many seconds."""
+        self._thread = Thread(target=self._run, args=(sweep,), name="publisher", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread. What it has not published, another process's sweep will."""
+        self._stopped.set()
+        self._wake.set()
+        if self._thread:
+            self._thread.join(timeout=5)
+        self.__init__()  # type: ignore[misc]  # as good as new, for a second lifespan
+
+    def _run(self, sweep: float | None) -> None:
+        stopped = self._stopped
+        while not stopped.is_set():
+            self._wake.wait(sweep)
+            self._wake.clear()
+            publish_due()
+
+
+def publish_due() -> None:
+    """Publish a message for every due row that the window has room for. Never raises."""
+    try:
+        while len(batch := _take()) > 0:
+            _send(batch)
+            if len(batch) < BATCH:
+                return
+    except Exception as error:  # the broker or the database is down: the next sweep tries again
+        log.warning("wake-up messages were not published: %s", error)
+
+
+def _send(batch: list[sa.Row[Any]]) -> None:
+    for sent, found in enumerate(batch):
+        try:
+            celery_app.send_task(found.name, args=(found.id, found.attempts))
+        except Exception:
+            _take_back(batch[sent:])
+            raise
+
+
+def _take() -> list[sa.Row[Any]]:
+    with database.sync_engine().begin() as connection:
+        for name, task_id in connection.execute(outbox.bury()):
+            log.error("task %s [%s] is dead: it killed its process at every attempt", name, task_id)
+        standing = connection.execute(_count_standing()).scalar_one()
+        free = min(BATCH, settings.publish_window - standing)
+        return list(connection.execute(_mark_published(free))) if free > 0 else []
+
+
+def _take_back(batch: list[sa.Row[Any]]) -> None:
+    ids = [found.id for found in batch]
+    statement = task_runs.update().where(row.id.in_(ids), row.published_at.is_not(None))
+    with database.sync_engine().begin() as connection:
+        connection.execute(statement.values(published_at=None, publish_again_at=None))
+
+
+def _count_standing() -> sa.Select[tuple[int]]:
+    return sa.select(sa.func.count()).where(row.publish_again_at > now())
+
+
+def _mark_published(limit: int) -> sa.Update:
+    unannounced = row.publish_again_at.is_(None) | (row.publish_again_at <= now())
+    found = (
+        sa.select(row.id)
+        .where(outbox.due(), unannounced)
+        .order_by(row.due_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("found")
+    )
+    waits = {n: now() + timedelta(seconds=30 * 2**n) for n in range(5)}  # 30 s ... 8 min
+    return (
+        task_runs.update()
+        .where(row.id.in_(sa.select(found.c.id)))
+        .values(
+            published_at=now(),
+            publish_again_at=sa.case(
+                waits, value=row.publishes, else_=now() + timedelta(minutes=15)
+            ),
+            publishes=row.publishes + 1,
+        )
+        .returning(row.id, row.name, row.attempts)
+    )
+
+
+publisher = Publisher()
+if hasattr(os, "register_at_fork"):
+    # A forked child inherits the object but not its thread.
+    os.register_at_fork(after_in_child=publisher.__init__)  # type: ignore[misc]

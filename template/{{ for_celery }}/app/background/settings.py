@@ -1,0 +1,40 @@
+"""Settings of the pattern celery."""
+
+from typing import Self
+
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.settings import settings as app_settings
+
+EMBEDDED = "sqla+sqlite:///var/broker.db"
+
+
+class BackgroundSettings(BaseSettings):
+    """Read from the environment and `.env`. Times are in seconds unless they say otherwise."""
+
+    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore")
+
+    # redis://host:6379/0 or amqp://user:password@host:5672// ; the default needs no server
+    broker_url: str = EMBEDDED
+    task_concurrency: int | None = Field(None, ge=1)  # processes of a worker; None: one per core
+    task_retries: int = Field(3, ge=0)  # for tasks that declare none
+    task_backoff: float = Field(1, gt=0)  # before the first retry; doubles with each
+    task_lease: float = Field(30, gt=0)  # how long after a crash a task is resumed
+    task_retention: float = Field(30, gt=0)  # days that succeeded task runs are kept
+    publish_window: int = Field(1000, ge=1)  # messages that stand in the broker, unclaimed
+    shutdown_grace: float = Field(25, ge=0)  # keep it below the platform's own limit
+
+    @model_validator(mode="after")
+    def refuse_the_embedded_broker_in_production(self) -> Self:
+        """It is one file, polled by one machine: made for development."""
+        if app_settings.environment == "production" and self.broker_url.startswith("sqla+"):
+            raise ValueError(
+                f"BROKER_URL is {self.broker_url!r}, the embedded broker for development. In"
+                " production set it to redis://... or amqp://...; on your own machine set"
+                " ENVIRONMENT=development, as `uv run poe dev` does."
+            )
+        return self
+
+
+settings = BackgroundSettings()

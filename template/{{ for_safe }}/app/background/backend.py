@@ -1,0 +1,67 @@
+"""Pattern safe: tasks run in the web process, from an outbox in the database.
+
+Promises: a task accepted with 202 is never lost. It is enqueued in the request's own transaction,
+resumed after a crash when its lease has ended, retried with backoff and jitter, and then dead, with
+its traceback in its row; its state can be asked for. On SIGTERM it finishes within the grace, or its
+row is released. Does not promise: exactly once. A task may run again after a crash, so it must be
+idempotent. SQLite serves one machine; for several, set DATABASE_URL to PostgreSQL.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+
+from sqlalchemy.orm import Session
+
+from app.background import outbox
+from app.background.router import router
+from app.background.runner import SWEEP, Runner
+from app.background.table import task_runs
+from app.background.task import TaskRun, check_options
+
+__all__ = ["backend", "lifespan", "router"]
+
+
+class Safe:
+    """Enqueues into the outbox, and wakes the runner of this process."""
+
+    supports_retries = True
+    supports_status = True
+    supports_transactions = True
+
+    def __init__(self) -> None:
+        self.runner: Runner | None = None
+
+    def insert(self, session: Session, runs: list[TaskRun]) -> None:
+        """Insert the rows into the session's transaction."""
+        # Due a moment later for everybody else, so that no sweep starts a task before the response.
+        session.execute(task_runs.insert(), outbox.rows(runs, timedelta(seconds=SWEEP)))
+
+    async def after_response(self, runs: list[TaskRun]) -> None:
+        """Start the tasks of one request."""
+        self.start(runs)
+
+    def start(self, runs: list[TaskRun]) -> None:
+        """Start tasks now; from a script nothing is started: a server's sweep finds the rows."""
+        if self.runner:
+            self.runner.wake([run.task_id for run in runs])
+
+
+backend = Safe()
+
+
+@asynccontextmanager
+async def lifespan() -> AsyncIterator[None]:
+    """Check the tasks' options, run tasks as long as the block lasts, then drain."""
+    check_options("safe", backend)
+    backend.runner = Runner()
+    serving = asyncio.create_task(backend.runner.serve())
+    try:
+        yield
+    finally:
+        serving.cancel()
+        with suppress(asyncio.CancelledError):
+            await serving
+        await backend.runner.drain()
+        backend.runner = None

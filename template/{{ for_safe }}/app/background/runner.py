@@ -1,0 +1,141 @@
+"""The runner: claims task runs from the outbox and executes them in the web process."""
+
+import asyncio
+import logging
+from collections import deque
+from typing import Any
+
+import anyio
+import sqlalchemy as sa
+
+from app import database
+from app.background import outbox
+from app.background.lease import leases
+from app.background.table import Claim
+from app.background.perform import perform
+from app.background.settings import settings
+
+SWEEP = 1.0  # seconds between two looks for retries, and for what another process left behind
+log = logging.getLogger(__name__)
+
+
+class Runner:
+    """Executes at most TASK_CONCURRENCY task runs at a time."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._threads = anyio.CapacityLimiter(settings.task_concurrency)
+        self._ready: deque[str] = deque()
+        self._wake = asyncio.Event()
+        self._live: dict[asyncio.Task[None], Claim] = {}
+        self._next_sweep = self._loop.time()
+        self._next_clean = self._loop.time()
+        self._draining = False
+
+    def wake(self, task_ids: list[str]) -> None:
+        """Start these task runs now. Callable from any thread."""
+        self._loop.call_soon_threadsafe(self._add, task_ids)
+
+    def _add(self, task_ids: list[str]) -> None:
+        self._ready.extend(task_ids)
+        self._wake.set()
+
+    async def serve(self) -> None:
+        """Claim and execute until cancelled. No error ends this loop."""
+        while True:
+            self._wake.clear()
+            try:
+                claims = await self._claim(settings.task_concurrency - len(self._live))
+            except Exception:
+                log.exception("the outbox cannot be read; trying again")
+                claims = []
+            for claim in claims:
+                self._spawn(claim)
+            if not claims:
+                await self._pause()
+
+    async def drain(self) -> None:
+        """Let running tasks finish within the grace; release the rows of the others."""
+        self._draining = True
+        if self._live:
+            await asyncio.wait(self._live, timeout=settings.shutdown_grace)
+        for running in self._live:
+            running.cancel()
+        await asyncio.gather(*self._live, return_exceptions=True)
+
+    async def _pause(self) -> None:
+        try:
+            await asyncio.wait_for(self._wake.wait(), SWEEP)
+        except TimeoutError:
+            pass
+
+    async def _claim(self, free: int) -> list[Claim]:
+        if free <= 0:
+            return []
+        if self._ready:
+            ids = [self._ready.popleft() for _ in range(min(free, len(self._ready)))]
+            return await self._claimed(outbox.claim(outbox.waiting(ids), len(ids)))
+        if self._loop.time() < self._next_sweep:
+            return []
+        claims = await self._sweep(free)
+        if len(claims) < free:
+            self._next_sweep = self._loop.time() + SWEEP
+        return claims
+
+    async def _sweep(self, free: int) -> list[Claim]:
+        for name, task_id in await _execute(outbox.bury()):
+            log.error("task %s [%s] is dead: it killed its process at every attempt", name, task_id)
+        if self._loop.time() >= self._next_clean:
+            self._next_clean = self._loop.time() + 3600
+            await _execute(outbox.clean())
+        return await self._claimed(outbox.claim(outbox.due(), free))
+
+    async def _claimed(self, statement: sa.Update) -> list[Claim]:
+        return [Claim.of(row) for row in await _execute(statement)]
+
+    def _spawn(self, claim: Claim) -> None:
+        running = asyncio.create_task(self._run(claim))
+        self._live[running] = claim
+        running.add_done_callback(self._finished)
+
+    def _finished(self, running: asyncio.Task[None]) -> None:
+        del self._live[running]
+        self._wake.set()
+
+    async def _run(self, claim: Claim) -> None:
+        with leases.held(claim):
+            try:
+                await perform(claim.run, self._threads)
+            except asyncio.CancelledError as error:
+                # Cancelled by the drain, or by the task itself: then it is a failure like any other.
+                await self._settle(claim, None if self._draining else error)
+            except (Exception, SystemExit) as error:
+                await self._settle(claim, error)
+            else:
+                await _persist(outbox.succeed(claim))
+
+    async def _settle(self, claim: Claim, error: BaseException | None) -> None:
+        if error is None:
+            log.warning("task %s is released: the server stops", claim.run)
+            await _persist(outbox.release(claim))
+        else:
+            log.error("task %s, attempt %d failed", claim.run, claim.attempt, exc_info=error)
+            await _persist(outbox.fail(claim, error))
+
+
+async def _execute(statement: sa.Executable) -> list[sa.Row[Any]]:
+    async with database.engine().begin() as connection:
+        result = await connection.execute(statement)
+        return list(result) if result.returns_rows else []
+
+
+async def _persist(statement: sa.Executable) -> None:
+    """Write an outcome, and insist while the database is busy: the lease is held meanwhile."""
+    for pause in (0.1, 0.5, 1, 2, 4, 8, None):
+        try:
+            await _execute(statement)
+            return
+        except sa.exc.DBAPIError:
+            log.exception("the outcome of a task cannot be written yet")
+            if pause is not None:
+                await asyncio.sleep(pause)
