@@ -3,6 +3,7 @@
 from typing import Any
 
 from alembic import context
+
 from app import domains
 from app.database import Base, alembic_connection, sync_engine
 

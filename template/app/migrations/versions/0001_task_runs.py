@@ -1,7 +1,6 @@
 """The outbox of the durable patterns. It is there under every pattern, and empty in the others."""
 
 import sqlalchemy as sa
-
 from alembic import op
 
 revision: str = "0001"

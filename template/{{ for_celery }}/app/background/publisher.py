@@ -12,13 +12,13 @@ from threading import Event, Thread
 from typing import Any
 
 import sqlalchemy as sa
-
-from app import database
-from app.background import outbox
 from app.background.celery_app import celery_app
 from app.background.outbox import now, row
 from app.background.settings import settings
 from app.background.table import task_runs
+
+from app import database
+from app.background import outbox
 
 SWEEP = 1.0  # seconds between two looks for retries, and for what a dead process left behind
 BATCH = 100
@@ -67,8 +67,10 @@ def publish_due() -> None:
             _send(batch)
             if len(batch) < BATCH:
                 return
-    except Exception as error:  # the broker or the database is down: the next sweep tries again
+    except (OperationalError, SQLAlchemyError, OSError) as error:  # the next sweep tries again
         log.warning("wake-up messages were not published: %s", error)
+    except Exception:
+        log.exception("wake-up messages were not published")
 
 
 def _send(batch: list[sa.Row[Any]]) -> None:

@@ -11,15 +11,15 @@ from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
-from celery import bootsteps
-
-from app import database, domains
-from app.background import outbox
 from app.background.backend import backend
 from app.background.celery_app import celery_app
 from app.background.lease import leases
 from app.background.publisher import SWEEP, publish_due
 from app.background.table import Claim
+from celery import bootsteps
+
+from app import database, domains
+from app.background import outbox
 from app.background.task import TASKS, TaskRun, check_options
 
 log = logging.getLogger(__name__)
@@ -80,7 +80,7 @@ def _persist(statement: sa.Executable) -> None:
 class Sweeper(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships no types
     """Sweeps from the worker's main process too, so that retries go on when the API is dead."""
 
-    requires = {"celery.worker.components:Timer"}
+    requires = ("celery.worker.components:Timer",)
 
     def start(self, worker: Any) -> None:
         """Prepare the database, then sweep every second."""

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Event, Lock, Thread
 
-from app import database
-from app.background import outbox
 from app.background.settings import settings
 from app.background.table import Claim
+
+from app import database
+from app.background import outbox
 
 log = logging.getLogger(__name__)
 

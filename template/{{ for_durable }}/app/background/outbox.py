@@ -15,10 +15,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import ColumnElement, func
-
 from app.background.settings import settings
 from app.background.table import Claim, task_runs
+from sqlalchemy import ColumnElement, func
+
 from app.background.task import TASKS, TaskRun
 
 row = task_runs.c

@@ -7,13 +7,13 @@ from typing import Any
 
 import anyio
 import sqlalchemy as sa
+from app.background.lease import leases
+from app.background.perform import perform
+from app.background.settings import settings
+from app.background.table import Claim
 
 from app import database
 from app.background import outbox
-from app.background.lease import leases
-from app.background.table import Claim
-from app.background.perform import perform
-from app.background.settings import settings
 
 SWEEP = 1.0  # seconds between two looks for retries, and for what another process left behind
 log = logging.getLogger(__name__)
@@ -106,21 +106,17 @@ class Runner:
         with leases.held(claim):
             try:
                 await perform(claim.run, self._threads)
-            except asyncio.CancelledError as error:
-                # Cancelled by the drain, or by the task itself: then it is a failure like any other.
-                await self._settle(claim, None if self._draining else error)
-            except (Exception, SystemExit) as error:
-                await self._settle(claim, error)
+            except (Exception, SystemExit, asyncio.CancelledError) as error:
+                if self._draining and isinstance(error, asyncio.CancelledError):
+                    log.warning("task %s is released: the server stops", claim.run)
+                    await _persist(outbox.release(claim))
+                else:
+                    log.error(
+                        "task %s, attempt %d failed", claim.run, claim.attempt, exc_info=error
+                    )
+                    await _persist(outbox.fail(claim, error))
             else:
                 await _persist(outbox.succeed(claim))
-
-    async def _settle(self, claim: Claim, error: BaseException | None) -> None:
-        if error is None:
-            log.warning("task %s is released: the server stops", claim.run)
-            await _persist(outbox.release(claim))
-        else:
-            log.error("task %s, attempt %d failed", claim.run, claim.attempt, exc_info=error)
-            await _persist(outbox.fail(claim, error))
 
 
 async def _execute(statement: sa.Executable) -> list[sa.Row[Any]]:
