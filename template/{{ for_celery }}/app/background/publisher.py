@@ -12,13 +12,14 @@ from threading import Event, Thread
 from typing import Any
 
 import sqlalchemy as sa
+from app import database
+from app.background import outbox
 from app.background.celery_app import celery_app
 from app.background.outbox import now, row
 from app.background.settings import settings
 from app.background.table import task_runs
-
-from app import database
-from app.background import outbox
+from kombu.exceptions import OperationalError
+from sqlalchemy.exc import SQLAlchemyError
 
 SWEEP = 1.0  # seconds between two looks for retries, and for what a dead process left behind
 BATCH = 100

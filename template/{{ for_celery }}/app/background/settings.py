@@ -2,10 +2,9 @@
 
 from typing import Self
 
+from app.settings import settings as app_settings
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
-
-from app.settings import settings as app_settings
 
 EMBEDDED = "sqla+sqlite:///var/broker.db"
 

@@ -11,16 +11,15 @@ from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
+from app import database, domains
+from app.background import outbox
 from app.background.backend import backend
 from app.background.celery_app import celery_app
 from app.background.lease import leases
 from app.background.publisher import SWEEP, publish_due
 from app.background.table import Claim
-from celery import bootsteps
-
-from app import database, domains
-from app.background import outbox
 from app.background.task import TASKS, TaskRun, check_options
+from celery import bootsteps
 
 log = logging.getLogger(__name__)
 

@@ -5,11 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Event, Lock, Thread
 
-from app.background.settings import settings
-from app.background.table import Claim
-
 from app import database
 from app.background import outbox
+from app.background.settings import settings
+from app.background.table import Claim
 
 log = logging.getLogger(__name__)
 

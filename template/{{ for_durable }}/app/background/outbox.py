@@ -17,9 +17,8 @@ from typing import Any
 import sqlalchemy as sa
 from app.background.settings import settings
 from app.background.table import Claim, task_runs
-from sqlalchemy import ColumnElement, func
-
 from app.background.task import TASKS, TaskRun
+from sqlalchemy import ColumnElement, func
 
 row = task_runs.c
 OPEN = ("pending", "retrying", "running")

@@ -6,10 +6,9 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from app.background.table import task_runs
+from app.database import SessionDep
 from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel, computed_field
-
-from app.database import SessionDep
 
 router = APIRouter(prefix="/tasks", tags=["tasks"])
 

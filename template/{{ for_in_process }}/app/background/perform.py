@@ -3,7 +3,6 @@
 from functools import partial
 
 from anyio import CapacityLimiter, to_thread
-
 from app.background.task import TaskRun
 
 

@@ -7,13 +7,12 @@ from typing import Any
 
 import anyio
 import sqlalchemy as sa
+from app import database
+from app.background import outbox
 from app.background.lease import leases
 from app.background.perform import perform
 from app.background.settings import settings
 from app.background.table import Claim
-
-from app import database
-from app.background import outbox
 
 SWEEP = 1.0  # seconds between two looks for retries, and for what another process left behind
 log = logging.getLogger(__name__)

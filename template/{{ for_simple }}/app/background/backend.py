@@ -15,10 +15,9 @@ from threading import Thread
 import anyio
 from app.background.perform import perform
 from app.background.settings import settings
+from app.background.task import TaskRun, check_options
 from fastapi import APIRouter
 from sqlalchemy.orm import Session
-
-from app.background.task import TaskRun, check_options
 
 log = logging.getLogger(__name__)
 router = APIRouter()
