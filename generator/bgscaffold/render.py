@@ -3,6 +3,9 @@
 import os
 import re
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from bgscaffold.errors import RenderFailed
@@ -18,7 +21,8 @@ def render(template: Path, commit: str, answers: dict[str, str], destination: Pa
 
     # Without git on its PATH Copier starts no process per written file, which halves the time.
     # The settings are empty because a user's own would replace defaults of the template.
-    with local.env(PATH=os.devnull), warnings.catch_warnings(action="ignore"):
+    quiet = warnings.catch_warnings(action="ignore")
+    with local.env(PATH=os.devnull), compiled_once(), quiet:
         try:
             run_copy(
                 str(template),
@@ -33,6 +37,19 @@ def render(template: Path, commit: str, answers: dict[str, str], destination: Pa
         except Exception as error:
             raise RenderFailed(type(error).__name__, str(error)) from error
     pin(destination / ANSWERS_FILE, commit)
+
+
+@contextmanager
+def compiled_once() -> Iterator[None]:
+    """Compile each string once: Copier asks again for each part of each path, 400 times over."""
+    from jinja2 import Environment
+
+    original = Environment.from_string
+    Environment.from_string = cache(original)  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        Environment.from_string = original  # type: ignore[method-assign]
 
 
 def pin(answers_file: Path, commit: str) -> None:
