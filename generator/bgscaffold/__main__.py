@@ -11,7 +11,7 @@ def main() -> None:
     try:
         run(sys.argv[1:])
     except KeyboardInterrupt:
-        sys.exit("Interrupted.")
+        sys.exit(130)
     except Exception as error:
         if os.environ.get("BGSCAFFOLD_TRACEBACK"):
             raise

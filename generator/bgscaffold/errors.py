@@ -143,6 +143,7 @@ class InstallFailed(Refusal):
 class Interrupted(Refusal):
     """Ctrl-C or SIGTERM came before the project was in its place."""
 
+    exit_code = 130  # what a shell expects of a program that Ctrl-C has ended
     what = "Interrupted, nothing was created"
     allowed = "to let it finish"
     remedy = "run the same command again"

@@ -45,7 +45,7 @@ def compiled_once() -> Iterator[None]:
     from jinja2 import Environment
 
     original = Environment.from_string
-    Environment.from_string = cache(original)  # type: ignore[method-assign]
+    Environment.from_string = cache(original)  # type: ignore[method-assign, assignment]
     try:
         yield
     finally:

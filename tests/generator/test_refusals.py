@@ -1,0 +1,413 @@
+"""What bgscaffold refuses, in its whole words; nothing is left behind and nothing is changed."""
+
+import json
+import os
+import shutil
+import signal
+import stat
+import subprocess
+from pathlib import Path
+
+import bgscaffold.__main__
+import bgscaffold.new
+import bgscaffold.source
+import bgscaffold.staging
+import pytest
+from bgscaffold.errors import GitFailed
+
+from tests import helpers
+from tests.generator.conftest import Machine, Outcome, Run
+
+NAMES = [
+    "",
+    ".",
+    "..",
+    "shop/..",
+    "1shop",
+    "-shop",
+    "shop-",
+    "Shop",
+    "my shop",
+    "con",
+    "CON",
+    "nul",
+    "lpt1",
+    "com0",
+    "class",
+    "async",
+    'shop"',
+    "shop'",
+    "shop\n",
+    "shop\nname",
+    "{{ x }}",
+    "{% raw %}",
+    "a" * 64,
+    "a" * 300,
+    "größe",
+    "店",
+    "\u0430pp",
+    "a\\b",
+    "shop;ls",
+    "\x1b[31m",
+]
+
+
+def refused(what: str, value: object, allowed: str, remedy: str, reason: str = "") -> Outcome:
+    """Return the outcome of a refusal."""
+    because = f" ({reason})" if reason else ""
+    text = f"{what}: {str(value)!r}{because}\n  allowed: {allowed}\n  remedy:  {remedy}\n"
+    return Outcome(1, "", text)
+
+
+def left_in(folder: Path) -> list[str]:
+    """Return the names of all that a folder holds."""
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_that_is_none(name: str, run: Run, machine: Machine) -> None:
+    assert run("new", "--", name) == refused(
+        "Not a project name",
+        name.rstrip("/").split("/")[-1],
+        "1 to 63 of a-z, 0-9, - and _, first a letter, last a letter or a digit;"
+        " no Python keyword, no device name of Windows",
+        "choose another last part for the path, such as my-app",
+    )
+    assert left_in(machine.here) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_plain_copier_refuses_the_same_names(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"project_name|1 to 63"):
+        helpers.render("simple", "none", tmp_path / "shop", project_name=name)
+    assert left_in(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["a", "a1", "my-shop_2", "a" * 63, "console", "com10", "matches"])
+def test_names_that_both_take(name: str, run: Run, tmp_path: Path, machine: Machine) -> None:
+    assert run("new", name, "--no-git").code == 0
+    assert helpers.render("simple", "none", tmp_path / "x", project_name=name).is_dir()
+
+
+@pytest.mark.parametrize("content", ["notes.txt", ".git"])
+def test_a_folder_that_is_not_empty(content: str, run: Run, machine: Machine) -> None:
+    kept = machine.here / "shop" / content
+    kept.parent.mkdir()
+    kept.write_text("mine")
+    assert run("new", "shop") == refused(
+        "The folder is not empty",
+        machine.here / "shop",
+        "a folder that does not exist yet, or an empty one (one with only .git counts as full)",
+        "choose another path, or move away what the folder holds",
+    )
+    assert helpers.tree(machine.here / "shop") == (
+        {"notes.txt": b"mine"} if "txt" in content else {}
+    )
+    assert kept.read_text() == "mine"
+
+
+@pytest.mark.parametrize("path", ["shop", "shop/inner"])
+def test_a_file_in_the_way(path: str, run: Run, machine: Machine) -> None:
+    (machine.here / "shop").write_text("mine")
+    assert run("new", path) == refused(
+        "The path is not a folder",
+        machine.here / path,
+        "a folder that does not exist yet, or an empty one",
+        "choose another path, or move the file away",
+    )
+    assert (machine.here / "shop").read_text() == "mine"
+
+
+def test_no_git(run: Run, machine: Machine) -> None:
+    (machine.bin / "git").unlink()
+    assert run("new", "shop") == refused(
+        "Cannot find git on PATH",
+        "git",
+        "git 2.31 or newer",
+        "install git from https://git-scm.com/downloads or your package manager",
+    )
+    assert left_in(machine.here) == []
+
+
+@pytest.mark.parametrize("version", ["git version 2.30.9", "git version 1.99", "something else"])
+def test_an_old_git(version: str, run: Run, machine: Machine) -> None:
+    machine.install("git", f"echo {version}")
+    assert run("new", "shop") == refused(
+        "This git is too old",
+        version,
+        "git 2.31 or newer",
+        "install a newer git from https://git-scm.com/downloads",
+    )
+    assert left_in(machine.here) == []
+
+
+def test_a_git_that_fails(run: Run, machine: Machine) -> None:
+    machine.install(
+        "git", 'if [ "$1" = version ]; then echo git version 2.99; else echo no >&2; exit 9; fi'
+    )
+    assert run("new", "shop") == refused(
+        "A git command failed",
+        "git clone",
+        "an exit code of 0",
+        "see git's own words above, or leave out the repository with --no-git",
+        "no",
+    )
+    assert left_in(machine.here) == []
+
+
+def test_install_without_uv(run: Run, machine: Machine) -> None:
+    (machine.bin / "uv").unlink()
+    assert run("new", "shop", "--install") == refused(
+        "Cannot find what --install needs on PATH",
+        "uv",
+        "uv",
+        "install uv with `python3 -m pip install uv` or `pipx install uv`, or leave out --install",
+    )
+    assert left_in(machine.here) == []
+
+
+def test_an_install_that_fails_leaves_the_project(run: Run, machine: Machine) -> None:
+    machine.install("uv", "exit 7")
+    done = run("new", "shop", "--install")
+    assert done == refused(
+        "The project is created, but `uv sync` failed in it",
+        machine.here / "shop",
+        "an exit code of 0",
+        "see uv's own words above, then run `uv sync` in that folder",
+        f"Command '['{machine.bin}/uv', 'sync', '--quiet']' returned non-zero exit status 7.",
+    )
+    assert (machine.here / "shop/.copier-answers.yml").is_file()
+
+
+def test_an_interrupted_install_leaves_the_project(
+    run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.install("uv", "kill -INT $PPID; sleep 5")
+    done = run("new", "shop", "--install")
+    assert done.err.startswith(
+        f"The project is created, but `uv sync` failed in it: '{machine.here}/shop' (interrupted)\n"
+    )
+    assert (machine.here / "shop/.copier-answers.yml").is_file()
+
+
+def test_no_template(run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    monkeypatch.chdir(machine.here)
+    monkeypatch.setattr(bgscaffold.source, "PACKAGE", machine.home / "site/bgscaffold")
+    assert run("new", "shop") == refused(
+        "Cannot find the template of bgscaffold",
+        machine.home / "site/bgscaffold/template.bundle",
+        "an installed wheel, or an editable checkout",
+        "install bgscaffold again: python3 -m pip install --force-reinstall bgscaffold",
+    )
+    assert left_in(machine.here) == []
+
+
+def test_a_template_with_a_typing_error(
+    run: Run, machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    template = tmp_path / "broken"
+    (template / "template").mkdir(parents=True)
+    shutil.copyfile(helpers.ROOT / "copier.yml", template / "copier.yml")
+    (template / "template/readme.jinja").write_text("{{ projct_name }}")
+    for command in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "--message=x"]):
+        helpers.git(*command, cwd=template)
+    monkeypatch.setattr(bgscaffold.source, "location", lambda: template)
+    assert run("new", "shop") == refused(
+        "Cannot render the template",
+        "UndefinedError",
+        "a template that renders with these answers",
+        "this is a fault of bgscaffold: please report it with the line above",
+        "'projct_name' is undefined",
+    )
+    assert left_in(machine.here) == []
+
+
+def test_another_pattern_beside_with_celery(run: Run, machine: Machine) -> None:
+    done = run("new", "shop", "--with-celery", "--pattern", "safe")
+    text = refused(
+        "--with-celery is the same as --pattern celery, but another pattern was given",
+        "--pattern safe --with-celery",
+        "one of the two",
+        "leave out --with-celery, or --pattern",
+    ).err
+    assert done == Outcome(2, "", text)
+    assert run("new", "shop", "--with-celery", "--pattern", "celery").code == 0
+
+
+@pytest.mark.parametrize(
+    "wrong", [["--pattern=flask"], ["--ci=jenkins"], ["--with-ai"], ["--with-schedule"], ["more"]]
+)
+def test_a_wrong_option_is_wrong_usage(wrong: list[str], run: Run, machine: Machine) -> None:
+    done = run("new", "shop", *wrong)
+    assert (done.code, done.out) == (2, "")
+    assert wrong[0].split("=")[-1] in done.err
+    assert left_in(machine.here) == []
+
+
+def test_a_refusal_in_json(run: Run, machine: Machine) -> None:
+    done = run("new", "CON", "--json")
+    assert (done.code, done.err) == (1, "")
+    assert json.loads(done.out) == {
+        "error": "BadName",
+        "what": "Not a project name",
+        "value": "CON",
+        "reason": "",
+        "allowed": "1 to 63 of a-z, 0-9, - and _, first a letter, last a letter or a digit;"
+        " no Python keyword, no device name of Windows",
+        "remedy": "choose another last part for the path, such as my-app",
+    }
+
+
+def test_what_nobody_foresaw_is_one_line(
+    run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise RuntimeError("surprise")
+
+    monkeypatch.setattr(bgscaffold.new, "require_git", fail)
+    assert run("new", "shop") == Outcome(
+        1,
+        "",
+        "bgscaffold failed: RuntimeError: surprise\n"
+        "  remedy:  set BGSCAFFOLD_TRACEBACK=1, run it again, report it",
+    )
+    monkeypatch.setenv("BGSCAFFOLD_TRACEBACK", "1")
+    with pytest.raises(RuntimeError):
+        run("new", "shop")
+
+
+def test_an_early_ctrl_c_is_silent(
+    run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bgscaffold.new, "require_git", lambda: os.kill(os.getpid(), signal.SIGINT))
+    assert run("new", "shop") == Outcome(130, "", "")
+
+
+def test_a_ctrl_c_while_loading_is_silent(
+    run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bgscaffold.__main__, "run", lambda _: os.kill(os.getpid(), signal.SIGINT))
+    assert run("new", "shop") == Outcome(130, "", "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("step", ["unpack", "render", "start_repository"])
+def test_a_signal_in_the_middle(
+    number: signal.Signals, step: str, run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object) -> None:
+        os.kill(os.getpid(), number)
+
+    handlers = [signal.getsignal(each) for each in bgscaffold.staging.SIGNALS]
+    monkeypatch.setattr(bgscaffold.new, step, stopped)
+    text = refused(
+        "Interrupted, nothing was created",
+        machine.here / "a/b/shop",
+        "to let it finish",
+        "run the same command again",
+    ).err
+    assert run("new", "a/b/shop") == Outcome(130, "", text)
+    assert left_in(machine.here) == []
+    assert [signal.getsignal(each) for each in bgscaffold.staging.SIGNALS] == handlers
+
+
+def test_nohup_stays_in_force(run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def hang_up(*_: object) -> bool:
+        os.kill(os.getpid(), signal.SIGHUP)
+        return False
+
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    monkeypatch.setattr(bgscaffold.new, "work_tree", hang_up)
+    assert run("new", "shop").code == 0
+    assert signal.signal(signal.SIGHUP, before) is signal.SIG_IGN
+
+
+def test_a_folder_that_fills_up_meanwhile(
+    run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = machine.here / "shop"
+
+    def fill(*_: object) -> bool:
+        shop.mkdir()
+        (shop / "notes.txt").write_text("mine")
+        return False
+
+    monkeypatch.setattr(bgscaffold.new, "work_tree", fill)
+    assert run("new", "shop").err.startswith(
+        f"Cannot write the project: '{shop}' (Directory not empty)\n"
+    )
+    assert helpers.tree(machine.here) == {"shop/notes.txt": b"mine"}
+
+
+def test_a_parent_that_is_in_use_stays(
+    run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def use_and_fail(*_: object) -> None:
+        (machine.here / "a/notes.txt").write_text("mine")
+        raise GitFailed("git clone")
+
+    monkeypatch.setattr(bgscaffold.new, "unpack", use_and_fail)
+    assert run("new", "a/b/shop").code == 1
+    assert left_in(machine.here / "a") == ["notes.txt"]
+
+
+def in_shell(script: str, *, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run a script in which $@ is `bgscaffold new`, in a process of its own."""
+    command = ["sh", "-ec", script, "sh", *helpers.process("new")]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+
+
+def test_a_folder_that_is_not_writable(tmp_path: Path) -> None:
+    locked = tmp_path / "locked"
+    locked.mkdir(mode=0o555)
+    # Root may write anywhere, unless that right is taken from it.
+    as_root = "setpriv --bounding-set=-dac_override,-dac_read_search " if not os.geteuid() else ""
+    done = in_shell(f'exec {as_root}"$@" locked/a/shop', cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert (
+        done.stderr
+        == refused(
+            "Cannot write the project",
+            locked / "a",
+            "a folder you may write to, on a disk with room",
+            "free some space or choose another path, then run the same command again",
+            "Permission denied",
+        ).err
+    )
+    assert left_in(tmp_path) == ["locked"]
+    assert left_in(locked) == []
+    assert stat.S_IMODE(locked.stat().st_mode) == 0o555
+
+
+def test_a_folder_that_cannot_be_read(tmp_path: Path) -> None:
+    locked = tmp_path / "locked"
+    (locked / "shop").mkdir(parents=True)
+    (locked / "shop").chmod(0)
+    as_root = "setpriv --bounding-set=-dac_override,-dac_read_search " if not os.geteuid() else ""
+    done = in_shell(f'exec {as_root}"$@" locked/shop', cwd=tmp_path)
+    assert done.stderr.startswith(f"Cannot write the project: '{locked}/shop' (Permission denied)")
+
+
+@pytest.mark.parametrize("size", ["4k", "40k", "100k", "200k"])
+def test_a_full_disk(size: str, tmp_path: Path) -> None:
+    script = f"""
+        mkdir disk
+        mount -t tmpfs -o size={size} tmpfs disk
+        cd disk
+        code=0
+        "$@" parent/shop --pattern=celery || code=$?
+        ls -A
+        exit $code
+    """
+    command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-ec", script, "sh"]
+    done = subprocess.run(
+        [*command, *helpers.process("new")],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, ""), done.stderr
+    assert "No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
