@@ -1,5 +1,6 @@
 """What bgscaffold refuses, in its whole words; nothing is left behind and nothing is changed."""
 
+import errno
 import json
 import os
 import shutil
@@ -350,6 +351,29 @@ def test_a_parent_that_is_in_use_stays(
     monkeypatch.setattr(bgscaffold.new, "unpack", use_and_fail)
     assert run("new", "a/b/shop").code == 1
     assert left_in(machine.here / "a") == ["notes.txt"]
+
+
+def test_copier_cannot_write(run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "app/main.py")
+
+    monkeypatch.setattr("copier.run_copy", full)
+    assert run("new", "shop").err.startswith(
+        "Cannot write the project: 'app/main.py' (No space left on device)\n"
+    )
+    assert left_in(machine.here) == []
+
+
+def test_a_look_that_is_not_allowed(
+    run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(_: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", denied)
+    assert run("new", "shop").err.startswith(
+        f"Cannot write the project: '{machine.here}/shop' (Permission denied)\n"
+    )
 
 
 def in_shell(script: str, *, cwd: Path) -> subprocess.CompletedProcess[str]:

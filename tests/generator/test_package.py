@@ -1,0 +1,171 @@
+"""The wheel and the sdist: built, installed into a fresh environment, run without a network."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests import helpers
+
+BUILD = [sys.executable, "-m", "hatchling", "build"]
+BUNDLE = "bgscaffold/template.bundle"
+
+
+def call(*command: str, cwd: Path, env: dict[str, str] | None = None) -> str:
+    """Run a command that must succeed and return what it printed."""
+    done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def copy_checkout(folder: Path) -> Path:
+    """Copy what a build reads, as an export without .git does."""
+    unwanted = shutil.ignore_patterns("__pycache__", "*.py[co]", ".*_cache", "template.bundle")
+    for name in ("generator", "template"):
+        shutil.copytree(helpers.ROOT / name, folder / name, ignore=unwanted)
+    for name in ("copier.yml", "pyproject.toml", "LICENSE", ".gitignore"):
+        shutil.copyfile(helpers.ROOT / name, folder / name)
+    if (helpers.ROOT / "README.md").exists():
+        shutil.copyfile(helpers.ROOT / "README.md", folder / "README.md")
+    return folder
+
+
+def clone(folder: Path, *tags: str, options: tuple[str, ...] = ()) -> Path:
+    """Make a repository of a checkout with two commits, and clone it."""
+    origin = copy_checkout(folder / "origin")
+    helpers.git("init", "--quiet", cwd=origin)
+    for message in ("one", "two"):
+        (origin / "template/generation.txt").write_text(message)
+        helpers.git("add", "--all", cwd=origin)
+        helpers.git("commit", "--quiet", f"--message={message}", cwd=origin)
+        for tag in tags[:1] if message == "one" else tags[1:]:
+            helpers.git("tag", tag, cwd=origin)
+    cloned = folder / "clone"
+    helpers.git("clone", "--quiet", *options, f"file://{origin}", str(cloned), cwd=folder)
+    return cloned
+
+
+def wheel_of(checkout: Path) -> Path:
+    """Build a wheel and return its path."""
+    call(*BUILD, "-t", "wheel", "-d", "dist", cwd=checkout)
+    [wheel] = (checkout / "dist").glob("*.whl")
+    return wheel
+
+
+def bundled(wheel: Path, folder: Path) -> dict[str, str]:
+    """Return the tags of a wheel's bundle, each with the generation of the template it holds."""
+    with zipfile.ZipFile(wheel) as archive:
+        bundle = archive.extract(BUNDLE, folder)
+    opened = folder / "opened"
+    helpers.git("clone", "--quiet", "--bare", bundle, str(opened), cwd=folder)
+    tags = helpers.git("tag", cwd=opened).split()
+    return {tag: helpers.git("show", f"{tag}:template/generation.txt", cwd=opened) for tag in tags}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [(), ("--depth=1",), ("--depth=1", "--no-tags"), ("--filter=blob:none",)],
+    ids=["full", "shallow", "shallow and tagless", "partial"],
+)
+def test_any_clone_without_the_tag_gets_it_for_what_it_holds(
+    options: tuple[str, ...], tmp_path: Path
+) -> None:
+    wheel = wheel_of(clone(tmp_path, options=options))
+    assert bundled(wheel, tmp_path) == {helpers.TAG: "two"}
+
+
+@pytest.mark.parametrize("options", [(), ("--filter=blob:none",)], ids=["full", "partial"])
+def test_older_versions_are_in_the_bundle(options: tuple[str, ...], tmp_path: Path) -> None:
+    wheel = wheel_of(clone(tmp_path, "v0.0.9", options=options))
+    assert bundled(wheel, tmp_path) == {"v0.0.9": "one", helpers.TAG: "two"}
+
+
+def test_a_released_version_keeps_its_template(tmp_path: Path) -> None:
+    wheel = wheel_of(clone(tmp_path, helpers.TAG, "v0.2.0"))
+    assert bundled(wheel, tmp_path) == {helpers.TAG: "one", "v0.2.0": "two"}
+
+
+def test_an_export_without_git_is_enough(tmp_path: Path) -> None:
+    export = copy_checkout(tmp_path / "export")
+    (export / "template/generation.txt").write_text("exported")
+    assert bundled(wheel_of(export), tmp_path) == {helpers.TAG: "exported"}
+
+
+def test_the_bundle_is_the_same_from_every_build(tmp_path: Path) -> None:
+    one, two = (wheel_of(copy_checkout(tmp_path / name)).read_bytes() for name in ("one", "two"))
+    assert one == two
+
+
+def test_an_editable_install_has_no_bundle(tmp_path: Path) -> None:
+    export = copy_checkout(tmp_path / "export")
+    script = "from hatchling.build import build_editable; build_editable('dist')"
+    call(sys.executable, "-c", f"import os; os.mkdir('dist'); {script}", cwd=export)
+    [wheel] = (export / "dist").glob("*.whl")
+    assert BUNDLE not in zipfile.ZipFile(wheel).namelist()
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the sdist, build the wheel from it without git, install that; give its environment."""
+    folder = tmp_path_factory.mktemp("package")
+    checkout = copy_checkout(folder / "checkout")
+    call(*BUILD, "-t", "sdist", "-d", "dist", cwd=checkout)
+    [sdist] = (checkout / "dist").glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(folder, filter="data")
+    unpacked = folder / sdist.name.removesuffix(".tar.gz")
+    no_git = {**os.environ, "PATH": str(folder)}
+    call(*BUILD, "-t", "wheel", "-d", str(folder / "dist"), cwd=unpacked, env=no_git)
+    [wheel] = (folder / "dist").glob("*.whl")
+    uv = helpers.find_uv()
+    call(uv, "venv", "--quiet", "--python", sys.executable, "env", cwd=folder)
+    python = str(folder / "env/bin/python")
+    call(
+        uv,
+        "pip",
+        "install",
+        "--quiet",
+        "--compile-bytecode",
+        "--python",
+        python,
+        str(wheel),
+        cwd=folder,
+    )
+    return folder / "env"
+
+
+@pytest.fixture
+def offline() -> Callable[..., str]:
+    """Give a function that runs a command in a network namespace without any network."""
+
+    def run(*command: str, cwd: Path) -> str:
+        return call("unshare", "--user", "--map-root-user", "--net", *command, cwd=cwd)
+
+    return run
+
+
+@pytest.mark.parametrize("pattern", helpers.PATTERNS)
+def test_the_installed_wheel_works_offline(
+    pattern: str, installed: Path, offline: Callable[..., str], tmp_path: Path
+) -> None:
+    command = str(installed / "bin/bgscaffold")
+    offline(command, "new", "shop", f"--pattern={pattern}", "--ci=none", cwd=tmp_path)
+    plain = helpers.tree(helpers.render(pattern, "none", tmp_path / "plain/shop"))
+    made = helpers.tree(tmp_path / "shop")
+    assert made.pop(".copier-answers.yml")
+    assert plain.pop(".copier-answers.yml")
+    assert made == plain
+
+
+def test_the_installed_command_says_its_version(installed: Path, tmp_path: Path) -> None:
+    assert call(str(installed / "bin/bgscaffold"), "--version", cwd=tmp_path) == (
+        f"bgscaffold {helpers.TAG[1:]}\n"
+    )
+    python = str(installed / "bin/python")
+    assert "Usage: " in call(python, "-m", "bgscaffold", "--help", cwd=tmp_path)
