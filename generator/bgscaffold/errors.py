@@ -42,7 +42,7 @@ class BadName(Refusal):
     what = "Not a project name"
     allowed = (
         "1 to 63 of a-z, 0-9, - and _, first a letter, last a letter or a digit;"
-        " no Python keyword, no device name of Windows"
+        " no Python keyword, no device name of Windows, no package that the project depends on"
     )
     remedy = "choose another last part for the path, such as my-app"
 

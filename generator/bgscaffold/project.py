@@ -15,6 +15,13 @@ DEVICES = frozenset(
     ["con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))]
 )
 
+# uv takes a project of the same name for the dependency itself, and then leaves that out.
+DEPENDENCIES = """
+aiosmtplib aiosqlite alembic amqp anyio celery click fastapi greenlet h11 httpcore2 httpx2 idna
+kombu mako mkdocs mypy poethepoet psycopg psycopg-binary pydantic pydantic-core pydantic-settings
+pytest redis ruff sqlalchemy starlette typing-extensions uvicorn
+"""
+
 
 class Ci(StrEnum):
     """Where the project's continuous integration runs."""
@@ -34,13 +41,14 @@ class Project:
     ci: Ci = Ci.GITHUB
 
     def __post_init__(self) -> None:
-        if not NAME.search(self.name) or self.name in DEVICES or iskeyword(self.name):
+        taken = self.name in DEVICES or self.name.replace("_", "-") in DEPENDENCIES.split()
+        if not NAME.search(self.name) or taken or iskeyword(self.name):
             raise BadName(self.name)
 
     @classmethod
     def at(cls, path: str, *, pattern: Pattern, ci: Ci) -> "Project":
         """Take the last part of a path, as it was typed, for the name."""
-        name = re.split(r"[/\\]" if os.sep == "\\" else "/", path.rstrip("/"))[-1]
+        name = os.path.basename(path.rstrip("/" + os.sep))
         return cls(name, Path(os.path.abspath(path)), pattern, ci)
 
     @property

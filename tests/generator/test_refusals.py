@@ -35,6 +35,8 @@ NAMES = [
     "lpt1",
     "com0",
     "class",
+    "celery",
+    "pydantic_settings",
     "async",
     'shop"',
     "shop'",
@@ -71,7 +73,7 @@ def test_a_name_that_is_none(name: str, run: Run, machine: Machine) -> None:
         "Not a project name",
         name.rstrip("/").split("/")[-1],
         "1 to 63 of a-z, 0-9, - and _, first a letter, last a letter or a digit;"
-        " no Python keyword, no device name of Windows",
+        " no Python keyword, no device name of Windows, no package that the project depends on",
         "choose another last part for the path, such as my-app",
     )
     assert left_in(machine.here) == []
@@ -255,7 +257,7 @@ def test_a_refusal_in_json(run: Run, machine: Machine) -> None:
         "value": "CON",
         "reason": "",
         "allowed": "1 to 63 of a-z, 0-9, - and _, first a letter, last a letter or a digit;"
-        " no Python keyword, no device name of Windows",
+        " no Python keyword, no device name of Windows, no package that the project depends on",
         "remedy": "choose another last part for the path, such as my-app",
     }
 
