@@ -1,0 +1,23 @@
+"""Projects rendered by plain Copier, once for each variant."""
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests import helpers
+
+Rendered = Callable[[str, str], Path]
+
+
+@pytest.fixture(scope="session")
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> Rendered:
+    """Give a function that returns the folder of a variant."""
+
+    @cache
+    def render(pattern: str, ci: str) -> Path:
+        folder = tmp_path_factory.mktemp(f"{pattern}-{ci}") / "shop"
+        return helpers.render(pattern, ci, folder)
+
+    return render

@@ -1,0 +1,100 @@
+"""Every variant holds exactly the files in `files/`, and the CLI makes the tree Copier makes."""
+
+from pathlib import Path
+
+import bgscaffold.source
+import pytest
+from bgscaffold.__main__ import main
+from bgscaffold.source import URL
+
+from tests import helpers
+from tests.template import filelist
+from tests.template.conftest import Rendered
+
+VARIANTS = [(pattern, ci) for pattern in helpers.PATTERNS for ci in helpers.CIS]
+
+
+@pytest.mark.parametrize(("pattern", "ci"), VARIANTS)
+def test_the_files_are_the_listed_ones(pattern: str, ci: str, rendered: Rendered) -> None:
+    assert sorted(filelist.paths(rendered(pattern, ci))) == filelist.expected(pattern, ci)
+
+
+@pytest.mark.parametrize(("pattern", "ci"), VARIANTS)
+def test_the_cli_makes_what_copier_makes(
+    pattern: str,
+    ci: str,
+    rendered: Rendered,
+    tmp_path: Path,
+    template_repo: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(bgscaffold.source, "location", lambda: template_repo)
+    folder = tmp_path / "shop"
+    options = [f"--pattern={pattern}", f"--ci={ci}", "--no-git"]
+    monkeypatch.setattr("sys.argv", ["bgscaffold", "new", str(folder), *options])
+    with pytest.raises(SystemExit, match="0"):
+        main()
+    by_copier = helpers.tree(rendered(pattern, ci))
+    local, public = (f"_src_path: {source}\n".encode() for source in (template_repo, URL))
+    answers = by_copier[".copier-answers.yml"]
+    assert answers.count(local) == 1
+    by_copier[".copier-answers.yml"] = answers.replace(local, public)
+    assert helpers.tree(folder) == by_copier
+    assert modes(folder) == modes(rendered(pattern, ci))
+
+
+def modes(folder: Path) -> dict[str, int]:
+    """Return the permissions of every file and folder."""
+    return {path.relative_to(folder).as_posix(): path.stat().st_mode for path in folder.rglob("*")}
+
+
+SAME = [
+    "app/__init__.py",
+    "app/main.py",
+    "app/settings.py",
+    "app/domains.py",
+    "app/database.py",
+    "app/migrations/",
+    "app/background/__init__.py",
+    "app/background/task.py",
+    "app/actions/",
+    "app/signup/",
+    "tests/actions/",
+    "tests/signup/",
+    "tests/background/contract/",
+    "tests/background/test_contract.py",
+]
+
+
+@pytest.mark.parametrize("path", SAME)
+def test_the_same_bytes_in_all_four_patterns(path: str, rendered: Rendered) -> None:
+    first, *others = (same_files(rendered(pattern, "none"), path) for pattern in helpers.PATTERNS)
+    assert first
+    assert others == [first, first, first]
+
+
+def same_files(project: Path, path: str) -> dict[str, bytes]:
+    """Return the files that a path of the list above stands for."""
+    return {
+        name: content
+        for name, content in helpers.tree(project).items()
+        if name == path or (path.endswith("/") and name.startswith(path))
+    }
+
+
+def test_only_the_room_and_its_neighbours_vary(rendered: Rendered) -> None:
+    trees = [helpers.tree(rendered(pattern, "none")) for pattern in helpers.PATTERNS]
+    every = {name for tree in trees for name in tree}
+    varying = {name for name in every if len({tree.get(name) for tree in trees}) > 1}
+    assert not [name for name in varying if name.startswith("app/") and "/background/" not in name]
+
+
+@pytest.mark.parametrize(("pattern", "ci"), VARIANTS)
+def test_rendered_text_is_clean(pattern: str, ci: str, rendered: Rendered) -> None:
+    for name, content in helpers.tree(rendered(pattern, ci)).items():
+        text = content.decode()
+        assert not text or (text.endswith("\n") and not text.endswith("\n\n")), name
+        assert not [line for line in text.split("\n") if line != line.rstrip()], name
+        assert "\n\n\n\n" not in text, name
+        assert "{%" not in text, name
+        assert "\r" not in text, name
