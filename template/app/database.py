@@ -53,7 +53,13 @@ async def session() -> AsyncIterator[AsyncSession]:
     # keep a write lock that nobody ends.
     async with AsyncSession(engine(), expire_on_commit=False, close_resets_only=False) as opened:
         yield opened
-        await opened.commit()
+        try:
+            await opened.commit()
+        except BaseException:
+            # A COMMIT that SQLite refuses leaves its transaction open: the connection would go back
+            # to the pool with a write lock that nobody ends.
+            await opened.rollback()
+            raise
 
 
 # scope="function" ends the session before the response. FastAPI's default ends it after the
@@ -63,23 +69,18 @@ SessionDep = Annotated[AsyncSession, Depends(session, scope="function")]
 
 def when_committed(session: Session, call: Callable[[], None]) -> None:
     """Call once, as soon as the session's present transaction is committed; never if it is not."""
-    scope = session.get_nested_transaction() or session.get_transaction()
+    scope = session.get_nested_transaction() or session.get_transaction() or session.begin()
+    waiting = [call]
 
+    @event.listens_for(session, "after_commit")
     def committed(session: Session) -> None:
-        if session.get_nested_transaction() is None:
-            forget()
-            call()
+        if waiting and session.get_nested_transaction() is None:
+            waiting.pop()()
 
-    def rolled_back(session: Session, ended: SessionTransaction) -> None:
+    @event.listens_for(session, "after_soft_rollback")
+    def rolled_back(_session: Session, ended: SessionTransaction) -> None:
         if ended is scope or ended.parent is None:
-            forget()
-
-    def forget() -> None:
-        event.remove(session, "after_commit", committed)
-        event.remove(session, "after_soft_rollback", rolled_back)
-
-    event.listen(session, "after_commit", committed)
-    event.listen(session, "after_soft_rollback", rolled_back)
+            waiting.clear()
 
 
 async def prepare() -> None:

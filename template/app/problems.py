@@ -24,6 +24,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(EnqueueError, _not_enqueued)
     app.add_exception_handler(OperationalError, _database_busy)
     app.add_exception_handler(TimeoutError, _database_busy)
+    app.add_exception_handler(Exception, _unexpected)
 
 
 def _problem(
@@ -53,3 +54,7 @@ def _not_enqueued(request: Request, error: Exception) -> JSONResponse:
 def _database_busy(request: Request, error: Exception) -> JSONResponse:
     log.error("%s %s: %s", request.method, request.url.path, error)
     return _problem(503, "The database is busy or down. Try again.", {"Retry-After": "1"})
+
+
+def _unexpected(_request: Request, _error: Exception) -> JSONResponse:
+    return _problem(500, "The server failed to answer this request.")  # it logs the error itself

@@ -29,6 +29,7 @@ class Async:
     supports_retries = False
     supports_status = False
     supports_transactions = False
+    supports_start_after_response = True
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -26,6 +26,7 @@ class CeleryWorkers:
     supports_retries = True
     supports_status = True
     supports_transactions = True
+    supports_start_after_response = False
 
     def insert(self, session: Session, runs: list[TaskRun]) -> None:
         """Insert the rows into the session's transaction."""

@@ -16,6 +16,7 @@ class BackgroundSettings(BaseSettings):
 
     # redis://host:6379/0 or amqp://user:password@host:5672// ; the default needs no server
     broker_url: str = EMBEDDED
+    task_queue: str = "tasks"  # applications that share a broker need different ones
     task_concurrency: int | None = Field(None, ge=1)  # processes of a worker; None: one per core
     task_retries: int = Field(3, ge=0)  # for tasks that declare none
     task_backoff: float = Field(1, gt=0)  # before the first retry; doubles with each

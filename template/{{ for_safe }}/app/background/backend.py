@@ -28,6 +28,7 @@ class Safe:
     supports_retries = True
     supports_status = True
     supports_transactions = True
+    supports_start_after_response = True
 
     def __init__(self) -> None:
         self.runner: Runner | None = None

@@ -29,6 +29,7 @@ class Simple:
     supports_retries = False
     supports_status = False
     supports_transactions = False
+    supports_start_after_response = True
 
     def __init__(self) -> None:
         self._threads = anyio.CapacityLimiter(settings.task_concurrency)

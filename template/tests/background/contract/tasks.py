@@ -1,0 +1,80 @@
+"""Tasks that leave a mark."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.background import background_tasks, task
+from app.contract.notes import Note, mark
+from app.database import engine
+
+
+@task("contract.note")
+def note(line: str) -> None:
+    """Leave a mark."""
+    mark(line)
+
+
+@task("contract.note_async")
+async def note_async(line: str) -> None:
+    """Leave a mark, from an `async def` task."""
+    mark(line)
+
+
+@task("contract.show")
+def show(*values: Any, **named: Any) -> None:
+    """Leave a mark that shows the arguments as they arrive."""
+    mark(f"show {values!r} {named!r}")
+
+
+@task("contract.fail")
+def fail(line: str) -> None:
+    """Leave a mark, then fail."""
+    mark(line)
+    raise ValueError(line)
+
+
+@task("contract.exit")
+async def leave(line: str) -> None:
+    """Leave a mark, then try to end the process."""
+    mark(line)
+    raise SystemExit(line)
+
+
+@task("contract.wait")
+def wait(gate: str) -> None:
+    """Wait until the test opens the gate."""
+    mark(f"waiting {gate}")
+    while not Path(gate).exists():
+        time.sleep(0.01)
+    mark(f"passed {gate}")
+
+
+@task("contract.read")
+async def read(note_id: str) -> None:
+    """Say whether the row of the request is there, then fail."""
+    async with AsyncSession(engine()) as session:
+        found = await session.get(Note, note_id)
+    mark(f"read {note_id} {found is not None}")
+    raise ValueError("after reading")
+
+
+@task("contract.chain")
+def chain(line: str) -> None:
+    """Enqueue two more tasks, from `def` and then from `async def` code."""
+    with background_tasks() as tasks:
+        tasks.add_task(chain_async, line)
+
+
+@task("contract.chain_async")
+async def chain_async(line: str) -> None:
+    """Enqueue one more task from `async def` code."""
+    async with background_tasks() as tasks:
+        tasks.add_task(note, line)
+
+
+def not_a_task(line: str) -> None:
+    """Nobody has registered this function."""
+    mark(line)

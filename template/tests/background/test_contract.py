@@ -1,0 +1,230 @@
+"""The contract: what a route and a task may rely on. It is the same under every pattern.
+
+Where patterns differ, the backend declares it (`supports_...`), and the test asks the backend. All of
+it runs on real processes: a test client returns only after the tasks, so it could prove no order.
+"""
+
+import socket
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from app.background.backend import backend
+from tests.servers import PATIENCE, Project
+
+pytestmark = pytest.mark.usefixtures("tables")
+
+
+@pytest.fixture(scope="module")
+def tables(server: Project) -> None:
+    """Create the tables of the domain `contract`."""
+    assert server.post("/contract/tables").status_code == 204
+
+
+def test_def_and_async_def_routes_enqueue_def_and_async_def_tasks(server: Project) -> None:
+    for kind in ("def", "async"):
+        answer = server.post(f"/contract/notes/{kind}/from-{kind}")
+        assert (answer.status_code, len(set(answer.json()))) == (202, 2)
+        marks = server.wait_for_marks(f"from-{kind}", 2)
+        assert sorted(marks) == [f"from-{kind} async", f"from-{kind} def"]
+
+
+def test_arguments_arrive_as_json_leaves_them(server: Project) -> None:
+    server.post("/contract/show")
+    assert server.wait_for_marks("show") == ["show ([1, 2], None) {'a': {'3': 'é'}}"]
+
+
+SAYS = {
+    "missing": "task 'contract.note'(line: str) -> None: missing a required argument: 'line'.",
+    "unknown": "task 'contract.note'(line: str) -> None: got an unexpected keyword argument"
+    " 'lines'.",
+    "lambda": "is not a task. Decorate a function at module level",
+    "unregistered": "not_a_task at 0x",
+    "partial": "is not a task. Decorate a function at module level",
+    "called": "None is not a task. Decorate a function at module level",
+    "request": "task 'contract.show', argument 'values': tuple is not JSON (Object of type Request"
+    " is not JSON serializable). Pass an id, a path or plain values",
+    "bytes": "task 'contract.show', argument 'named': dict is not JSON (Object of type bytes",
+    "nan": "task 'contract.show', argument 'values': tuple is not JSON (Out of range float values",
+    "endless": "task 'contract.show', argument 'values': tuple is not JSON (Circular reference",
+}
+
+
+@pytest.mark.parametrize("how", SAYS)
+def test_a_wrong_call_fails_the_request_and_runs_nothing(server: Project, how: str) -> None:
+    answer = server.post(f"/contract/wrong/{how}")
+    assert answer.status_code == 500
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert SAYS[how] in answer.json()["detail"]
+    assert_nothing_ran(server, f"wrong {how}")
+
+
+@pytest.mark.parametrize("status", [409, 500])
+def test_a_handler_that_raises_enqueues_nothing(server: Project, status: int) -> None:
+    answer = server.post(f"/contract/raise/raised-{status}?status={status}")
+    assert (answer.status_code, answer.json()["status"]) == (status, status)
+    assert_nothing_ran(server, f"raised-{status}")
+
+
+@pytest.mark.parametrize("step", ["flush", "commit"])
+def test_a_failing_flush_or_commit_is_no_202(server: Project, step: str) -> None:
+    answer = server.post(f"/contract/{step}/failed-{step}")
+    assert answer.status_code == 500
+    assert server.get(f"/contract/row/failed-{step}").json() is False
+    assert_nothing_ran(server, f"failed-{step}")
+
+
+def test_a_failing_task_stops_no_other(server: Project) -> None:
+    assert server.post("/contract/fail/contained").status_code == 202
+    server.wait_for_marks("contained next")
+    # Durable patterns may already have begun to retry the two that fail.
+    assert set(server.marks("contained")) == {"contained fail", "contained exit", "contained next"}
+
+
+def test_the_row_is_committed_before_the_task_and_stays_when_it_fails(server: Project) -> None:
+    server.post("/contract/row/kept")
+    assert set(server.wait_for_marks("read kept")) == {"read kept True"}
+    assert server.get("/contract/row/kept").json() is True
+
+
+def test_the_steps_come_in_order(server: Project) -> None:
+    assert server.post("/contract/order").status_code == 202
+    server.wait_for_marks("order run")
+    steps = [mark.removeprefix("order ") for mark in server.marks("order ")]
+    if not backend.supports_start_after_response:
+        steps.remove("run")  # a worker may start as soon as the row is committed
+        assert server.marks("order ").index("order run") > server.marks("order ").index(
+            "order commit"
+        )
+        steps.append("run")
+    assert steps == ["handler", "flush", "commit", "response", "run"]
+
+
+def test_the_response_does_not_wait_for_the_task_nor_does_the_next_request(
+    server: Project,
+) -> None:
+    with connected(server) as connection:
+        assert request(connection, "POST", "/contract/wait/gate-1").startswith(b"HTTP/1.1 202")
+        server.wait_for_marks("waiting gate-1")
+        answer = request(connection, "GET", "/health/live")
+        assert answer.startswith(b"HTTP/1.1 200")
+        assert server.marks("passed gate-1") == []
+    server.open_gate("gate-1")
+    server.wait_for_marks("passed gate-1")
+
+
+def test_a_stream_enqueues_before_it_and_at_its_end_but_not_within(server: Project) -> None:
+    answer = server.post("/contract/stream/streamed")
+    assert answer.text.endswith("Use: async with background_tasks() as tasks: tasks.add_task(...)")
+    server.wait_for_marks("streamed", 2)
+    assert Counter(server.marks("streamed")) == {"streamed before": 1, "streamed end": 1}
+
+
+def test_tasks_enqueue_tasks(server: Project) -> None:
+    server.post("/contract/chain/chained")
+    assert server.wait_for_marks("chained") == ["chained"]
+
+
+def test_a_websocket_enqueues(server: Project) -> None:
+    with connected(server) as connection:
+        connection.sendall(
+            b"GET /contract/socket/socketed HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\n"
+            b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
+        assert server.wait_for_marks("socketed") == ["socketed"]
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_joined_session_decides(server: Project, keep: bool) -> None:
+    line = f"joined-{keep}"
+    assert server.post(f"/contract/joined/{line}?keep={keep}").status_code == 202
+    if keep:
+        assert server.wait_for_marks(line) == [line]
+    else:
+        assert_nothing_ran(server, line)
+
+
+def test_with_on_the_event_loop_says_what_to_write(server: Project) -> None:
+    assert server.post("/contract/sync-door").status_code == 500
+    assert "In async code write: async with background_tasks()" in server.log("api")
+
+
+def test_an_option_that_the_pattern_lacks_stops_the_start(tmp_path: Path) -> None:
+    domain = tmp_path / "needy"
+    domain.mkdir()
+    (domain / "tasks.py").write_text(
+        "from app.background import task\n\n\n"
+        "@task('needy.work', retries=5)\ndef work() -> None:\n    pass\n"
+    )
+    (domain / "router.py").write_text(
+        "from fastapi import APIRouter\n\nimport app.needy.tasks\n\nrouter = APIRouter()\n"
+    )
+    with Project(tmp_path / "project", domain) as project:
+        started = project.run("-c", START)
+    refusal = "task 'needy.work' declares retries=5, which pattern "
+    assert (refusal in started.stderr) is not backend.supports_retries
+    assert (started.returncode == 0) is backend.supports_retries, started.stderr
+
+
+START = """
+import asyncio
+from app.main import app, lifespan
+
+async def start():
+    async with lifespan(app):
+        pass
+
+asyncio.run(start())
+"""
+
+
+def test_a_broken_domain_stops_the_start_and_is_named(tmp_path: Path) -> None:
+    domain = tmp_path / "broken"
+    domain.mkdir()
+    (domain / "router.py").write_text("routes = []\n")
+    with Project(tmp_path / "project", domain) as project:
+        started = project.run("-c", "import app.main")
+    assert started.returncode == 1
+    assert "broken/router.py must define router = APIRouter(), found None." in started.stderr
+
+
+def test_sigterm_lets_the_running_task_finish(tmp_path: Path) -> None:
+    domain = Path(__file__).parent / "contract"
+    with Project(tmp_path / "project", domain) as project:
+        project.start()
+        project.post("/contract/wait/last")
+        project.wait_for_marks("waiting last")
+        runner = "worker" if "worker" in project.processes else "api"
+        ending = project.terminate(runner)
+        project.open_gate("last")
+        ending.wait(PATIENCE)
+        assert project.marks("passed") == ["passed last"]
+
+
+def assert_nothing_ran(server: Project, line: str) -> None:
+    """Show that nothing of an earlier request runs: a later request's task has run, and it has not."""
+    after = f"after {line}"
+    server.post("/contract/notes/def/" + after.replace(" ", "-"))
+    server.wait_for_marks(after.replace(" ", "-"), 2)
+    assert [mark for mark in server.marks() if mark.startswith(line)] == []
+
+
+def connected(server: Project) -> socket.socket:
+    """Open a raw connection to the API."""
+    host, port = server.url.removeprefix("http://").split(":")
+    return socket.create_connection((host, int(port)), timeout=10)
+
+
+def request(connection: socket.socket, method: str, path: str) -> bytes:
+    """Send a request and return the whole response, as soon as it is there."""
+    connection.sendall(f"{method} {path} HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n\r\n".encode())
+    received = b""
+    while b"\r\n\r\n" not in received:
+        received += connection.recv(65536)
+    head, body = received.split(b"\r\n\r\n", 1)
+    length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+    while len(body) < length:
+        body += connection.recv(65536)
+    return head + b"\r\n\r\n" + body

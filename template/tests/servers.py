@@ -1,0 +1,194 @@
+"""The real processes of this project, as `uv run poe dev` starts them.
+
+They run in a copy of the code to which a domain can be added, just as you would add one. With
+TEST_DATABASE_URL (PostgreSQL) and TEST_BROKER_URL (Redis, RabbitMQ) the same tests run on these.
+"""
+
+import contextlib
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+from uuid import uuid4
+
+import httpx2
+import psycopg
+from sqlalchemy import make_url
+
+ROOT = Path(__file__).parent.parent
+PATIENCE = 30.0  # seconds; only a failing test waits that long
+
+
+def wait_for(condition: Callable[[], Any], what: str, patience: float = PATIENCE) -> Any:
+    """Return the condition's first true value."""
+    deadline = time.monotonic() + patience
+    while not (value := condition()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {patience} s in vain for: {what}")
+        time.sleep(0.01)
+    return value
+
+
+class Project:
+    """A copy of this project in a folder of its own, with a database and a queue of its own."""
+
+    def __init__(self, folder: Path, domain: Path | None = None, **env: str) -> None:
+        self.folder = folder
+        self.url = ""
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        shutil.copytree(ROOT / "app", folder / "app", ignore=shutil.ignore_patterns("__pycache__"))
+        if domain:
+            shutil.copytree(domain, folder / "app" / domain.name)
+        self._database = _Database()
+        self._port = "0"
+        self.env = _environment() | {
+            "ENVIRONMENT": "development",
+            "DATABASE_URL": self._database.url,
+            "TASK_QUEUE": f"test-{uuid4().hex}",
+            "MARKS": str(folder / "marks"),
+            **env,
+        }
+
+    def __enter__(self) -> Self:
+        self._database.create()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for name in list(self.processes):
+            self.kill(name)
+        self._database.drop()
+
+    def start(self, *names: str) -> None:
+        """Start these processes, or all those a task needs, and wait until they are ready."""
+        if os.environ.get("TEST_DATABASE_URL"):
+            self.run("-m", "alembic", "upgrade", "head")
+        for name in names or _names():
+            self.processes[name] = self._spawn(name)
+        if "api" in self.processes and self.processes["api"].poll() is None:
+            self._port = wait_for(self._served_port, f"the API\n{self.log('api')}")
+            self.url = f"http://127.0.0.1:{self._port}"
+
+    def post(self, path: str, **kwargs: Any) -> httpx2.Response:
+        """Send a request on a connection of its own."""
+        return httpx2.post(self.url + path, timeout=PATIENCE, trust_env=False, **kwargs)
+
+    def get(self, path: str) -> httpx2.Response:
+        """Send a request on a connection of its own."""
+        return httpx2.get(self.url + path, timeout=PATIENCE, trust_env=False)
+
+    def marks(self, prefix: str = "") -> list[str]:
+        """Return the lines that the domain `contract` has written, in order."""
+        file = self.folder / "marks"
+        lines = file.read_text().splitlines() if file.exists() else []
+        return [line for line in lines if line.startswith(prefix)]
+
+    def wait_for_marks(self, prefix: str, count: int = 1) -> list[str]:
+        """Wait until there are so many marks, and return them."""
+        enough = f"{count} x {prefix!r} in {self.folder / 'marks'}"
+        wait_for(lambda: len(self.marks(prefix)) >= count, enough)
+        return self.marks(prefix)
+
+    def open_gate(self, name: str) -> None:
+        """Let the tasks that wait at this gate go on."""
+        (self.folder / name).touch()
+
+    def kill(self, name: str) -> None:
+        """End a process and its children with SIGKILL, as a power cut or the OOM killer does."""
+        process = self.processes.pop(name)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(PATIENCE)
+
+    def terminate(self, name: str) -> subprocess.Popen[bytes]:
+        """Send SIGTERM to a process, and return it; its children hear nothing."""
+        process = self.processes.pop(name)
+        process.terminate()
+        return process
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run Python in the project's folder and environment, to its end."""
+        return subprocess.run(
+            [sys.executable, *arguments],
+            cwd=self.folder,
+            env=self.env,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+
+    def log(self, name: str) -> str:
+        """Return what a process has printed."""
+        return (self.folder / f"{name}.log").read_text()
+
+    def _spawn(self, name: str) -> subprocess.Popen[bytes]:
+        with (self.folder / f"{name}.log").open("w") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", *_command(name)],
+                cwd=self.folder,
+                env=self.env | {"UVICORN_PORT": self._port},
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def _served_port(self) -> str | None:
+        if self.processes["api"].poll() is not None:
+            raise AssertionError(f"the API has ended:\n{self.log('api')}")
+        found = re.search(r"running on http://127\.0\.0\.1:(\d+)", self.log("api"))
+        return found and found[1]
+
+
+class _Database:
+    """SQLite under the project's folder or, on the server of TEST_DATABASE_URL, a new database."""
+
+    def __init__(self) -> None:
+        self._server = os.environ.get("TEST_DATABASE_URL")
+        self._name = f"test_{uuid4().hex}"
+        self.url = "sqlite:///var/app.db"
+        if self._server:
+            url = make_url(self._server).set(database=self._name)
+            self.url = url.render_as_string(hide_password=False)
+
+    def create(self) -> None:
+        self._execute(f"CREATE DATABASE {self._name}")
+
+    def drop(self) -> None:
+        self._execute(f"DROP DATABASE {self._name} WITH (FORCE)")
+
+    def _execute(self, statement: str) -> None:
+        if self._server:
+            url = make_url(self._server).set(drivername="postgresql")
+            address = url.render_as_string(hide_password=False)
+            with psycopg.connect(address, autocommit=True) as connection:
+                connection.execute(statement.encode())
+
+
+def _environment() -> dict[str, str]:
+    """Return this environment; the settings of the project itself are left out."""
+    passed = {k: v for k, v in os.environ.items() if k not in ("BROKER_URL", "ACTION_LOG")}
+    broker = os.environ.get("TEST_BROKER_URL")
+    return passed | ({"BROKER_URL": broker} if broker else {})
+
+
+def _names() -> list[str]:
+    names: list[str] = _tasks()["dev"]["parallel"]
+    return [name for name in names if name != "beat"]  # no test waits for a schedule
+
+
+def _command(name: str) -> list[str]:
+    return shlex.split(_tasks()[name]["cmd"])
+
+
+def _tasks() -> dict[str, Any]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    tasks: dict[str, Any] = project["tool"]["poe"]["tasks"]
+    return tasks
