@@ -10,9 +10,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import bgscaffold
 import copier
 import yaml
+
+import bgscaffold
 
 ROOT = Path(__file__).parents[1]
 TAG = f"v{bgscaffold.__version__}"

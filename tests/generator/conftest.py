@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import bgscaffold.source
 import pytest
+
+import bgscaffold.source
 from bgscaffold.__main__ import main
 
 GITCONFIG = "[user]\n\tname = Ada\n\temail = ada@example.com\n"

@@ -6,8 +6,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from bgscaffold.source import TAG, URL
 
+from bgscaffold.source import TAG, URL
 from tests import helpers
 from tests.generator.conftest import Machine, Run
 

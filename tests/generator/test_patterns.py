@@ -1,7 +1,6 @@
 """`bgscaffold patterns` and the records behind it."""
 
 from bgscaffold.patterns import PROMISES, RECORDS, Pattern
-
 from tests import helpers
 from tests.generator.conftest import Outcome, Run
 

@@ -9,13 +9,13 @@ import stat
 import subprocess
 from pathlib import Path
 
+import pytest
+
 import bgscaffold.__main__
 import bgscaffold.new
 import bgscaffold.source
 import bgscaffold.staging
-import pytest
 from bgscaffold.errors import GitFailed
-
 from tests import helpers
 from tests.generator.conftest import Machine, Outcome, Run
 

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-import bgscaffold.source
 import pytest
-from bgscaffold.source import location
 
+import bgscaffold.source
+from bgscaffold.source import location
 from tests import helpers
 
 

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-import bgscaffold.source
 import pytest
+
+import bgscaffold.source
 from bgscaffold.__main__ import main
 from bgscaffold.source import URL
-
 from tests import helpers
 from tests.template import filelist
 from tests.template.conftest import Rendered
