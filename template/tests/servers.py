@@ -21,7 +21,7 @@ from uuid import uuid4
 
 import httpx2
 import psycopg
-from sqlalchemy import make_url
+from sqlalchemy import create_engine, make_url, text
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 30.0  # seconds; only a failing test waits that long
@@ -47,7 +47,7 @@ class Project:
         shutil.copytree(ROOT / "app", folder / "app", ignore=shutil.ignore_patterns("__pycache__"))
         if domain:
             shutil.copytree(domain, folder / "app" / domain.name)
-        self._database = _Database()
+        self._database = Database()
         self._port = "0"
         self.env = _environment() | {
             "ENVIRONMENT": "development",
@@ -107,11 +107,18 @@ class Project:
             os.killpg(process.pid, signal.SIGKILL)
         process.wait(PATIENCE)
 
-    def terminate(self, name: str) -> subprocess.Popen[bytes]:
-        """Send SIGTERM to a process, and return it; its children hear nothing."""
-        process = self.processes.pop(name)
-        process.terminate()
-        return process
+    def terminate(self, name: str) -> None:
+        """Send SIGTERM to a process; its children hear nothing."""
+        self.processes[name].terminate()
+
+    def query(self, statement: str) -> list[Any]:
+        """Return the rows that a statement finds in the project's database."""
+        url = self._database.url.replace("sqlite:///", f"sqlite:///{self.folder}/")
+        engine = create_engine(url)
+        with engine.connect() as connection:
+            rows = list(connection.execute(text(statement)))
+        engine.dispose()
+        return rows
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run Python in the project's folder and environment, to its end."""
@@ -147,8 +154,8 @@ class Project:
         return found and found[1]
 
 
-class _Database:
-    """SQLite under the project's folder or, on the server of TEST_DATABASE_URL, a new database."""
+class Database:
+    """SQLite in the folder `var`, or a new database on the server of TEST_DATABASE_URL."""
 
     def __init__(self) -> None:
         self._server = os.environ.get("TEST_DATABASE_URL")
@@ -159,9 +166,11 @@ class _Database:
             self.url = url.render_as_string(hide_password=False)
 
     def create(self) -> None:
+        """Create it; SQLite does so by itself."""
         self._execute(f"CREATE DATABASE {self._name}")
 
     def drop(self) -> None:
+        """Drop it, whoever is still connected."""
         self._execute(f"DROP DATABASE {self._name} WITH (FORCE)")
 
     def _execute(self, statement: str) -> None:

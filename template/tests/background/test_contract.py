@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from app.background.backend import backend
-from tests.servers import PATIENCE, Project
+from tests.servers import Project
 
 pytestmark = pytest.mark.usefixtures("tables")
 
@@ -197,10 +197,9 @@ def test_sigterm_lets_the_running_task_finish(tmp_path: Path) -> None:
         project.post("/contract/wait/last")
         project.wait_for_marks("waiting last")
         runner = "worker" if "worker" in project.processes else "api"
-        ending = project.terminate(runner)
+        project.terminate(runner)
         project.open_gate("last")
-        ending.wait(PATIENCE)
-        assert project.marks("passed") == ["passed last"]
+        assert project.wait_for_marks("passed") == ["passed last"]
 
 
 def assert_nothing_ran(server: Project, line: str) -> None:
@@ -219,7 +218,9 @@ def connected(server: Project) -> socket.socket:
 
 def request(connection: socket.socket, method: str, path: str) -> bytes:
     """Send a request and return the whole response, as soon as it is there."""
-    connection.sendall(f"{method} {path} HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n\r\n".encode())
+    connection.sendall(
+        f"{method} {path} HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n\r\n".encode()
+    )
     received = b""
     while b"\r\n\r\n" not in received:
         received += connection.recv(65536)

@@ -40,7 +40,7 @@ def test_without_smtp_the_mail_is_written_once(
 
 def test_with_smtp_the_mail_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     async def send() -> list[str]:
-        received = asyncio.get_running_loop().create_future()
+        received: asyncio.Future[list[str]] = asyncio.get_running_loop().create_future()
         server = await asyncio.start_server(partial(speak_smtp, received), "127.0.0.1")
         port = server.sockets[0].getsockname()[1]
         monkeypatch.setattr(settings, "smtp_url", f"smtp://127.0.0.1:{port}")

@@ -11,9 +11,10 @@ from fastapi.routing import APIRoute
 from starlette.types import Message, Receive, Scope, Send
 
 from app.background import BackgroundTasksDep, EnqueueError, background_tasks
-from app.contract import tasks
-from app.contract.notes import Note, mark
 from app.database import Base, SessionDep, engine
+
+from . import tasks
+from .notes import Note, mark
 
 router = APIRouter(prefix="/contract")
 
@@ -60,6 +61,12 @@ async def fail(line: str, background_tasks: BackgroundTasksDep) -> list[str]:
         add(tasks.leave, f"{line} exit"),
         add(tasks.note, f"{line} next"),
     ]
+
+
+@router.post("/flaky/{line}", status_code=202)
+async def flaky(line: str, failures: int, background_tasks: BackgroundTasksDep) -> str:
+    """Enqueue a task that fails at its first attempts."""
+    return background_tasks.add_task(tasks.flaky, line, failures)
 
 
 @router.post("/chain/{line}", status_code=202)

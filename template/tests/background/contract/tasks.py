@@ -1,5 +1,6 @@
 """Tasks that leave a mark."""
 
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -7,8 +8,9 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.background import background_tasks, task
-from app.contract.notes import Note, mark
 from app.database import engine
+
+from .notes import Note, mark
 
 
 @task("contract.note")
@@ -34,6 +36,14 @@ def fail(line: str) -> None:
     """Leave a mark, then fail."""
     mark(line)
     raise ValueError(line)
+
+
+@task("contract.flaky")
+def flaky(line: str, failures: int) -> None:
+    """Fail at the first attempts, then succeed."""
+    mark(line)
+    if Path(os.environ["MARKS"]).read_text().splitlines().count(line) <= failures:
+        raise ConnectionError(line)
 
 
 @task("contract.exit")

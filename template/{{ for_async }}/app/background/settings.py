@@ -9,8 +9,10 @@ class BackgroundSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore")
 
-    task_concurrency: int = Field(20, ge=1)  # tasks at a time
-    shutdown_grace: float = Field(25, ge=0)  # seconds; keep it below the platform's own limit
+    task_concurrency: int = Field(default=20, ge=1)  # tasks at a time
+    shutdown_grace: float = Field(
+        default=25, ge=0
+    )  # seconds; keep it below the platform's own limit
 
 
 settings = BackgroundSettings()

@@ -10,12 +10,13 @@ must be idempotent. Nor that it waits for the response: a worker may start it on
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from sqlalchemy.orm import Session
+
 from app.background import outbox
 from app.background.publisher import SWEEP, publisher
 from app.background.router import router
 from app.background.table import task_runs
 from app.background.task import TaskRun, check_options
-from sqlalchemy.orm import Session
 
 __all__ = ["backend", "lifespan", "router"]
 

@@ -8,11 +8,12 @@ would contradict the first.
 from pathlib import Path
 from typing import Any
 
-from app.background.settings import settings
 from celery import Celery
 from celery.schedules import crontab
 from kombu.transport import sqlalchemy as embedded_broker
 from sqlalchemy import make_url
+
+from app.background.settings import settings
 
 
 def _transport_options(url: str) -> dict[str, Any]:

@@ -12,14 +12,15 @@ from threading import Event, Thread
 from typing import Any
 
 import sqlalchemy as sa
+from kombu.exceptions import OperationalError
+from sqlalchemy.exc import SQLAlchemyError
+
 from app import database
 from app.background import outbox
 from app.background.celery_app import celery_app
 from app.background.outbox import now, row
 from app.background.settings import settings
 from app.background.table import task_runs
-from kombu.exceptions import OperationalError
-from sqlalchemy.exc import SQLAlchemyError
 
 SWEEP = 1.0  # seconds between two looks for retries, and for what a dead process left behind
 BATCH = 100
@@ -85,9 +86,9 @@ def _send(batch: list[sa.Row[Any]]) -> None:
 
 def _take() -> list[sa.Row[Any]]:
     with database.sync_engine().begin() as connection:
-        for name, task_id in connection.execute(outbox.bury()):
-            log.error("task %s [%s] is dead: it killed its process at every attempt", name, task_id)
-        standing = connection.execute(_count_standing()).scalar_one()
+        for dead in connection.execute(outbox.bury()):
+            log.error("task %s [%s] is dead: it killed its process", dead.name, dead.id)
+        standing: int = connection.execute(_count_standing()).scalar_one()
         free = min(BATCH, settings.publish_window - standing)
         return list(connection.execute(_mark_published(free))) if free > 0 else []
 
@@ -99,7 +100,7 @@ def _take_back(batch: list[sa.Row[Any]]) -> None:
         connection.execute(statement.values(published_at=None, publish_again_at=None))
 
 
-def _count_standing() -> sa.Select[tuple[int]]:
+def _count_standing() -> sa.Select[Any]:
     return sa.select(sa.func.count()).where(row.publish_again_at > now())
 
 

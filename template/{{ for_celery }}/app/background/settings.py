@@ -2,9 +2,10 @@
 
 from typing import Self
 
-from app.settings import settings as app_settings
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.settings import settings as app_settings
 
 EMBEDDED = "sqla+sqlite:///var/broker.db"
 
@@ -17,13 +18,15 @@ class BackgroundSettings(BaseSettings):
     # redis://host:6379/0 or amqp://user:password@host:5672// ; the default needs no server
     broker_url: str = EMBEDDED
     task_queue: str = "tasks"  # applications that share a broker need different ones
-    task_concurrency: int | None = Field(None, ge=1)  # processes of a worker; None: one per core
-    task_retries: int = Field(3, ge=0)  # for tasks that declare none
-    task_backoff: float = Field(1, gt=0)  # before the first retry; doubles with each
-    task_lease: float = Field(30, gt=0)  # how long after a crash a task is resumed
-    task_retention: float = Field(30, gt=0)  # days that succeeded task runs are kept
-    publish_window: int = Field(1000, ge=1)  # messages that stand in the broker, unclaimed
-    shutdown_grace: float = Field(25, ge=0)  # keep it below the platform's own limit
+    task_concurrency: int | None = Field(
+        default=None, ge=1
+    )  # processes of a worker; None: one per core
+    task_retries: int = Field(default=3, ge=0)  # for tasks that declare none
+    task_backoff: float = Field(default=1, gt=0)  # before the first retry; doubles with each
+    task_lease: float = Field(default=30, gt=0)  # how long after a crash a task is resumed
+    task_retention: float = Field(default=30, gt=0)  # days that succeeded task runs are kept
+    publish_window: int = Field(default=1000, ge=1)  # messages that stand in the broker, unclaimed
+    shutdown_grace: float = Field(default=25, ge=0)  # keep it below the platform's own limit
 
     @model_validator(mode="after")
     def refuse_the_embedded_broker_in_production(self) -> Self:

@@ -11,6 +11,8 @@ from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
+from celery import bootsteps
+
 from app import database, domains
 from app.background import outbox
 from app.background.backend import backend
@@ -19,7 +21,6 @@ from app.background.lease import leases
 from app.background.publisher import SWEEP, publish_due
 from app.background.table import Claim
 from app.background.task import TASKS, TaskRun, check_options
-from celery import bootsteps
 
 log = logging.getLogger(__name__)
 

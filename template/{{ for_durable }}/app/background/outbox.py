@@ -15,10 +15,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy import ColumnElement, func
+
 from app.background.settings import settings
 from app.background.table import Claim, task_runs
 from app.background.task import TASKS, TaskRun
-from sqlalchemy import ColumnElement, func
 
 row = task_runs.c
 OPEN = ("pending", "retrying", "running")

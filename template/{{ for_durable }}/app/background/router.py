@@ -5,10 +5,11 @@ from typing import Literal
 from uuid import UUID
 
 import sqlalchemy as sa
-from app.background.table import task_runs
-from app.database import SessionDep
 from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel, computed_field
+
+from app.background.table import task_runs
+from app.database import SessionDep
 
 router = APIRouter(prefix="/tasks", tags=["tasks"])
 

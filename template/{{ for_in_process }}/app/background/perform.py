@@ -3,6 +3,7 @@
 from functools import partial
 
 from anyio import CapacityLimiter, to_thread
+
 from app.background.task import TaskRun
 
 

@@ -12,12 +12,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
+from sqlalchemy.orm import Session
+
 from app.background import outbox
 from app.background.router import router
 from app.background.runner import SWEEP, Runner
 from app.background.table import task_runs
 from app.background.task import TaskRun, check_options
-from sqlalchemy.orm import Session
 
 __all__ = ["backend", "lifespan", "router"]
 

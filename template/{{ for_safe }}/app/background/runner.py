@@ -7,6 +7,7 @@ from typing import Any
 
 import anyio
 import sqlalchemy as sa
+
 from app import database
 from app.background import outbox
 from app.background.lease import leases
@@ -82,8 +83,8 @@ class Runner:
         return claims
 
     async def _sweep(self, free: int) -> list[Claim]:
-        for name, task_id in await _execute(outbox.bury()):
-            log.error("task %s [%s] is dead: it killed its process at every attempt", name, task_id)
+        for dead in await _execute(outbox.bury()):
+            log.error("task %s [%s] is dead: it killed its process", dead.name, dead.id)
         if self._loop.time() >= self._next_clean:
             self._next_clean = self._loop.time() + 3600
             await _execute(outbox.clean())

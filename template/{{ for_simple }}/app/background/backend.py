@@ -13,11 +13,12 @@ from contextlib import asynccontextmanager
 from threading import Thread
 
 import anyio
+from fastapi import APIRouter
+from sqlalchemy.orm import Session
+
 from app.background.perform import perform
 from app.background.settings import settings
 from app.background.task import TaskRun, check_options
-from fastapi import APIRouter
-from sqlalchemy.orm import Session
 
 log = logging.getLogger(__name__)
 router = APIRouter()

@@ -9,8 +9,10 @@ class BackgroundSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore")
 
-    task_concurrency: int = Field(10, ge=1)  # threads for `def` tasks
-    shutdown_grace: float = Field(25, ge=0)  # seconds; keep it below the platform's own limit
+    task_concurrency: int = Field(default=10, ge=1)  # threads for `def` tasks
+    shutdown_grace: float = Field(
+        default=25, ge=0
+    )  # seconds; keep it below the platform's own limit
 
 
 settings = BackgroundSettings()

@@ -1,0 +1,172 @@
+"""What the durable patterns promise beyond the contract: nothing accepted is lost."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from app.actions.tasks import write_log
+from app.background import background_tasks, outbox
+from app.background.lease import Leases
+from app.background.outbox import now, row
+from app.background.settings import settings
+from app.background.table import Claim, task_runs
+from app.database import sync_engine
+from tests.servers import Project, wait_for
+
+CONTRACT = Path(__file__).parent / "contract"
+
+
+def status(server: Project, task_id: str) -> dict[str, Any]:
+    """Return the status of a task run that has ended."""
+
+    def ended() -> dict[str, Any] | None:
+        found: dict[str, Any] = server.get(f"/tasks/{task_id}").json()
+        return found if found["state"] in ("succeeded", "dead") else None
+
+    result: dict[str, Any] = wait_for(ended, f"the end of task run {task_id}")
+    return result
+
+
+def test_the_status_of_a_task_run_that_succeeded(server: Project) -> None:
+    [task_id, _] = server.post("/contract/notes/async/status").json()
+    found = status(server, task_id)
+    assert found.pop("duration") >= 0
+    assert found.pop("created_at") <= found.pop("started_at") <= found.pop("finished_at")
+    assert found == {
+        "task_id": task_id,
+        "name": "contract.note",
+        "state": "succeeded",
+        "attempts": 1,
+    }
+
+
+@pytest.mark.parametrize(("task_id", "code"), [(uuid4(), 404), ("1", 422)])
+def test_the_status_of_what_is_no_task_run(server: Project, task_id: object, code: int) -> None:
+    answer = server.get(f"/tasks/{task_id}")
+    assert (answer.status_code, answer.json()["status"]) == (code, code)
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_failing_task_is_retried_until_it_succeeds(server: Project) -> None:
+    task_id = server.post("/contract/flaky/flaky?failures=2").json()
+    found = status(server, task_id)
+    assert (found["state"], found["attempts"]) == ("succeeded", 3)
+    assert server.marks("flaky") == ["flaky"] * 3
+
+
+def test_a_task_that_always_fails_is_dead_after_its_retries(server: Project) -> None:
+    task_id = server.post("/contract/flaky/hopeless?failures=99").json()
+    found = status(server, task_id)
+    assert (found["state"], found["attempts"]) == ("dead", 1 + settings.task_retries)
+    assert server.marks("hopeless") == ["hopeless"] * (1 + settings.task_retries)
+    [(error, traceback)] = server.query(
+        "SELECT error, traceback FROM task_runs WHERE state = 'dead' AND error LIKE '%hopeless%'"
+    )
+    assert error == "ConnectionError: hopeless"
+    assert traceback.startswith("Traceback (most recent call last):")
+
+
+def test_no_row_without_the_commit(server: Project) -> None:
+    server.post("/contract/tables")
+    before = server.query("SELECT count(*) FROM task_runs")
+    assert server.post("/contract/commit/rowless").status_code == 500
+    assert server.post("/contract/raise/rowless?status=409").status_code == 409
+    assert server.query("SELECT count(*) FROM task_runs") == before
+
+
+def test_kill_9_loses_nothing(tmp_path: Path) -> None:
+    with Project(tmp_path / "project", CONTRACT, TASK_LEASE="1.5", TASK_CONCURRENCY="2") as project:
+        project.start()
+        accepted = [project.post(f"/contract/wait/gate-{n}") for n in range(5)]
+        assert [answer.status_code for answer in accepted] == [202] * 5
+        project.wait_for_marks("waiting", 2)  # two are running, three are waiting
+        victim = "worker" if "worker" in project.processes else "api"
+        project.kill(victim)
+        project.start(victim)
+        for n in range(5):
+            project.open_gate(f"gate-{n}")
+        done = project.wait_for_marks("passed", 5)
+        assert sorted(done) == [f"passed gate-{n}" for n in range(5)]
+
+
+@pytest.fixture
+def claimable(migrated: None) -> str:
+    """Insert a task run that nothing executes, and return its id."""
+    with background_tasks() as tasks:
+        task_id = tasks.add_task(write_log, "never run")
+    end_lease(task_id)
+    return task_id
+
+
+def claim(task_id: str) -> list[Claim]:
+    """Claim a task run, if it can be claimed."""
+    with Session(sync_engine()) as session, session.begin():
+        found = session.execute(outbox.claim(outbox.due() & (row.id == task_id)))
+        return [Claim.of(one) for one in found]
+
+
+def stored(task_id: str) -> Any:
+    """Return the row of a task run."""
+    with Session(sync_engine()) as session:
+        return session.execute(select(task_runs).where(row.id == task_id)).one()
+
+
+def execute(statement: Any) -> int:
+    """Execute a statement, and return how many rows it has changed."""
+    with sync_engine().begin() as connection:
+        return connection.execute(statement).rowcount
+
+
+def end_lease(task_id: str) -> None:
+    """Let the lease of a task run end now."""
+    assert execute(update(task_runs).where(row.id == task_id).values(due_at=now())) == 1
+
+
+def test_only_one_of_many_gets_the_claim(claimable: str) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        claims = list(threads.map(claim, [claimable] * 16))
+    assert sorted(len(found) for found in claims) == [0] * 15 + [1]
+
+
+def test_who_was_overtaken_changes_nothing(claimable: str) -> None:
+    [slow] = claim(claimable)
+    end_lease(claimable)
+    [fast] = claim(claimable)
+    assert execute(outbox.fail(slow, ValueError("late"))) == 0
+    assert [execute(statement) for statement in outbox.renew([slow])] == [0]
+    assert execute(outbox.succeed(fast)) == 1
+    assert (stored(claimable).state, stored(claimable).attempts) == ("succeeded", 2)
+
+
+def test_a_task_that_kills_its_process_is_buried_after_its_retries(claimable: str) -> None:
+    for _ in range(1 + settings.task_retries):
+        assert len(claim(claimable)) == 1
+        end_lease(claimable)
+    assert claim(claimable) == []
+    execute(outbox.bury())
+    assert (stored(claimable).state, stored(claimable).error) == (
+        "dead",
+        "The process died while running this task.",
+    )
+
+
+def test_a_release_does_not_count_as_an_attempt(claimable: str) -> None:
+    for _ in range(2 + settings.task_retries):
+        [claimed] = claim(claimable)
+        execute(outbox.release(claimed))
+    [claimed] = claim(claimable)
+    assert claimed.retries_left == settings.task_retries
+
+
+def test_a_held_lease_is_renewed(claimable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    [claimed] = claim(claimable)
+    end_lease(claimable)
+    monkeypatch.setattr(settings, "task_lease", 0.3)
+    with Leases().held(claimed):
+        until = stored(claimable).due_at
+        wait_for(lambda: stored(claimable).due_at > until, "the renewal of the lease")
