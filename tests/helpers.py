@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,15 @@ def tree(folder: Path) -> dict[str, bytes]:
 def process(*arguments: str) -> list[str]:
     """Return the command that runs bgscaffold on the snapshot in a process of its own."""
     return [sys.executable, "-c", LAUNCHER, str(template_repo()), *arguments]
+
+
+@cache
+def can_unshare() -> bool:
+    """Tell whether this machine lets a test cut off the network or mount a small disk."""
+    command = ["unshare", "--user", "--map-root-user", "--net", "--mount", "true"]
+    with suppress(FileNotFoundError):
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+    return False
 
 
 def find_uv() -> str:

@@ -58,7 +58,13 @@ def stop(_number: int, _frame: FrameType | None) -> None:
 def ignore_signals() -> None:
     """Let nothing interrupt what follows."""
     for number in SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
+        if signal.getsignal(number) is stop:
+            # Not SIG_IGN: Python complains about a signal that came just before it.
+            signal.signal(number, go_on)
+
+
+def go_on(_number: int, _frame: FrameType | None) -> None:
+    """Take no notice of a signal."""
 
 
 def put_in_place(folder: Path, destination: Path) -> None:

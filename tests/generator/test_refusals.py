@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shlex
 import shutil
 import signal
 import stat
@@ -415,6 +416,7 @@ def test_a_folder_that_cannot_be_read(tmp_path: Path) -> None:
     assert done.stderr.startswith(f"Cannot write the project: '{locked}/shop' (Permission denied)")
 
 
+@pytest.mark.skipif(not helpers.can_unshare(), reason="this container may not mount a disk")
 @pytest.mark.parametrize("size", ["4k", "40k", "100k", "200k"])
 def test_a_full_disk(size: str, tmp_path: Path) -> None:
     script = f"""
@@ -426,14 +428,16 @@ def test_a_full_disk(size: str, tmp_path: Path) -> None:
         ls -A
         exit $code
     """
-    command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-ec", script, "sh"]
-    done = subprocess.run(
-        [*command, *helpers.process("new")],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    unshared = "exec unshare --user --map-root-user --mount sh -ec "
+    done = in_shell(f'{unshared} {shlex.quote(script)} sh "$@"', cwd=tmp_path)
     assert (done.returncode, done.stdout) == (1, ""), done.stderr
     assert "No space left on device" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("blocks", [0, 4, 16])
+def test_no_room_for_a_file(blocks: int, tmp_path: Path) -> None:
+    done = in_shell(f'ulimit -f {blocks}; exec "$@" parent/shop --pattern=celery', cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(("A git command failed", "Cannot write the project"))
+    assert left_in(tmp_path) == []
