@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from app.background.backend import backend
-from tests.servers import Project
+from tests.servers import Project, wait_for
 
 pytestmark = pytest.mark.usefixtures("tables")
 
@@ -148,7 +148,8 @@ def test_a_joined_session_decides(server: Project, keep: bool) -> None:
 
 def test_with_on_the_event_loop_says_what_to_write(server: Project) -> None:
     assert server.post("/contract/sync-door").status_code == 500
-    assert "In async code write: async with background_tasks()" in server.log("api")
+    remedy = "In async code write: async with background_tasks() as tasks: ..."
+    wait_for(lambda: remedy in server.log("api"), "the remedy in the log")
 
 
 def test_an_option_that_the_pattern_lacks_stops_the_start(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from app.background.table import task_runs
 
 SWEEP = 1.0  # seconds between two looks for retries, and for what a dead process left behind
 BATCH = 100
+LONGEST_WAIT = timedelta(minutes=15)
 log = logging.getLogger(__name__)
 
 
@@ -31,6 +32,10 @@ class Publisher:
     """The one thread of a process that talks to the broker: no request ever waits for it."""
 
     def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin anew, without a thread: at first, after a stop, in a forked child."""
         self._thread: Thread | None = None
         self._wake = Event()
         self._stopped = Event()
@@ -52,7 +57,7 @@ class Publisher:
         self._wake.set()
         if self._thread:
             self._thread.join(timeout=5)
-        self.__init__()  # type: ignore[misc]  # as good as new, for a second lifespan
+        self.reset()
 
     def _run(self, sweep: float | None) -> None:
         stopped = self._stopped
@@ -114,22 +119,24 @@ def _mark_published(limit: int) -> sa.Update:
         .with_for_update(skip_locked=True)
         .cte("found")
     )
-    waits = {n: now() + timedelta(seconds=30 * 2**n) for n in range(5)}  # 30 s ... 8 min
+    waits = {n: now() + _wait(n) for n in range(10)}
     return (
         task_runs.update()
         .where(row.id.in_(sa.select(found.c.id)))
         .values(
             published_at=now(),
-            publish_again_at=sa.case(
-                waits, value=row.publishes, else_=now() + timedelta(minutes=15)
-            ),
+            publish_again_at=sa.case(waits, value=row.publishes, else_=now() + LONGEST_WAIT),
             publishes=row.publishes + 1,
         )
         .returning(row.id, row.name, row.attempts)
     )
 
 
+def _wait(publishes: int) -> timedelta:
+    """Return how long a message may stay unclaimed before another is sent: 30 s ... 15 minutes."""
+    return min(timedelta(seconds=settings.task_lease * 2**publishes), LONGEST_WAIT)
+
+
 publisher = Publisher()
 if hasattr(os, "register_at_fork"):
-    # A forked child inherits the object but not its thread.
-    os.register_at_fork(after_in_child=publisher.__init__)  # type: ignore[misc]
+    os.register_at_fork(after_in_child=publisher.reset)  # the child inherits no thread
