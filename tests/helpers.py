@@ -22,12 +22,18 @@ PATTERNS = ("simple", "async", "safe", "celery")
 CIS = ("github", "gitlab", "none")
 
 # `bgscaffold` as a process of its own, rendering from the snapshot.
-LAUNCHER = (
-    "import bgscaffold.source, pathlib, sys;"
-    "template = pathlib.Path(sys.argv.pop(1));"
-    "bgscaffold.source.location = lambda: template;"
-    "from bgscaffold.__main__ import main; main()"
-)
+LAUNCHER = """\
+import sys
+from bgscaffold import __main__ as command
+
+def run(arguments, run=command.run):
+    import bgscaffold.source, pathlib
+    bgscaffold.source.location = lambda: pathlib.Path(arguments[0])
+    run(arguments[1:])
+
+command.run = run
+command.main()
+"""
 
 
 @cache

@@ -11,7 +11,7 @@ from bgscaffold.git import commit_all, require_git, work_tree
 from bgscaffold.project import Project
 from bgscaffold.render import render
 from bgscaffold.source import unpack
-from bgscaffold.staging import put_in_place, staged
+from bgscaffold.staging import build_in_place
 
 
 class Repository(StrEnum):
@@ -37,14 +37,19 @@ def create(project: Project, *, git: bool = True, install: bool = False) -> Crea
     """Create the project, with a first commit and its dependencies if they are wanted."""
     require_git()
     uv = find_uv() if install else None
-    with staged(project.destination) as stage:
-        commit = unpack(stage / "template")
-        render(stage / "template", commit, project.answers, stage / "project")
-        repository = start_repository(project, stage) if git else Repository.NOT_WANTED
-        put_in_place(stage / "project", project.destination)
+    commit, repository = build_in_place(
+        project.destination, lambda stage: build(project, stage, git=git)
+    )
     if uv:
         sync(uv, project.destination)
     return Created(project, commit, repository, installed=install)
+
+
+def build(project: Project, stage: Path, *, git: bool) -> tuple[str, Repository]:
+    """Render the project in a staging folder and start its repository there."""
+    commit = unpack(stage / "template")
+    render(stage / "template", commit, project.answers, stage / "project")
+    return commit, start_repository(project, stage) if git else Repository.NOT_WANTED
 
 
 def start_repository(project: Project, stage: Path) -> Repository:

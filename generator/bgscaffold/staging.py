@@ -3,11 +3,12 @@
 import os
 import shutil
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 from types import FrameType
+from typing import TypeVar
 
 from bgscaffold.errors import CannotWrite, Interrupted, NotAFolder, NotEmpty
 
@@ -16,37 +17,43 @@ SIGNALS = [
 ]
 
 
-@contextmanager
-def staged(destination: Path) -> Iterator[Path]:
-    """Give a folder beside the destination, on its file system; remove it in the end."""
+T = TypeVar("T")
+
+
+def build_in_place(destination: Path, build: Callable[[Path], T]) -> T:
+    """Let a function fill a folder beside the destination, then move its `project` there.
+
+    A function and not a context manager: a signal that comes while one of those is being entered
+    finds neither its `except` nor its `finally`.
+    """
     refuse_what_is_taken(destination)
     stage = destination.with_name(f".{destination.name}.{token_hex(4)}")
     missing = [parent for parent in destination.parents if not parent.exists()]
-    with interruptible(destination):
-        try:
-            stage.mkdir(parents=True)
-            yield stage
-        except OSError as error:
-            raise CannotWrite(error.filename or str(destination), error.strerror or "") from error
-        finally:
-            shutil.rmtree(stage, ignore_errors=True)
-            remove_empty(missing)
-
-
-@contextmanager
-def interruptible(destination: Path) -> Iterator[None]:
-    """Turn the first signal to stop into a refusal, and ignore any that would disturb tidying up."""
-    previous = {number: signal.getsignal(number) for number in SIGNALS}
-    for number, handler in previous.items():
-        if handler is not signal.SIG_IGN:
-            signal.signal(number, stop)
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
     try:
-        yield
+        catch_signals()
+        stage.mkdir(parents=True)
+        built = build(stage)
+        put_in_place(stage / "project", destination)
     except KeyboardInterrupt as interrupt:
         raise Interrupted(str(destination)) from interrupt
+    except OSError as error:
+        raise CannotWrite(error.filename or str(destination), error.strerror or "") from error
+    else:
+        return built
     finally:
-        for number, handler in previous.items():
+        ignore_signals()
+        shutil.rmtree(stage, ignore_errors=True)
+        remove_empty(missing)
+        for number, handler in handlers.items():
             signal.signal(number, handler)
+
+
+def catch_signals() -> None:
+    """Let a signal to stop raise KeyboardInterrupt, unless it is ignored already, as under nohup."""
+    for number in SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, stop)
 
 
 def stop(_number: int, _frame: FrameType | None) -> None:

@@ -197,7 +197,7 @@ def test_takes_the_template_from_a_checkout_without_the_tag(
 
 @pytest.mark.parametrize("flag", ["--version", "--help"])
 def test_answers_without_loading_what_it_does_not_need(flag: str) -> None:
-    loaded = "import sys, atexit; atexit.register(lambda: print(*sys.modules, file=sys.stderr));"
+    loaded = "import sys, atexit; atexit.register(lambda: print(*sys.modules, file=sys.stderr))\n"
     command = helpers.process(flag)
     command[2] = loaded + command[2]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
