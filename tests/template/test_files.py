@@ -6,6 +6,7 @@ import pytest
 
 import bgscaffold.source
 from bgscaffold.__main__ import main
+from bgscaffold.project import DEPENDENCIES
 from bgscaffold.source import URL
 from tests import helpers
 from tests.template import filelist
@@ -98,3 +99,14 @@ def test_rendered_text_is_clean(pattern: str, ci: str, rendered: Rendered) -> No
         assert "\n\n\n\n" not in text, name
         assert "{%" not in text, name
         assert "\r" not in text, name
+
+
+@pytest.mark.parametrize("pattern", helpers.PATTERNS)
+def test_a_project_cannot_be_named_after_its_dependencies(pattern: str, rendered: Rendered) -> None:
+    project = tomllib.loads((rendered(pattern, "none") / "pyproject.toml").read_text())
+    groups = [project["project"]["dependencies"], *project["dependency-groups"].values()]
+    needed = {re.split(r"[^\w.-]", line)[0] for group in groups for line in group}
+    assert "fastapi" in needed
+    assert needed <= set(DEPENDENCIES.split())
+    validator = re.findall(r"[\w-]+", helpers.questions()["project_name"]["validator"])
+    assert set(DEPENDENCIES.split()) <= set(validator)
