@@ -1,5 +1,7 @@
 """Every variant holds exactly the files in `files/`, and the CLI makes the tree Copier makes."""
 
+import re
+import tomllib
 from pathlib import Path
 
 import pytest
