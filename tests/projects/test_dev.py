@@ -1,0 +1,64 @@
+"""`uv run poe dev`: the real processes, a real request, the task's effect, one Ctrl-C."""
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests import helpers
+from tests.projects.environments import Environment
+from tests.projects.terminal import Dev, until
+
+Render = Callable[..., Path]
+
+
+def assert_tasks_are_done(dev: Dev, pattern: str) -> None:
+    """Send a request to each domain, and see what its task does."""
+    signup = dev.post("/signup", email="ada@example.com")
+    action = dev.post("/actions", action_name="sign in")
+    assert "To: ada@example.com" in dev.read("var/mail/*.eml")
+    assert dev.read("var/actions.log") == "sign in\n"
+    if pattern in ("safe", "celery"):
+        dev.wait_until_succeeded(signup)
+        dev.wait_until_succeeded(action)
+
+
+def assert_ctrl_c_ends_it(dev: Dev) -> None:
+    """Press Ctrl-C once, and see every process end."""
+    dev.press_ctrl_c()
+    until(lambda: not dev.processes(), lambda: f"{dev.processes()}\n{dev.screen}", patience=15)
+
+
+@pytest.mark.parametrize("pattern", helpers.PATTERNS)
+def test_dev_serves_does_tasks_and_ends_with_one_ctrl_c(
+    pattern: str, rendered: Render, newest: Environment
+) -> None:
+    with newest.dev(rendered(pattern)) as dev:
+        assert dev.get("/health/ready") == {"status": "ok"}
+        assert_tasks_are_done(dev, pattern)
+        assert_ctrl_c_ends_it(dev)
+
+
+def test_the_worker_and_beat_are_processes_of_their_own(
+    rendered: Render, newest: Environment
+) -> None:
+    with newest.dev(rendered("celery")) as dev:
+        dev.wait_until_succeeded(dev.post("/actions", action_name="sign in"))
+        lines = list(dev.processes().values())
+        for program in ("uvicorn app.main:app", " worker --loglevel", " beat --loglevel"):
+            assert any(program in line for line in lines), f"no {program} in {lines}"
+
+
+def test_right_after_new_it_installs_itself(rendered: Render, bare: Environment) -> None:
+    with bare.dev(rendered("celery")) as dev:
+        assert_tasks_are_done(dev, "celery")
+
+
+def test_two_hundred_tasks_are_each_done_once(rendered: Render, newest: Environment) -> None:
+    with newest.dev(rendered("celery")) as dev:
+        names = [f"action {n}" for n in range(200)]
+        ids = [dev.post("/actions", action_name=name) for name in names]
+        for task_id in ids:
+            dev.wait_until_succeeded(task_id)
+        assert Counter(dev.read("var/actions.log").splitlines()) == Counter(names)

@@ -1,0 +1,72 @@
+"""The durable patterns on real servers: the settings change, the project does not."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.projects import services
+from tests.projects.environments import Environment
+from tests.projects.services import Service
+from tests.projects.test_dev import assert_ctrl_c_ends_it, assert_tasks_are_done
+
+Render = Callable[..., Path]
+START = {
+    "redis": ("BROKER_URL", services.redis),
+    "rabbitmq": ("BROKER_URL", services.rabbitmq),
+    "postgres": ("DATABASE_URL", services.postgres),
+}
+Started = dict[str, Service]
+
+
+@pytest.fixture
+def started(request: pytest.FixtureRequest) -> Iterator[Started]:
+    """Start servers, and return them by the setting that leads to each."""
+    with ExitStack() as stack:
+        wanted = [START[name] for name in request.param.split(" and ")]
+        yield {setting: stack.enter_context(start()) for setting, start in wanted}
+
+
+def urls(started: Started, prefix: str = "") -> dict[str, str]:
+    """Return the settings that lead to these servers."""
+    return {f"{prefix}{setting}": service.url for setting, service in started.items()}
+
+
+def runs(*cases: tuple[str, str]) -> pytest.MarkDecorator:
+    """Let a test run for each pattern and its servers."""
+    return pytest.mark.parametrize(("pattern", "started"), cases, indirect=["started"])
+
+
+@runs(("celery", "redis"), ("celery", "rabbitmq"), ("celery", "postgres"), ("safe", "postgres"))
+def test_its_own_tests_pass_on(
+    pattern: str, started: Started, rendered: Render, newest: Environment
+) -> None:
+    said = newest.test(rendered(pattern), **urls(started, "TEST_"))
+    assert " passed in " in said
+    for service in started.values():
+        service.assert_used()
+
+
+@runs(("celery", "redis and postgres"), ("celery", "rabbitmq and postgres"), ("safe", "postgres"))
+def test_dev_runs_on(pattern: str, started: Started, rendered: Render, newest: Environment) -> None:
+    project = rendered(pattern)
+    newest.run(project, "poe", "migrate", **urls(started))
+    with newest.dev(project, **urls(started)) as dev:
+        assert_tasks_are_done(dev, pattern)
+        assert_ctrl_c_ends_it(dev)
+    for service in started.values():
+        service.assert_used()
+    assert not list(project.glob("var/*.db")), "an embedded database or broker was used"
+
+
+def test_a_missing_program_is_named_and_leaves_its_tests_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(services, "FOLDERS", [])
+    monkeypatch.delenv("DEMAND_SERVICES", raising=False)
+    with pytest.raises(pytest.skip.Exception, match="redis-server is not installed"):
+        services.redis().__enter__()
+    monkeypatch.setenv("DEMAND_SERVICES", "1")
+    with pytest.raises(pytest.fail.Exception, match="initdb, postgres is not installed"):
+        services.postgres().__enter__()

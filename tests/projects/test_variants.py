@@ -1,0 +1,70 @@
+"""Every variant, as it comes out of the generator.
+
+A variant is a pattern and a choice of CI. The second adds a file and changes nothing else, which
+is shown first; so what is slow is done once for each pattern.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests import helpers
+from tests.projects.environments import Environment
+
+Render = Callable[..., Path]
+each_pattern = pytest.mark.parametrize("pattern", helpers.PATTERNS)
+CI_FILES = {"github": {".github/workflows/ci.yml"}, "gitlab": {".gitlab-ci.yml"}, "none": set()}
+
+
+@each_pattern
+def test_the_ci_adds_its_file_and_changes_nothing_else(pattern: str, rendered: Render) -> None:
+    trees = {ci: tree(rendered(pattern, ci)) for ci in helpers.CIS}
+    for ci, files in CI_FILES.items():
+        assert trees[ci].keys() - trees["none"].keys() == files
+        assert {path: trees[ci][path] for path in trees["none"]} == trees["none"]
+
+
+def tree(project: Path) -> dict[str, bytes]:
+    """Return a project's files, without the answers' record of what was chosen."""
+    files = helpers.tree(project)
+    answers = files[".copier-answers.yml"].splitlines(keepends=True)
+    neutral = [line for line in answers if not line.startswith((b"ci:", b"project_name:"))]
+    return files | {".copier-answers.yml": b"".join(neutral)}
+
+
+@each_pattern
+def test_ruffs_default_rules_find_nothing(
+    pattern: str, rendered: Render, newest: Environment
+) -> None:
+    newest.run(rendered(pattern), "ruff", "check", "--isolated")
+
+
+@each_pattern
+def test_lint_formatting_and_strict_types_find_nothing(
+    pattern: str, rendered: Render, newest: Environment
+) -> None:
+    said = newest.run(rendered(pattern), "poe", "check")
+    assert "All checks passed!" in said
+    assert "already formatted" in said
+    assert "Success: no issues found" in said
+
+
+@each_pattern
+def test_the_types_are_checked_strictly(
+    pattern: str, rendered: Render, newest: Environment
+) -> None:
+    project = rendered(pattern)
+    (project / "app" / "loose.py").write_text("def loose(value):\n    return value\n")
+    with pytest.raises(AssertionError, match="no-untyped-def"):
+        newest.run(project, "mypy")
+
+
+@each_pattern
+def test_the_documentation_builds(pattern: str, rendered: Render, newest: Environment) -> None:
+    newest.run(rendered(pattern), "mkdocs", "build", "--strict")
+
+
+@each_pattern
+def test_its_own_tests_pass(pattern: str, rendered: Render, newest: Environment) -> None:
+    assert " passed in " in newest.test(rendered(pattern))

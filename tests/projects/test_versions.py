@@ -1,0 +1,59 @@
+"""The versions that a project allows: the lowest, the newest, and nothing that it does not declare."""
+
+import json
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+from tests import helpers
+from tests.projects import environments
+from tests.projects.environments import Environment
+
+Render = Callable[..., Path]
+LOADED = (
+    "import app.main, sys, importlib.util as u; print(sys.version_info[:2], u.find_spec('celery'))"
+)
+
+
+VERSIONS = (
+    "import json, importlib.metadata as m; print(json.dumps({n: m.version(n) for n in NAMES}))"
+)
+
+
+@pytest.mark.parametrize("pattern", helpers.PATTERNS)
+def test_it_imports_with_what_it_declares(
+    pattern: str, rendered: Render, bare: Environment
+) -> None:
+    project = rendered(pattern)
+    bare.uv(project, "sync", "--no-dev")
+    said = bare.run(project, "--no-sync", "python", "-c", LOADED, ENVIRONMENT="development")
+    assert ("None" in said) is (pattern != "celery")
+
+
+@pytest.mark.parametrize("pattern", helpers.PATTERNS)
+def test_its_own_tests_pass_with_the_lowest_versions(
+    pattern: str, rendered: Render, lowest: Environment
+) -> None:
+    assert " passed in " in lowest.test(rendered(pattern))
+
+
+def test_the_lowest_versions_are_the_declared_ones(rendered: Render, lowest: Environment) -> None:
+    project = rendered("celery")
+    declared = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    lower = {}
+    for requirement in map(Requirement, declared["dependencies"]):
+        [bound] = [part for part in requirement.specifier if part.operator == ">="]
+        lower[requirement.name] = Version(bound.version)
+    said = lowest.run(project, "python", "-c", VERSIONS.replace("NAMES", str(list(lower))))
+    assert {name: Version(version) for name, version in json.loads(said).items()} == lower
+
+
+def test_its_own_tests_pass_on_the_newest_python(rendered: Render, cache: Path) -> None:
+    python = environments.newest_python(cache)
+    if python is None:
+        pytest.skip("a newer Python than this one is not installed")
+    assert " passed in " in environments.shared(cache, "highest", python).test(rendered("celery"))
