@@ -25,7 +25,9 @@ def unpack(into: Path) -> str:
     """Write copier.yml and template/ of this version into a new folder; return their commit."""
     into.mkdir()
     repository = into.with_name(f"{into.name}.git")
-    git("clone", "--quiet", "--bare", "--", str(location()), str(repository), cwd=into)
+    # Shared: from a checkout nothing is copied; a bundle, which cannot be shared, is unpacked.
+    clone = ("clone", "--quiet", "--bare", "--shared")
+    git(*clone, "--", str(location()), str(repository), cwd=into)
     commit = described(repository)
     checkout = ("--work-tree", str(into), "checkout", "--force", commit)
     git("--git-dir", str(repository), *checkout, "--", "copier.yml", "template", cwd=into)
