@@ -66,6 +66,11 @@ class Project:
             self.kill(name)
         self._database.drop()
 
+    @property
+    def runner(self) -> str:
+        """The name of the process that runs the tasks."""
+        return "worker" if "worker" in self.processes else "api"
+
     def start(self, *names: str) -> None:
         """Start these processes, or all those a task needs, and wait until they are ready."""
         if os.environ.get("TEST_DATABASE_URL"):

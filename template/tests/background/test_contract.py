@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+import app
+from app import domains
 from app.background.backend import backend
 from tests.servers import Project, wait_for
 
@@ -181,26 +183,29 @@ asyncio.run(start())
 """
 
 
-def test_a_broken_domain_stops_the_start_and_is_named(tmp_path: Path) -> None:
-    domain = tmp_path / "broken"
-    domain.mkdir()
+def test_a_broken_domain_stops_the_start_and_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    domain = tmp_path / "app" / "broken"
+    domain.mkdir(parents=True)
     (domain / "router.py").write_text("routes = []\n")
-    with Project(tmp_path / "project", domain) as project:
-        started = project.run("-c", "import app.main")
-    assert started.returncode == 1
-    assert "broken/router.py must define router = APIRouter(), found None." in started.stderr
+    monkeypatch.setattr(domains, "APP", domain.parent)
+    monkeypatch.setattr(app, "__path__", [*app.__path__, str(domain.parent)])
+    with pytest.raises(TypeError) as refusal:
+        domains.import_routers()
+    expected = f"{domain / 'router.py'} must define router = APIRouter(), found None."
+    assert str(refusal.value) == expected
 
 
-def test_sigterm_lets_the_running_task_finish(tmp_path: Path) -> None:
-    domain = Path(__file__).parent / "contract"
-    with Project(tmp_path / "project", domain) as project:
-        project.start()
-        project.post("/contract/wait/last")
-        project.wait_for_marks("waiting last")
-        runner = "worker" if "worker" in project.processes else "api"
-        project.terminate(runner)
-        project.open_gate("last")
-        assert project.wait_for_marks("passed") == ["passed last"]
+def test_sigterm_lets_the_running_task_finish(server: Project) -> None:
+    server.post("/contract/wait/last")
+    server.wait_for_marks("waiting last")
+    runner = server.runner
+    server.terminate(runner)
+    server.open_gate("last")
+    assert server.wait_for_marks("passed last") == ["passed last"]
+    server.kill(runner)
+    server.start(runner)
 
 
 def assert_nothing_ran(server: Project, line: str) -> None:

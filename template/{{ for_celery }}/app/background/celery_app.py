@@ -10,9 +10,8 @@ from typing import Any
 
 from celery import Celery
 from celery.schedules import crontab
-from kombu.transport import sqlalchemy as embedded_broker
-from sqlalchemy import make_url
 
+from app.background import embedded_broker
 from app.background.settings import settings
 
 
@@ -23,15 +22,7 @@ def _transport_options(url: str) -> dict[str, Any]:
     return {}
 
 
-def _prepare_embedded_broker(url: str) -> None:
-    if not url.startswith("sqla+"):
-        return
-    embedded_broker.Transport.polling_interval = 0.05  # its default of 1 s does two tasks a second
-    if file := make_url(url.removeprefix("sqla+")).database:
-        Path(file).parent.mkdir(parents=True, exist_ok=True)
-
-
-_prepare_embedded_broker(settings.broker_url)
+embedded_broker.prepare(settings.broker_url)
 Path("var").mkdir(exist_ok=True)
 celery_app = Celery("app", broker=settings.broker_url)
 celery_app.conf.update(

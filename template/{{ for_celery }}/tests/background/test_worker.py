@@ -1,16 +1,18 @@
 """Celery's part: messages only wake workers up."""
 
-import ast
+import sqlite3
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from kombu import Connection
+from pydantic import ValidationError
+from sqlalchemy import event, update
 
 from app.actions.tasks import write_log
-from app.background import background_tasks, publisher, worker
+from app.background import background_tasks, embedded_broker, publisher, worker
 from app.background.celery_app import celery_app
 from app.background.outbox import now
-from app.background.settings import settings
+from app.background.settings import BackgroundSettings, settings
 from app.background.table import task_runs
 from app.background.task import TASKS
 from app.database import sync_engine
@@ -19,18 +21,14 @@ from tests.servers import Project
 CONTRACT = Path(__file__).parent / "contract"
 
 
-def test_worker_and_api_know_the_same_tasks(tmp_path: Path) -> None:
-    with Project(tmp_path / "project", CONTRACT) as project:
-        known = project.run(
-            "-c",
-            "import app.main; from app.background.task import TASKS; api = sorted(TASKS)\n"
-            "from app.background.worker import celery_app\n"
-            "print([api, [n for n in sorted(celery_app.tasks) if not n.startswith('celery.')]])",
-        )
-    api, in_worker = ast.literal_eval(known.stdout)
-    assert "contract.note" in api
-    assert "actions.write_log" in api
-    assert in_worker == sorted([*api, "background.clean"])
+def test_worker_and_api_know_the_same_tasks(server: Project) -> None:
+    known = server.run(
+        "-c", "from app.background.worker import celery_app; print(*celery_app.tasks)"
+    )
+    in_worker = {name for name in known.stdout.split() if not name.startswith("celery.")}
+    in_api = set(TASKS) | {name for name in in_worker if name.startswith("contract.")}
+    assert len(in_api) > len(TASKS)
+    assert in_worker == in_api | {"background.clean"}
 
 
 def test_beat_schedules_only_what_the_worker_knows() -> None:
@@ -105,11 +103,29 @@ def test_while_the_broker_is_down_tasks_are_accepted_and_later_done(tmp_path: Pa
         assert sorted(project.wait_for_marks("later", 2)) == ["later async", "later def"]
 
 
-def test_the_embedded_broker_is_refused_in_production(tmp_path: Path) -> None:
-    with Project(tmp_path / "project", ENVIRONMENT="production", BROKER_URL="") as project:
-        started = project.run("-c", "import app.main")
-    assert started.returncode == 1
-    assert "BROKER_URL is 'sqla+sqlite:///var/broker.db', the embedded broker" in started.stderr
+def test_the_embedded_broker_is_refused_in_production(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.background.settings.app_settings.environment", "production")
+    with pytest.raises(
+        ValidationError, match="'sqla.sqlite:///var/broker.db', the embedded broker"
+    ):
+        BackgroundSettings(broker_url="sqla+sqlite:///var/broker.db")
+
+
+def test_processes_that_start_together_share_the_embedded_broker(tmp_path: Path) -> None:
+    """Kombu's own transport fails when another process creates the queue at the same moment."""
+    url = f"sqla+sqlite:///{tmp_path}/broker.db"
+    embedded_broker.prepare(url)
+    with Connection(url) as connection:
+        session = connection.default_channel.session
+
+        def create_it_first(*_: object) -> None:
+            with sqlite3.connect(tmp_path / "broker.db") as other:
+                other.execute("INSERT INTO kombu_queue (name) VALUES ('shared')")
+
+        event.listen(session, "before_flush", create_it_first, once=True)
+        queue = connection.SimpleQueue("shared")
+        queue.put("here")
+        assert queue.get(timeout=1).payload == "here"
 
 
 def test_every_registered_task_has_the_same_body() -> None:
