@@ -103,7 +103,7 @@ class GitFailed(Refusal):
 
     what = "A git command failed"
     allowed = "an exit code of 0"
-    remedy = "see git's own words above, or leave out the repository with --no-git"
+    remedy = "mend what git names, or make room on the disk, then run the same command again"
 
 
 class TemplateMissing(Refusal):

@@ -50,7 +50,8 @@ def git(*arguments: str, cwd: Path, config: dict[str, str] | None = None) -> str
         check=False,
     )
     if completed.returncode:
-        raise GitFailed(f"git {arguments[0]}", completed.stderr.strip())
+        command = next(word for word in arguments if not word.startswith("-"))
+        raise GitFailed(f"git {command}", completed.stderr.strip())
     return completed.stdout.strip()
 
 

@@ -29,8 +29,8 @@ def unpack(into: Path) -> str:
     clone = ("clone", "--quiet", "--bare", "--shared")
     git(*clone, "--", str(location()), str(repository), cwd=into)
     commit = described(repository)
-    checkout = ("--work-tree", str(into), "checkout", "--force", commit)
-    git("--git-dir", str(repository), *checkout, "--", "copier.yml", "template", cwd=into)
+    where = (f"--git-dir={repository}", f"--work-tree={into}")
+    git(*where, "checkout", "--force", commit, "--", "copier.yml", "template", cwd=into)
     return commit
 
 
