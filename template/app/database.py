@@ -1,7 +1,7 @@
 """The database: one engine, a session for each request, and the migrations.
 
-A route that takes `SessionDep` writes its rows, and the tasks it enqueues, in one transaction. It is
-committed before the response is sent, so a task always finds the rows of the request it came from.
+A route that takes `SessionDep` writes its rows, and the tasks it enqueues, in one transaction,
+committed before the response is sent: a task always finds the rows of the request it came from.
 """
 
 import asyncio

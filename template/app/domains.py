@@ -1,7 +1,7 @@
 """Domains: every folder of `app/` that holds a `router.py` or a `tasks.py`.
 
-The API imports both, a worker only the tasks. Nothing is listed by hand, so nothing can be left out.
-An error in one of these modules stops the start: a task that is quietly missing would be worse.
+The API imports both, a worker only the tasks. Nothing is listed by hand, so nothing is left out. An
+error in one of these modules stops the start: a task that is quietly missing would be worse.
 """
 
 import importlib

@@ -74,7 +74,8 @@ class Project:
     def start(self, *names: str) -> None:
         """Start these processes, or all those a task needs, and wait until they are ready."""
         if os.environ.get("TEST_DATABASE_URL"):
-            self.run("-m", "alembic", "upgrade", "head")
+            migrated = self.run("-c", "from app.database import migrate; migrate()")
+            assert migrated.returncode == 0, migrated.stderr
         for name in names or _names():
             self.processes[name] = self._spawn(name)
         if "api" in self.processes and self.processes["api"].poll() is None:

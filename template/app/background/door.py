@@ -106,7 +106,7 @@ BackgroundTasksDep = Annotated[BackgroundTasks, fastapi.Depends(request_tasks, s
 def background_tasks(session: AsyncSession | Session | None = None) -> BackgroundTasks:
     """Open the door outside a request: in a task, at the end of a stream, in a WebSocket, a script.
 
-    Use it with `async with` or, in `def` code, with `with`. The tasks start when the block ends, or,
+    Use it with `async with` or, in `def` code, with `with`. The tasks start when the block ends or,
     with a session of your own, when you commit it.
     """
     return BackgroundTasks(session)

@@ -1,4 +1,4 @@
-"""Alembic's environment: `uv run alembic revision --autogenerate -m "..."` finds the tables here."""
+"""Alembic's environment: `uv run alembic revision --autogenerate -m NAME` finds the tables here."""
 
 from typing import Any
 

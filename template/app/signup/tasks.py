@@ -1,4 +1,4 @@
-"""Tasks of the domain `signup`. An `async def` task awaits its I/O and must never block the loop."""
+"""Tasks of the domain `signup`. An `async def` task awaits its I/O and never blocks."""
 
 from email.message import EmailMessage
 from hashlib import sha256

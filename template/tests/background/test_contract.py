@@ -1,7 +1,7 @@
 """The contract: what a route and a task may rely on. It is the same under every pattern.
 
-Where patterns differ, the backend declares it (`supports_...`), and the test asks the backend. All of
-it runs on real processes: a test client returns only after the tasks, so it could prove no order.
+Where patterns differ, the backend declares it (`supports_...`), and the test asks the backend. All
+of it runs on real processes: a test client returns only after the tasks, and could prove no order.
 """
 
 import socket
@@ -209,7 +209,7 @@ def test_sigterm_lets_the_running_task_finish(server: Project) -> None:
 
 
 def assert_nothing_ran(server: Project, line: str) -> None:
-    """Show that nothing of an earlier request runs: a later request's task has run, and it has not."""
+    """Show that a later request's tasks have run, and nothing of the earlier one."""
     after = f"after {line}"
     server.post("/contract/notes/def/" + after.replace(" ", "-"))
     server.wait_for_marks(after.replace(" ", "-"), 2)

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from app.background import outbox
 from app.background.publisher import SWEEP, publisher
 from app.background.router import router
+from app.background.settings import settings
 from app.background.table import task_runs
 from app.background.task import TaskRun, check_options
 
@@ -48,6 +49,7 @@ backend = CeleryWorkers()
 @asynccontextmanager
 async def lifespan() -> AsyncIterator[None]:
     """Check the tasks' options, and publish as long as the block lasts."""
+    settings.refuse_embedded_broker_in_production()
     check_options("celery", backend)
     publisher.start(sweep=SWEEP)
     try:

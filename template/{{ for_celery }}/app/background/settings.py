@@ -1,8 +1,6 @@
 """Settings of the pattern celery."""
 
-from typing import Self
-
-from pydantic import Field, model_validator
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.settings import settings as app_settings
@@ -26,18 +24,19 @@ class BackgroundSettings(BaseSettings):
     task_lease: float = Field(default=30, gt=0)  # how long after a crash a task is resumed
     task_retention: float = Field(default=30, gt=0)  # days that succeeded task runs are kept
     publish_window: int = Field(default=1000, ge=1)  # messages that stand in the broker, unclaimed
-    shutdown_grace: float = Field(default=25, ge=0)  # keep it below the platform's own limit
 
-    @model_validator(mode="after")
-    def refuse_the_embedded_broker_in_production(self) -> Self:
-        """It is one file, polled by one machine: made for development."""
+    def refuse_embedded_broker_in_production(self) -> None:
+        """Stop the start of API and worker: that broker is one file, polled by one machine.
+
+        Raises:
+            RuntimeError: ENVIRONMENT is production and BROKER_URL is the default.
+        """
         if app_settings.environment == "production" and self.broker_url.startswith("sqla+"):
-            raise ValueError(
+            raise RuntimeError(
                 f"BROKER_URL is {self.broker_url!r}, the embedded broker for development. In"
                 " production set it to redis://... or amqp://...; on your own machine set"
                 " ENVIRONMENT=development, as `uv run poe dev` does."
             )
-        return self
 
 
 settings = BackgroundSettings()

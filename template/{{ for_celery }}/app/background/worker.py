@@ -1,7 +1,7 @@
 """The worker: `celery --app app.background.worker worker`.
 
-Every task is registered in Celery under its own name, so that monitoring, routing and rate limits see
-it; the body of them all is `execute`, which claims the row, runs the task and notes the outcome.
+Every task is registered in Celery under its own name, so that monitoring, routing and rate limits
+see it; the body of them all is `execute`: it claims the row, runs the task and notes the outcome.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from app.background.backend import backend
 from app.background.celery_app import celery_app
 from app.background.lease import leases
 from app.background.publisher import SWEEP, publish_due
+from app.background.settings import settings
 from app.background.table import Claim
 from app.background.task import TASKS, TaskRun, check_options
 
@@ -31,14 +32,15 @@ def execute(task_id: str, attempts: int) -> None:
     if not found:
         return
     claim = Claim.of(found[0])
-    with leases.held(claim):
-        try:
-            _perform(claim.run)
-        except (Exception, SystemExit) as error:
-            log.error("task %s, attempt %d failed", claim.run, claim.attempt, exc_info=error)
-            _persist(outbox.fail(claim, error))
-        else:
-            _persist(outbox.succeed(claim))
+    leases.hold(claim)
+    try:
+        _perform(claim.run)
+    except (Exception, SystemExit) as error:
+        log.error("task %s, attempt %d failed", claim.run, claim.attempt, exc_info=error)
+        _persist(outbox.fail(claim, error))
+    else:
+        _persist(outbox.succeed(claim))
+    leases.drop(claim)
 
 
 def clean() -> None:
@@ -84,6 +86,7 @@ class Sweeper(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships no
 
     def start(self, worker: Any) -> None:
         """Prepare the database, then sweep every second."""
+        settings.refuse_embedded_broker_in_production()
         database.prepare_sync()
         self.entry = worker.timer.call_repeatedly(SWEEP, publish_due)
 

@@ -4,8 +4,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from kombu import Connection
-from pydantic import ValidationError
+from celery import Celery
 from sqlalchemy import event, update
 
 from app.actions.tasks import write_log
@@ -104,18 +103,18 @@ def test_while_the_broker_is_down_tasks_are_accepted_and_later_done(tmp_path: Pa
 
 
 def test_the_embedded_broker_is_refused_in_production(monkeypatch: pytest.MonkeyPatch) -> None:
+    embedded = BackgroundSettings(broker_url="sqla+sqlite:///var/broker.db")
+    embedded.refuse_embedded_broker_in_production()
     monkeypatch.setattr("app.background.settings.app_settings.environment", "production")
-    with pytest.raises(
-        ValidationError, match="'sqla.sqlite:///var/broker.db', the embedded broker"
-    ):
-        BackgroundSettings(broker_url="sqla+sqlite:///var/broker.db")
+    with pytest.raises(RuntimeError, match="'sqla.sqlite:///var/broker.db', the embedded broker"):
+        embedded.refuse_embedded_broker_in_production()
 
 
 def test_processes_that_start_together_share_the_embedded_broker(tmp_path: Path) -> None:
     """Kombu's own transport fails when another process creates the queue at the same moment."""
     url = f"sqla+sqlite:///{tmp_path}/broker.db"
     embedded_broker.prepare(url)
-    with Connection(url) as connection:
+    with Celery(broker=url).connection() as connection:
         session = connection.default_channel.session
 
         def create_it_first(*_: object) -> None:

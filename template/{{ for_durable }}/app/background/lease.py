@@ -1,8 +1,6 @@
 """Renews the leases of the task runs that this process is executing."""
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from threading import Event, Lock, Thread
 
 from app import database
@@ -23,19 +21,18 @@ class Leases:
         self._lock = Lock()
         self._thread: Thread | None = None
 
-    @contextmanager
-    def held(self, claim: Claim) -> Iterator[None]:
-        """Renew this claim as long as the block lasts."""
+    def hold(self, claim: Claim) -> None:
+        """Renew this claim from now on."""
         with self._lock:
             self._claims[claim.run.task_id] = claim
             if self._thread is None:
                 self._thread = Thread(target=self._renew_for_ever, name="leases", daemon=True)
                 self._thread.start()
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._claims.pop(claim.run.task_id, None)
+
+    def drop(self, claim: Claim) -> None:
+        """Renew this claim no more."""
+        with self._lock:
+            self._claims.pop(claim.run.task_id, None)
 
     def _renew_for_ever(self) -> None:
         while not Event().wait(settings.task_lease / 3):

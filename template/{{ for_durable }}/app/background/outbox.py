@@ -1,9 +1,9 @@
 """The outbox: one row for each task run, and every statement that touches it.
 
 A row is inserted in the caller's own transaction, so it is there if and only if the caller's rows
-are. To run it, a process claims it by compare-and-swap and holds a lease, which it renews; a process
-that dies renews nothing, so when the lease has ended another claims the row. Hence a task runs at
-least once, may run twice after a crash, and must be idempotent.
+are. To run it, a process claims it by compare-and-swap and holds a lease, which it renews. One that
+dies renews nothing, so when the lease has ended another claims the row. Hence a task runs at least
+once, may run twice after a crash, and must be idempotent.
 
 The statements are written once: the API runs them async, workers and scripts through `def` code.
 """

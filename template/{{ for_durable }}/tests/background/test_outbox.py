@@ -162,6 +162,8 @@ def test_a_held_lease_is_renewed(claimable: str, monkeypatch: pytest.MonkeyPatch
     [claimed] = claim(claimable)
     end_lease(claimable)
     monkeypatch.setattr(settings, "task_lease", 0.3)
-    with Leases().held(claimed):
-        until = stored(claimable).due_at
-        wait_for(lambda: stored(claimable).due_at > until, "the renewal of the lease")
+    leases = Leases()
+    leases.hold(claimed)
+    until = stored(claimable).due_at
+    wait_for(lambda: stored(claimable).due_at > until, "the renewal of the lease")
+    leases.drop(claimed)

@@ -2,9 +2,10 @@
 
 Promises: a task accepted with 202 is never lost. It is enqueued in the request's own transaction,
 resumed after a crash when its lease has ended, retried with backoff and jitter, and then dead, with
-its traceback in its row; its state can be asked for. On SIGTERM it finishes within the grace, or its
-row is released. Does not promise: exactly once. A task may run again after a crash, so it must be
-idempotent. SQLite serves one machine; for several, set DATABASE_URL to PostgreSQL.
+its traceback in its row; its state can be asked for. On SIGTERM it finishes within the grace, or it
+is run again later: at once if it is `async def`; a thread cannot be stopped, so a `def` task keeps
+its lease until it, or this process, has ended. Does not promise: exactly once. A task may run again
+after a crash, so it must be idempotent. SQLite serves one machine; for several use PostgreSQL.
 """
 
 import asyncio

@@ -103,20 +103,26 @@ class Runner:
         self._wake.set()
 
     async def _run(self, claim: Claim) -> None:
-        with leases.held(claim):
-            try:
-                await perform(claim.run, self._threads)
-            except (Exception, SystemExit, asyncio.CancelledError) as error:
-                if self._draining and isinstance(error, asyncio.CancelledError):
-                    log.warning("task %s is released: the server stops", claim.run)
-                    await _persist(outbox.release(claim))
-                else:
-                    log.error(
-                        "task %s, attempt %d failed", claim.run, claim.attempt, exc_info=error
-                    )
-                    await _persist(outbox.fail(claim, error))
-            else:
-                await _persist(outbox.succeed(claim))
+        leases.hold(claim)
+        try:
+            await perform(claim.run, self._threads)
+        except (Exception, SystemExit, asyncio.CancelledError) as error:
+            if self._draining and isinstance(error, asyncio.CancelledError):
+                await self._give_back(claim)
+                return
+            log.error("task %s, attempt %d failed", claim.run, claim.attempt, exc_info=error)
+            await _persist(outbox.fail(claim, error))
+        else:
+            await _persist(outbox.succeed(claim))
+        leases.drop(claim)
+
+    async def _give_back(self, claim: Claim) -> None:
+        if claim.run.task.is_async:
+            log.warning("task %s is released: the server stops", claim.run)
+            leases.drop(claim)
+            await _persist(outbox.release(claim))
+        else:  # its lease goes on being renewed as long as this process lives
+            log.warning("task %s is cut off: a thread cannot be stopped", claim.run)
 
 
 async def _execute(statement: sa.Executable) -> list[sa.Row[Any]]:

@@ -36,20 +36,20 @@ class Simple:
         self._threads = anyio.CapacityLimiter(settings.task_concurrency)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._chains: set[asyncio.Task[None]] = set()
-        self._running: dict[str, TaskRun] = {}
+        self._unfinished: dict[str, TaskRun] = {}
 
     def insert(self, session: Session, runs: list[TaskRun]) -> None:
         """Keep nothing: this pattern has no outbox."""
 
     async def after_response(self, runs: list[TaskRun]) -> None:
         """Run the tasks of one request, one after another."""
+        self._unfinished |= {run.task_id: run for run in runs}
         for run in runs:
-            self._running[run.task_id] = run
             try:
                 await perform(run, self._threads)
             except (Exception, SystemExit):
                 log.exception("task %s failed", run)
-            self._running.pop(run.task_id)
+            del self._unfinished[run.task_id]
 
     def start(self, runs: list[TaskRun]) -> None:
         """Run tasks that were enqueued outside a request. Callable from any thread."""
@@ -72,7 +72,7 @@ class Simple:
         finally:
             if self._chains:
                 await asyncio.wait(self._chains, timeout=settings.shutdown_grace)
-            for run in self._running.values():
+            for run in self._unfinished.values():
                 log.error("task %s was cut off by the shutdown", run)
             self._loop = None
 
