@@ -102,11 +102,11 @@ def newest_python(folder: Path) -> str | None:
     own = bare(folder).variables
     pyenv = map(str, Path.home().glob(".pyenv/versions/*/bin"))
     path = os.pathsep.join([*pyenv, own["PATH"]])
-    command = ("--quiet", "python", "list", "--only-installed", "--output-format", "json")
-    listed = json.loads(Environment(own | {"PATH": path}).uv(folder, *command))
+    command = (uv.find_uv_bin(), "python", "list", "--only-installed", "--output-format", "json")
+    listed = subprocess.run(command, env=own | {"PATH": path}, capture_output=True, check=True)
     stable = [
         (tuple(map(int, python["version"].split("."))), python["path"])
-        for python in listed
+        for python in json.loads(listed.stdout)
         if python["version"].replace(".", "").isdigit() and python["variant"] == "default"
     ]
     version, found = max(stable)
