@@ -47,6 +47,9 @@ class Project:
         shutil.copytree(ROOT / "app", folder / "app", ignore=shutil.ignore_patterns("__pycache__"))
         if domain:
             shutil.copytree(domain, folder / "app" / domain.name)
+        self._client = httpx2.Client(
+            limits=httpx2.Limits(max_keepalive_connections=0), timeout=PATIENCE, trust_env=False
+        )
         self._database = Database()
         self._port = "0"
         self.env = _environment() | {
@@ -64,6 +67,7 @@ class Project:
     def __exit__(self, *_: object) -> None:
         for name in list(self.processes):
             self.kill(name)
+        self._client.close()
         self._database.drop()
 
     @property
@@ -84,11 +88,11 @@ class Project:
 
     def post(self, path: str, **kwargs: Any) -> httpx2.Response:
         """Send a request on a connection of its own."""
-        return httpx2.post(self.url + path, timeout=PATIENCE, trust_env=False, **kwargs)
+        return self._client.post(self.url + path, **kwargs)
 
     def get(self, path: str) -> httpx2.Response:
         """Send a request on a connection of its own."""
-        return httpx2.get(self.url + path, timeout=PATIENCE, trust_env=False)
+        return self._client.get(self.url + path)
 
     def marks(self, prefix: str = "") -> list[str]:
         """Return the lines that the domain `contract` has written, in order."""

@@ -37,7 +37,7 @@ def execute(task_id: str, attempts: int) -> None:
         _perform(claim.run)
     except (Exception, SystemExit) as error:
         log.error("task %s, attempt %d failed", claim.run, claim.attempt, exc_info=error)
-        _persist(outbox.fail(claim, error))
+        _persist(outbox.fail(claim, error, outbox.backoff(claim)))
     else:
         _persist(outbox.succeed(claim))
     leases.drop(claim)

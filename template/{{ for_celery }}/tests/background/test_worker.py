@@ -1,5 +1,6 @@
 """Celery's part: messages only wake workers up."""
 
+import re
 import sqlite3
 from pathlib import Path
 
@@ -15,16 +16,12 @@ from app.background.settings import BackgroundSettings, settings
 from app.background.table import task_runs
 from app.background.task import TASKS
 from app.database import sync_engine
-from tests.servers import Project
-
-CONTRACT = Path(__file__).parent / "contract"
+from tests.servers import Project, wait_for
 
 
 def test_worker_and_api_know_the_same_tasks(server: Project) -> None:
-    known = server.run(
-        "-c", "from app.background.worker import celery_app; print(*celery_app.tasks)"
-    )
-    in_worker = {name for name in known.stdout.split() if not name.startswith("celery.")}
+    banner = wait_for(lambda: "[tasks]" in (log := server.log("worker")) and log, "the banner")
+    in_worker = set(re.findall(r"^  \. (\S+)", banner, re.MULTILINE))
     in_api = set(TASKS) | {name for name in in_worker if name.startswith("contract.")}
     assert len(in_api) > len(TASKS)
     assert in_worker == in_api | {"background.clean"}
@@ -90,16 +87,18 @@ def test_a_lost_message_is_sent_again_after_a_wait_that_doubles(
     assert waits == [30, 60, 120, 240, 480, 900, 900]
 
 
-def test_while_the_broker_is_down_tasks_are_accepted_and_later_done(tmp_path: Path) -> None:
-    with Project(tmp_path / "project", CONTRACT) as project:
-        good = project.env.get("BROKER_URL", "")
-        project.env["BROKER_URL"] = "redis://127.0.0.1:1/0"  # nothing listens there
-        project.start("api")
-        assert project.post("/contract/notes/async/later").status_code == 202
-        project.kill("api")
-        project.env["BROKER_URL"] = good
-        project.start("worker")  # its own sweep publishes: no API is needed
-        assert sorted(project.wait_for_marks("later", 2)) == ["later async", "later def"]
+def test_what_a_broker_that_is_down_refuses_is_published_later(
+    empty: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(publisher.publisher, "wake", lambda: None)
+    enqueue(3)
+    with monkeypatch.context() as down:
+        refused = Celery(broker="redis://127.0.0.1:1/0")  # nothing listens there
+        refused.conf.update(task_publish_retry_policy=celery_app.conf.task_publish_retry_policy)
+        down.setattr(publisher, "celery_app", refused)
+        publisher.publish_due()
+    assert "wake-up messages were not published" in caplog.text
+    assert publish() == 3
 
 
 def test_the_embedded_broker_is_refused_in_production(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -122,15 +122,15 @@ def succeed(claim: Claim) -> sa.Update:
     return _mine(claim).values(state="succeeded", finished_at=now(), error=None, traceback=None)
 
 
-def fail(claim: Claim, error: BaseException) -> sa.Update:
-    """Note the failure, and set the row to retrying or, after the last attempt, dead."""
+def fail(claim: Claim, error: BaseException, wait: timedelta) -> sa.Update:
+    """Note the failure: retry it after the wait or, if it was the last attempt, declare it dead."""
     reason = {
         "error": "".join(traceback.format_exception_only(error)).strip(),
         "traceback": "".join(traceback.format_exception(error)),
     }
     if claim.retries_left <= 0:
         return _mine(claim).values(state="dead", finished_at=now(), **reason)
-    return _mine(claim).values(state="retrying", due_at=now() + _backoff(claim), **reason)
+    return _mine(claim).values(state="retrying", due_at=now() + wait, **reason)
 
 
 def release(claim: Claim) -> sa.Update:
@@ -144,14 +144,14 @@ def clean() -> sa.Delete:
     return task_runs.delete().where(row.state == "succeeded", row.finished_at < before)
 
 
+def backoff(claim: Claim) -> timedelta:
+    """Return the wait before the next attempt; jitter spreads what has failed together."""
+    longest = settings.task_backoff * 2 ** min(claim.attempt - 1, 20)
+    return timedelta(seconds=min(3600, longest * random.uniform(0.5, 1)))
+
+
 def _mine(claim: Claim) -> sa.Update:
     # The fence: whoever lost the lease, and was overtaken, changes nothing.
     return task_runs.update().where(
         row.id == claim.run.task_id, row.attempts == claim.attempt, row.state == "running"
     )
-
-
-def _backoff(claim: Claim) -> timedelta:
-    # Jitter spreads the retries of tasks that failed together.
-    longest = settings.task_backoff * 2 ** min(claim.attempt - 1, 20)
-    return timedelta(seconds=min(3600, longest * random.uniform(0.5, 1)))

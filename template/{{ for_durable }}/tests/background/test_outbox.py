@@ -1,6 +1,7 @@
 """What the durable patterns promise beyond the contract: nothing accepted is lost."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -49,21 +50,14 @@ def test_the_status_of_what_is_no_task_run(server: Project, task_id: object, cod
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-def test_a_failing_task_is_retried_until_it_succeeds(server: Project) -> None:
-    task_id = server.post("/contract/flaky/flaky?failures=1").json()
-    found = status(server, task_id)
-    assert (found["state"], found["attempts"]) == ("succeeded", 2)
-    assert server.marks("flaky") == ["flaky"] * 2
-
-
-def test_a_task_that_always_fails_is_dead_after_its_retries(server: Project) -> None:
-    task_id = server.post("/contract/flaky/hopeless?failures=99").json()
-    found = status(server, task_id)
-    assert (found["state"], found["attempts"]) == ("dead", 2)
-    assert server.marks("hopeless") == ["hopeless"] * 2
-    [(error, traceback)] = server.query(
-        "SELECT error, traceback FROM task_runs WHERE state = 'dead' AND error LIKE '%hopeless%'"
-    )
+def test_a_failing_task_is_retried_until_it_succeeds_or_is_dead(server: Project) -> None:
+    flaky = server.post("/contract/flaky/flaky?failures=1").json()
+    hopeless = server.post("/contract/flaky/hopeless?failures=99").json()
+    ends = [status(server, task_id) for task_id in (flaky, hopeless)]
+    assert [(end["state"], end["attempts"]) for end in ends] == [("succeeded", 2), ("dead", 2)]
+    assert (server.marks("flaky"), server.marks("hopeless")) == (["flaky"] * 2, ["hopeless"] * 2)
+    why = "SELECT error, traceback FROM task_runs WHERE state = 'dead' AND error LIKE '%hopeless'"
+    [(error, traceback)] = server.query(why)
     assert error == "ConnectionError: hopeless"
     assert traceback.startswith("Traceback (most recent call last):")
 
@@ -132,7 +126,7 @@ def test_who_was_overtaken_changes_nothing(claimable: str) -> None:
     [slow] = claim(claimable)
     end_lease(claimable)
     [fast] = claim(claimable)
-    assert execute(outbox.fail(slow, ValueError("late"))) == 0
+    assert execute(outbox.fail(slow, ValueError("late"), timedelta(0))) == 0
     assert [execute(statement) for statement in outbox.renew([slow])] == [0]
     assert execute(outbox.succeed(fast)) == 1
     assert (stored(claimable).state, stored(claimable).attempts) == ("succeeded", 2)

@@ -40,6 +40,10 @@ class Runner:
         self._ready.extend(task_ids)
         self._wake.set()
 
+    def _sweep_now(self) -> None:
+        self._next_sweep = self._loop.time()
+        self._wake.set()
+
     async def serve(self) -> None:
         """Claim and execute until cancelled. No error ends this loop."""
         while True:
@@ -77,9 +81,10 @@ class Runner:
             return await self._claimed(outbox.claim(outbox.waiting(ids), len(ids)))
         if self._loop.time() < self._next_sweep:
             return []
+        self._next_sweep = self._loop.time() + SWEEP
         claims = await self._sweep(free)
-        if len(claims) < free:
-            self._next_sweep = self._loop.time() + SWEEP
+        if len(claims) == free:
+            self._sweep_now()  # there may be more
         return claims
 
     async def _sweep(self, free: int) -> list[Claim]:
@@ -111,7 +116,9 @@ class Runner:
                 await self._give_back(claim)
                 return
             log.error("task %s, attempt %d failed", claim.run, claim.attempt, exc_info=error)
-            await _persist(outbox.fail(claim, error))
+            wait = outbox.backoff(claim)
+            await _persist(outbox.fail(claim, error, wait))
+            self._loop.call_later(wait.total_seconds(), self._sweep_now)
         else:
             await _persist(outbox.succeed(claim))
         leases.drop(claim)
