@@ -2,6 +2,7 @@
 
 import re
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -117,7 +118,7 @@ def test_processes_that_start_together_share_the_embedded_broker(tmp_path: Path)
         session = connection.default_channel.session
 
         def create_it_first(*_: object) -> None:
-            with sqlite3.connect(tmp_path / "broker.db") as other:
+            with closing(sqlite3.connect(tmp_path / "broker.db", isolation_level=None)) as other:
                 other.execute("INSERT INTO kombu_queue (name) VALUES ('shared')")
 
         event.listen(session, "before_flush", create_it_first, once=True)
