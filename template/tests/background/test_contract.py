@@ -84,9 +84,8 @@ def test_a_failing_flush_or_commit_is_no_202(server: Project, step: str) -> None
 
 def test_a_failing_task_stops_no_other(server: Project) -> None:
     assert server.post("/contract/fail/contained").status_code == 202
-    server.wait_for_marks("contained next")
-    # Durable patterns may already have begun to retry the two that fail.
-    assert set(server.marks("contained")) == {"contained fail", "contained exit", "contained next"}
+    for which in ("fail", "exit", "next"):  # several workers may run them in any order
+        server.wait_for_marks(f"contained {which}")
 
 
 def test_the_row_is_committed_before_the_task_and_stays_when_it_fails(server: Project) -> None:
