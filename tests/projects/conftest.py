@@ -43,6 +43,6 @@ def rendered(tmp_path: Path) -> Callable[..., Path]:
     """Return how a test gets a project of its own."""
 
     def render(pattern: str, ci: str = "github") -> Path:
-        return helpers.render(pattern, ci, tmp_path / f"my-{pattern}-{ci}")
+        return helpers.render(pattern, ci, tmp_path / ci / f"my-{pattern}")
 
     return render
