@@ -1,5 +1,6 @@
 """Fixtures for every suite."""
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -11,3 +12,11 @@ from tests import helpers
 def template_repo() -> Path:
     """Give the git repository that tests render from: the working tree's template, tagged."""
     return helpers.template_repo()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say at the end which tests were left out, and why."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    for reason, count in Counter(report.longrepr[2] for report in skipped).items():
+        why = reason.removeprefix("Skipped: ")
+        terminalreporter.write_line(f"left out: {count} x {why}", yellow=True)
