@@ -60,10 +60,10 @@ class Publisher:
         self.reset()
 
     def _run(self, sweep: float | None) -> None:
-        stopped = self._stopped
+        wake, stopped = self._wake, self._stopped
         while not stopped.is_set():
-            self._wake.wait(sweep)
-            self._wake.clear()
+            wake.wait(sweep)
+            wake.clear()
             publish_due()
 
 

@@ -35,7 +35,7 @@ def execute(task_id: str, attempts: int) -> None:
     leases.hold(claim)
     try:
         _perform(claim.run)
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         log.error("task %s, attempt %d failed", claim.run, claim.attempt, exc_info=error)
         _persist(outbox.fail(claim, error, outbox.backoff(claim)))
     else:
@@ -69,14 +69,13 @@ def _execute(statement: sa.Executable) -> list[sa.Row[Any]]:
 
 def _persist(statement: sa.Executable) -> None:
     """Write an outcome, and insist while the database is busy: the lease is held meanwhile."""
-    for pause in (0.1, 0.5, 1, 2, 4, 8, None):
+    for pause in (0.1, 0.5, 1, 2, 4, 8, 0):
         try:
             _execute(statement)
             return
-        except sa.exc.DBAPIError:
-            log.exception("the outcome of a task cannot be written yet")
-            if pause is not None:
-                time.sleep(pause)
+        except Exception:
+            log.exception("the outcome of a task cannot be written")
+            time.sleep(pause)
 
 
 class Sweeper(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships no types

@@ -125,8 +125,8 @@ def succeed(claim: Claim) -> sa.Update:
 def fail(claim: Claim, error: BaseException, wait: timedelta) -> sa.Update:
     """Note the failure: retry it after the wait or, if it was the last attempt, declare it dead."""
     reason = {
-        "error": "".join(traceback.format_exception_only(error)).strip(),
-        "traceback": "".join(traceback.format_exception(error)),
+        "error": _text(traceback.format_exception_only(error)),
+        "traceback": _text(traceback.format_exception(error)),
     }
     if claim.retries_left <= 0:
         return _mine(claim).values(state="dead", finished_at=now(), **reason)
@@ -155,3 +155,9 @@ def _mine(claim: Claim) -> sa.Update:
     return task_runs.update().where(
         row.id == claim.run.task_id, row.attempts == claim.attempt, row.state == "running"
     )
+
+
+def _text(lines: list[str]) -> str:
+    """Join the lines, without what a database cannot store: NUL, half characters, megabytes."""
+    text = "".join(lines).strip().replace("\0", "\\0")
+    return text.encode("utf-8", "backslashreplace").decode()[-10_000:]

@@ -152,6 +152,13 @@ def test_a_release_does_not_count_as_an_attempt(claimable: str) -> None:
     assert claimed.retries_left == settings.task_retries
 
 
+def test_any_error_can_be_stored(claimable: str) -> None:
+    [claimed] = claim(claimable)
+    error = ValueError("\0 \ud800 " + "x" * 20_000)
+    assert execute(outbox.fail(claimed, error, timedelta(0))) == 1
+    assert (stored(claimable).state, len(stored(claimable).error)) == ("retrying", 10_000)
+
+
 def test_a_held_lease_is_renewed(claimable: str, monkeypatch: pytest.MonkeyPatch) -> None:
     [claimed] = claim(claimable)
     end_lease(claimable)

@@ -10,7 +10,7 @@ after a crash, so it must be idempotent. SQLite serves one machine; for several 
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from sqlalchemy.orm import Session
@@ -62,8 +62,5 @@ async def lifespan() -> AsyncIterator[None]:
     try:
         yield
     finally:
-        serving.cancel()
-        with suppress(asyncio.CancelledError):
-            await serving
-        await backend.runner.drain()
+        await backend.runner.drain(serving)
         backend.runner = None

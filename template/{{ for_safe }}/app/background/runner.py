@@ -45,8 +45,8 @@ class Runner:
         self._wake.set()
 
     async def serve(self) -> None:
-        """Claim and execute until cancelled. No error ends this loop."""
-        while True:
+        """Claim and execute until the drain. No error ends this loop."""
+        while not self._draining:
             self._wake.clear()
             try:
                 claims = await self._claim(settings.task_concurrency - len(self._live))
@@ -58,9 +58,11 @@ class Runner:
             if not claims:
                 await self._pause()
 
-    async def drain(self) -> None:
+    async def drain(self, serving: asyncio.Task[None]) -> None:
         """Let running tasks finish within the grace; release the rows of the others."""
         self._draining = True
+        self._wake.set()
+        await serving  # it may be in the middle of a claim
         if self._live:
             await asyncio.wait(self._live, timeout=settings.shutdown_grace)
         for running in self._live:
@@ -109,27 +111,33 @@ class Runner:
 
     async def _run(self, claim: Claim) -> None:
         leases.hold(claim)
+        outcome = await self._outcome(claim)
+        if outcome is not None:
+            await _persist(outcome)
+            leases.drop(claim)
+
+    async def _outcome(self, claim: Claim) -> sa.Update | None:
         try:
             await perform(claim.run, self._threads)
-        except (Exception, SystemExit, asyncio.CancelledError) as error:
+        except GeneratorExit:
+            raise
+        except BaseException as error:
             if self._draining and isinstance(error, asyncio.CancelledError):
-                await self._give_back(claim)
-                return
+                return _given_back(claim)
             log.error("task %s, attempt %d failed", claim.run, claim.attempt, exc_info=error)
             wait = outbox.backoff(claim)
-            await _persist(outbox.fail(claim, error, wait))
             self._loop.call_later(wait.total_seconds(), self._sweep_now)
-        else:
-            await _persist(outbox.succeed(claim))
-        leases.drop(claim)
+            return outbox.fail(claim, error, wait)
+        return outbox.succeed(claim)
 
-    async def _give_back(self, claim: Claim) -> None:
-        if claim.run.task.is_async:
-            log.warning("task %s is released: the server stops", claim.run)
-            leases.drop(claim)
-            await _persist(outbox.release(claim))
-        else:  # its lease goes on being renewed as long as this process lives
-            log.warning("task %s is cut off: a thread cannot be stopped", claim.run)
+
+def _given_back(claim: Claim) -> sa.Update | None:
+    if claim.run.task.is_async:
+        log.warning("task %s is released: the server stops", claim.run)
+        return outbox.release(claim)
+    # A thread cannot be stopped: its lease is renewed as long as this process lives.
+    log.warning("task %s is cut off by the shutdown", claim.run)
+    return None
 
 
 async def _execute(statement: sa.Executable) -> list[sa.Row[Any]]:
@@ -140,11 +148,10 @@ async def _execute(statement: sa.Executable) -> list[sa.Row[Any]]:
 
 async def _persist(statement: sa.Executable) -> None:
     """Write an outcome, and insist while the database is busy: the lease is held meanwhile."""
-    for pause in (0.1, 0.5, 1, 2, 4, 8, None):
+    for pause in (0.1, 0.5, 1, 2, 4, 8, 0):
         try:
             await _execute(statement)
             return
-        except sa.exc.DBAPIError:
-            log.exception("the outcome of a task cannot be written yet")
-            if pause is not None:
-                await asyncio.sleep(pause)
+        except Exception:
+            log.exception("the outcome of a task cannot be written")
+            await asyncio.sleep(pause)
