@@ -54,11 +54,12 @@ async def wait(gate: str, background_tasks: BackgroundTasksDep) -> str:
 
 @router.post("/fail/{line}", status_code=202)
 async def fail(line: str, background_tasks: BackgroundTasksDep) -> list[str]:
-    """Enqueue two tasks that fail, and a third."""
+    """Enqueue three tasks that fail, and a fourth."""
     add = background_tasks.add_task
     return [
         add(tasks.fail, f"{line} fail"),
         add(tasks.leave, f"{line} exit"),
+        add(tasks.cancel, f"{line} cancel"),
         add(tasks.note, f"{line} next"),
     ]
 

@@ -1,5 +1,6 @@
 """Tasks that leave a mark."""
 
+import asyncio
 import os
 import time
 from pathlib import Path
@@ -51,6 +52,13 @@ async def leave(line: str) -> None:
     """Leave a mark, then try to end the process."""
     mark(line)
     raise SystemExit(line)
+
+
+@task("contract.cancel")
+async def cancel(line: str) -> None:
+    """Leave a mark, then look cancelled."""
+    mark(line)
+    raise asyncio.CancelledError
 
 
 @task("contract.wait")

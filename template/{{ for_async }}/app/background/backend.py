@@ -16,7 +16,7 @@ import anyio
 from fastapi import APIRouter
 from sqlalchemy.orm import Session
 
-from app.background.perform import perform
+from app.background.perform import perform_contained
 from app.background.settings import settings
 from app.background.task import TaskRun, check_options
 
@@ -58,10 +58,7 @@ class Async:
 
     async def _run(self, run: TaskRun) -> None:
         async with self._slots:
-            try:
-                await perform(run, self._threads)
-            except (Exception, SystemExit):
-                log.exception("task %s failed", run)
+            await perform_contained(run, self._threads)
 
     async def _run_all(self, runs: list[TaskRun]) -> None:
         self._open()

@@ -16,7 +16,7 @@ import anyio
 from fastapi import APIRouter
 from sqlalchemy.orm import Session
 
-from app.background.perform import perform
+from app.background.perform import perform_contained
 from app.background.settings import settings
 from app.background.task import TaskRun, check_options
 
@@ -45,10 +45,7 @@ class Simple:
         """Run the tasks of one request, one after another."""
         self._unfinished |= {run.task_id: run for run in runs}
         for run in runs:
-            try:
-                await perform(run, self._threads)
-            except (Exception, SystemExit):
-                log.exception("task %s failed", run)
+            await perform_contained(run, self._threads)
             del self._unfinished[run.task_id]
 
     def start(self, runs: list[TaskRun]) -> None:
