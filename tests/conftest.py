@@ -18,5 +18,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say at the end which tests were left out, and why."""
     skipped = terminalreporter.stats.get("skipped", [])
     for reason, count in Counter(report.longrepr[2] for report in skipped).items():
+        tests = "1 test" if count == 1 else f"{count} tests"
         why = reason.removeprefix("Skipped: ")
-        terminalreporter.write_line(f"left out: {count} x {why}", yellow=True)
+        terminalreporter.write_line(f"left out: {tests}, {why}", yellow=True)

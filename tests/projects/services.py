@@ -113,7 +113,7 @@ def missing(*names: str) -> list[str]:
 
 def _programs(*names: str) -> list[str]:
     if lacking := missing(*names):
-        message = f"{', '.join(lacking)} is not installed"
+        message = f"not installed: {', '.join(lacking)}"
         (pytest.fail if os.environ.get("DEMAND_SERVICES") else pytest.skip)(message)
     path = os.pathsep.join(FOLDERS)
     return [found for name in names if (found := shutil.which(name, path=path))]

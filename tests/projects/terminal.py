@@ -94,15 +94,19 @@ class Dev(Terminal):
         # Port 0 is one that is free, found without a race. The API prints which.
         super().__init__(*command, cwd=cwd, env={**env, "UVICORN_PORT": "0"})
         self.folder = cwd
-        self._address = ""
+        self._client = httpx2.Client(timeout=PATIENCE, trust_env=False)
 
     def __enter__(self) -> Self:
         try:
-            self._address = until(self._served, lambda: f"the API:\n{self.screen}")
+            self._client.base_url = until(self._served, lambda: f"the API:\n{self.screen}")
         except BaseException:
             self.__exit__()
             raise
         return self
+
+    def __exit__(self, *error: object) -> None:
+        self._client.close()
+        super().__exit__(*error)
 
     def _served(self) -> str:
         assert self.process.poll() is None, f"it has ended:\n{self.screen}"
@@ -111,11 +115,11 @@ class Dev(Terminal):
 
     def get(self, path: str) -> Any:
         """Return what the API answers, as JSON."""
-        return httpx2.get(self._address + path, timeout=PATIENCE, trust_env=False).json()
+        return self._client.get(path).json()
 
     def post(self, path: str, **body: str) -> str:
         """Send a request that enqueues a task, and return its task_id."""
-        answer = httpx2.post(self._address + path, json=body, timeout=PATIENCE, trust_env=False)
+        answer = self._client.post(path, json=body)
         assert answer.status_code == 202, f"{answer.text}\n{self.screen}"
         task_id: str = answer.json()["task_id"]
         return task_id

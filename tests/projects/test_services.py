@@ -65,8 +65,8 @@ def test_a_missing_program_is_named_and_leaves_its_tests_out(
 ) -> None:
     monkeypatch.setattr(services, "FOLDERS", [])
     monkeypatch.delenv("DEMAND_SERVICES", raising=False)
-    with pytest.raises(pytest.skip.Exception, match="redis-server is not installed"):
+    with pytest.raises(pytest.skip.Exception, match="not installed: redis-server"):
         services.redis().__enter__()
     monkeypatch.setenv("DEMAND_SERVICES", "1")
-    with pytest.raises(pytest.fail.Exception, match="initdb, postgres is not installed"):
+    with pytest.raises(pytest.fail.Exception, match="not installed: initdb, postgres"):
         services.postgres().__enter__()

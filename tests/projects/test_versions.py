@@ -55,5 +55,5 @@ def test_the_lowest_versions_are_the_declared_ones(rendered: Render, lowest: Env
 def test_its_own_tests_pass_on_the_newest_python(rendered: Render, cache: Path) -> None:
     python = environments.newest_python(cache)
     if python is None:
-        pytest.skip("a newer Python than this one is not installed")
+        pytest.skip("not installed: a Python newer than this one")
     assert " passed in " in environments.shared(cache, "highest", python).test(rendered("celery"))
