@@ -138,6 +138,11 @@ def release(claim: Claim) -> sa.Update:
     return _mine(claim).values(state="pending", due_at=now(), released=row.released + 1)
 
 
+def excuse(claim: Claim) -> sa.Update:
+    """Let an attempt not count, but keep the lease: the thread that runs it cannot be stopped."""
+    return _mine(claim).values(released=row.released + 1)
+
+
 def clean() -> sa.Delete:
     """Delete what has succeeded longer ago than TASK_RETENTION days."""
     before = now() - timedelta(days=settings.task_retention)

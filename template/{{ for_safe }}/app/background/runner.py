@@ -111,33 +111,24 @@ class Runner:
 
     async def _run(self, claim: Claim) -> None:
         leases.hold(claim)
-        outcome = await self._outcome(claim)
-        if outcome is not None:
-            await _persist(outcome)
-            leases.drop(claim)
+        await _persist(await self._outcome(claim))
+        if not self._draining or claim.run.task.is_async:
+            leases.drop(claim)  # else its thread may still run: the lease lasts as long as we do
 
-    async def _outcome(self, claim: Claim) -> sa.Update | None:
+    async def _outcome(self, claim: Claim) -> sa.Update:
         try:
             await perform(claim.run, self._threads)
         except GeneratorExit:
             raise
         except BaseException as error:
             if self._draining and isinstance(error, asyncio.CancelledError):
-                return _given_back(claim)
+                log.warning("task %s is cut off: the server stops", claim.run)
+                return outbox.release(claim) if claim.run.task.is_async else outbox.excuse(claim)
             log.error("task %s, attempt %d failed", claim.run, claim.attempt, exc_info=error)
             wait = outbox.backoff(claim)
             self._loop.call_later(wait.total_seconds(), self._sweep_now)
             return outbox.fail(claim, error, wait)
         return outbox.succeed(claim)
-
-
-def _given_back(claim: Claim) -> sa.Update | None:
-    if claim.run.task.is_async:
-        log.warning("task %s is released: the server stops", claim.run)
-        return outbox.release(claim)
-    # A thread cannot be stopped: its lease is renewed as long as this process lives.
-    log.warning("task %s is cut off by the shutdown", claim.run)
-    return None
 
 
 async def _execute(statement: sa.Executable) -> list[sa.Row[Any]]:

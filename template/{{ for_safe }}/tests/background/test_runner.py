@@ -1,0 +1,68 @@
+"""The drain of the pattern safe, when the grace is over and tasks still run."""
+
+import asyncio
+from inspect import signature
+from threading import Event
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import select
+
+from app.background import outbox
+from app.background.outbox import row
+from app.background.runner import Runner
+from app.background.settings import settings
+from app.background.table import task_runs
+from app.background.task import TASKS, Task, TaskRun
+from app.database import sync_engine
+
+gate = Event()
+
+
+async def wait_for_ever() -> None:
+    """Wait on the event loop."""
+    await asyncio.Event().wait()
+
+
+def wait_for_the_gate() -> None:
+    """Wait in a thread."""
+    gate.wait()
+
+
+def insert(task: Task) -> str:
+    """Insert a task run that is due."""
+    run = TaskRun(str(uuid4()), task, [], {})
+    with sync_engine().begin() as connection:
+        connection.execute(task_runs.insert(), outbox.rows([run]))
+    return run.task_id
+
+
+def stand(*task_ids: str) -> list[tuple[str, int]]:
+    """Return the states of task runs, and how many of their attempts do not count."""
+    with sync_engine().connect() as connection:
+        found = {r.id: (r.state, r.released) for r in connection.execute(select(task_runs))}
+    return [found[task_id] for task_id in task_ids]
+
+
+@pytest.mark.usefixtures("migrated")
+def test_at_the_end_of_the_grace_a_coroutine_is_released_and_a_thread_keeps_its_lease(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    task_ids = []
+    for name, func in (("drain.loop", wait_for_ever), ("drain.thread", wait_for_the_gate)):
+        monkeypatch.setitem(TASKS, name, Task(name, func, signature(func), {}))
+        task_ids.append(insert(TASKS[name]))
+    monkeypatch.setattr(settings, "shutdown_grace", 0)
+
+    async def serve_and_drain() -> None:
+        runner = Runner()
+        serving = asyncio.create_task(runner.serve())
+        while stand(*task_ids) != [("running", 0)] * 2:
+            await asyncio.sleep(0.01)
+        await runner.drain(serving)
+        gate.set()
+
+    asyncio.run(serve_and_drain())
+    assert stand(*task_ids) == [("pending", 1), ("running", 1)]
+    with sync_engine().begin() as connection:
+        connection.execute(task_runs.delete().where(row.id.in_(task_ids)))
