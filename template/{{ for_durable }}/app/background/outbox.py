@@ -68,7 +68,9 @@ def claim(which: ColumnElement[bool], limit: int = 1) -> sa.Update:
         .where(which, row.name.in_(list(TASKS)), _attempts_left())
         .order_by(row.due_at)
         .limit(limit)
-        .with_for_update(skip_locked=True)  # PostgreSQL; SQLite has one writer at a time anyway
+        # PostgreSQL: a row that somebody holds is left to him, a single one is waited for.
+        # SQLite has one writer at a time anyway.
+        .with_for_update(skip_locked=limit > 1)
         .cte("found")
     )
     return (
