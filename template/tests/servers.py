@@ -16,11 +16,10 @@ import time
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 from uuid import uuid4
 
 import httpx2
-import psycopg
 from sqlalchemy import create_engine, make_url, text
 
 ROOT = Path(__file__).parent.parent
@@ -59,12 +58,13 @@ class Project:
             "MARKS": str(folder / "marks"),
             **env,
         }
-
-    def __enter__(self) -> Self:
         self._database.create()
-        return self
+        if os.environ.get("TEST_DATABASE_URL"):  # SQLite is migrated when the API starts
+            migrated = self.run("-c", "from app.database import migrate; migrate()")
+            assert migrated.returncode == 0, migrated.stderr
 
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """End everything, as by SIGKILL."""
         for name in list(self.processes):
             self.kill(name)
         self._client.close()
@@ -75,16 +75,17 @@ class Project:
         """The name of the process that runs the tasks."""
         return "worker" if "worker" in self.processes else "api"
 
-    def start(self, *names: str) -> None:
-        """Start these processes, or all those a task needs, and wait until they are ready."""
-        if os.environ.get("TEST_DATABASE_URL"):
-            migrated = self.run("-c", "from app.database import migrate; migrate()")
-            assert migrated.returncode == 0, migrated.stderr
-        for name in names or _names():
-            self.processes[name] = self._spawn(name)
-        if "api" in self.processes and self.processes["api"].poll() is None:
-            self._port = wait_for(self._served_port, f"the API\n{self.log('api')}")
-            self.url = f"http://127.0.0.1:{self._port}"
+    def spawn(self) -> None:
+        """Start what a task needs, except what is running already."""
+        for name in _names():
+            if name not in self.processes:
+                self.processes[name] = self._spawn(name)
+
+    def start(self) -> None:
+        """Do the same, and wait until the API answers."""
+        self.spawn()
+        self._port = wait_for(self._served_port, f"the API\n{self.log('api')}")
+        self.url = f"http://127.0.0.1:{self._port}"
 
     def post(self, path: str, **kwargs: Any) -> httpx2.Response:
         """Send a request on a connection of its own."""
@@ -187,6 +188,8 @@ class Database:
         if self._server:
             url = make_url(self._server).set(drivername="postgresql")
             address = url.render_as_string(hide_password=False)
+            import psycopg  # here, for it takes long and most test runs do without
+
             with psycopg.connect(address, autocommit=True) as connection:
                 connection.execute(statement.encode())
 

@@ -10,6 +10,7 @@ from collections import Counter
 from contextlib import nullcontext
 from inspect import signature
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -20,13 +21,12 @@ from app.background.task import TASKS, Task
 from app.main import lifespan
 from tests.servers import Project, wait_for
 
-pytestmark = pytest.mark.usefixtures("tables")
 
-
-@pytest.fixture(scope="module")
-def tables(server: Project) -> None:
-    """Create the tables of the domain `contract`."""
+@pytest.fixture
+def server(server: Project) -> Project:
+    """Return the processes, with the tables of the domain `contract`."""
     assert server.post("/contract/tables").status_code == 204
+    return server
 
 
 def test_def_and_async_def_routes_enqueue_def_and_async_def_tasks(server: Project) -> None:
@@ -59,19 +59,17 @@ SAYS = {
 
 
 @pytest.mark.parametrize("how", SAYS)
-def test_a_wrong_call_fails_the_request_and_runs_nothing(server: Project, how: str) -> None:
+def test_a_wrong_call_fails_the_request(server: Project, how: str) -> None:
     answer = server.post(f"/contract/wrong/{how}")
     assert answer.status_code == 500
     assert answer.headers["content-type"] == "application/problem+json"
     assert SAYS[how] in answer.json()["detail"]
-    assert_nothing_ran(server, f"wrong {how}")
 
 
 @pytest.mark.parametrize("status", [409, 500])
-def test_a_handler_that_raises_enqueues_nothing(server: Project, status: int) -> None:
-    answer = server.post(f"/contract/raise/raised-{status}?status={status}")
+def test_a_handler_that_raises_fails_the_request(server: Project, status: int) -> None:
+    answer = server.post(f"/contract/raise/raised?status={status}")
     assert (answer.status_code, answer.json()["status"]) == (status, status)
-    assert_nothing_ran(server, f"raised-{status}")
 
 
 @pytest.mark.parametrize("step", ["flush", "commit"])
@@ -79,7 +77,21 @@ def test_a_failing_flush_or_commit_is_no_202(server: Project, step: str) -> None
     answer = server.post(f"/contract/{step}/failed-{step}")
     assert answer.status_code == 500
     assert server.get(f"/contract/row/failed-{step}").json() is False
-    assert_nothing_ran(server, f"failed-{step}")
+
+
+FAILING = [
+    *(f"wrong/{how}" for how in SAYS),
+    *(f"raise/raised?status={status}" for status in (409, 500)),
+    *(f"{step}/failed" for step in ("flush", "commit")),
+]
+
+
+def test_of_a_request_that_fails_nothing_is_run(server: Project) -> None:
+    answers = [server.post(f"/contract/{path}") for path in FAILING]
+    assert {answer.status_code for answer in answers} == {409, 500}
+    assert_all_ran(server)
+    ran = [mark for mark in server.marks() if mark.startswith(("wrong", "raised", "failed"))]
+    assert ran == []
 
 
 def test_a_failing_task_stops_no_other(server: Project) -> None:
@@ -147,9 +159,9 @@ def test_a_joined_session_decides(server: Project, keep: bool) -> None:
     line = f"joined-{keep}"
     assert server.post(f"/contract/joined/{line}?keep={keep}").status_code == 202
     if keep:
-        assert server.wait_for_marks(line) == [line]
-    else:
-        assert_nothing_ran(server, line)
+        server.wait_for_marks(line)
+    assert_all_ran(server)
+    assert server.marks(line) == [line] * keep
 
 
 def test_with_on_the_event_loop_says_what_to_write(server: Project) -> None:
@@ -189,6 +201,7 @@ def test_a_broken_domain_stops_the_start_and_is_named(
     assert str(refusal.value) == expected
 
 
+@pytest.mark.disrupts
 def test_sigterm_lets_the_running_task_finish(server: Project) -> None:
     server.post("/contract/wait/last")
     server.wait_for_marks("waiting last")
@@ -197,15 +210,13 @@ def test_sigterm_lets_the_running_task_finish(server: Project) -> None:
     server.open_gate("last")
     assert server.wait_for_marks("passed last") == ["passed last"]
     server.kill(runner)
-    server.start(runner)
 
 
-def assert_nothing_ran(server: Project, line: str) -> None:
-    """Show that a later request's tasks have run, and nothing of the earlier one."""
-    after = f"after {line}"
-    server.post("/contract/notes/def/" + after.replace(" ", "-"))
-    server.wait_for_marks(after.replace(" ", "-"), 2)
-    assert [mark for mark in server.marks() if mark.startswith(line)] == []
+def assert_all_ran(server: Project) -> None:
+    """Show that the tasks of a later request have run, so that those of earlier ones have, too."""
+    line = f"later-{uuid4()}"
+    assert server.post(f"/contract/notes/def/{line}").status_code == 202
+    server.wait_for_marks(line, 2)
 
 
 def connected(server: Project) -> socket.socket:

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from sqlalchemy.orm import Session
 
 from app.background import outbox
-from app.background.publisher import SWEEP, publisher
+from app.background.publisher import publisher
 from app.background.router import router
 from app.background.settings import settings
 from app.background.table import task_runs
@@ -51,7 +51,7 @@ async def lifespan() -> AsyncIterator[None]:
     """Check the tasks' options, and publish as long as the block lasts."""
     settings.refuse_embedded_broker_in_production()
     check_options("celery", backend)
-    publisher.start(sweep=SWEEP)
+    publisher.start(sweep=settings.task_sweep)
     try:
         yield
     finally:

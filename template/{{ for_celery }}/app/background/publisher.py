@@ -22,7 +22,6 @@ from app.background.outbox import now, row
 from app.background.settings import settings
 from app.background.table import task_runs
 
-SWEEP = 1.0  # seconds between two looks for retries, and for what a dead process left behind
 BATCH = 100
 LONGEST_WAIT = timedelta(minutes=15)
 log = logging.getLogger(__name__)

@@ -22,6 +22,7 @@ class BackgroundSettings(BaseSettings):
     task_retries: int = Field(default=3, ge=0)  # for tasks that declare none
     task_backoff: float = Field(default=1, gt=0)  # before the first retry; doubles with each
     task_lease: float = Field(default=30, gt=0)  # how long after a crash a task is resumed
+    task_sweep: float = Field(default=1, gt=0)  # between two looks at what fell due unannounced
     task_retention: float = Field(default=30, gt=0)  # days that succeeded task runs are kept
     publish_window: int = Field(default=1000, ge=1)  # messages that stand in the broker, unclaimed
 

@@ -18,7 +18,7 @@ from app.background import outbox
 from app.background.backend import backend
 from app.background.celery_app import celery_app
 from app.background.lease import leases
-from app.background.publisher import SWEEP, publish_due
+from app.background.publisher import publish_due
 from app.background.settings import settings
 from app.background.table import Claim
 from app.background.task import TASKS, TaskRun, check_options
@@ -84,10 +84,10 @@ class Sweeper(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships no
     requires = ("celery.worker.components:Timer",)
 
     def start(self, worker: Any) -> None:
-        """Prepare the database, then sweep every second."""
+        """Prepare the database, then sweep until it stops."""
         settings.refuse_embedded_broker_in_production()
         database.prepare_sync()
-        self.entry = worker.timer.call_repeatedly(SWEEP, publish_due)
+        self.entry = worker.timer.call_repeatedly(settings.task_sweep, publish_due)
 
     def stop(self, worker: Any) -> None:
         """Stop sweeping."""

@@ -74,9 +74,8 @@ def test_kill_9_loses_nothing(server: Project) -> None:
     gates = [f"killed-{n}" for n in range(30)]
     assert [server.post(f"/contract/wait/{gate}").status_code for gate in gates] == [202] * 30
     server.wait_for_marks("waiting killed", 2)  # some are running, the others are waiting
-    runner = server.runner
-    server.kill(runner)
-    server.start(runner)
+    server.kill(server.runner)
+    server.start()
     for gate in gates:
         server.open_gate(gate)
     passed = {f"passed {gate}" for gate in gates}

@@ -17,11 +17,13 @@ from sqlalchemy.orm import Session
 
 from app.background import outbox
 from app.background.router import router
-from app.background.runner import SWEEP, Runner
+from app.background.runner import Runner
 from app.background.table import task_runs
 from app.background.task import TaskRun, check_options
 
 __all__ = ["backend", "lifespan", "router"]
+
+HEAD_START = timedelta(seconds=1)  # no sweep starts a task before its response has been sent
 
 
 class Safe:
@@ -37,8 +39,7 @@ class Safe:
 
     def insert(self, session: Session, runs: list[TaskRun]) -> None:
         """Insert the rows into the session's transaction."""
-        # Due a moment later for everybody else, so that no sweep starts a task before the response.
-        session.execute(task_runs.insert(), outbox.rows(runs, timedelta(seconds=SWEEP)))
+        session.execute(task_runs.insert(), outbox.rows(runs, HEAD_START))
 
     async def after_response(self, runs: list[TaskRun]) -> None:
         """Start the tasks of one request."""

@@ -15,7 +15,6 @@ from app.background.perform import perform
 from app.background.settings import settings
 from app.background.table import Claim
 
-SWEEP = 1.0  # seconds between two looks for retries, and for what another process left behind
 log = logging.getLogger(__name__)
 
 
@@ -71,7 +70,7 @@ class Runner:
 
     async def _pause(self) -> None:
         try:
-            await asyncio.wait_for(self._wake.wait(), SWEEP)
+            await asyncio.wait_for(self._wake.wait(), settings.task_sweep)
         except TimeoutError:
             pass
 
@@ -83,7 +82,7 @@ class Runner:
             return await self._claimed(outbox.claim(outbox.waiting(ids), len(ids)))
         if self._loop.time() < self._next_sweep:
             return []
-        self._next_sweep = self._loop.time() + SWEEP
+        self._next_sweep = self._loop.time() + settings.task_sweep
         claims = await self._sweep(free)
         if len(claims) == free:
             self._sweep_now()  # there may be more

@@ -6,15 +6,16 @@ from threading import Event
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Update, select
 
 from app.background import outbox
 from app.background.outbox import row
 from app.background.runner import Runner
 from app.background.settings import settings
-from app.background.table import task_runs
+from app.background.table import Claim, task_runs
 from app.background.task import TASKS, Task, TaskRun
 from app.database import sync_engine
+from tests.servers import wait_for
 
 gate = Event()
 
@@ -57,12 +58,51 @@ def test_at_the_end_of_the_grace_a_coroutine_is_released_and_a_thread_keeps_its_
     async def serve_and_drain() -> None:
         runner = Runner()
         serving = asyncio.create_task(runner.serve())
-        while stand(*task_ids) != [("running", 0)] * 2:
-            await asyncio.sleep(0.01)
+        both_run = [("running", 0)] * 2
+        await asyncio.to_thread(wait_for, lambda: stand(*task_ids) == both_run, "both tasks to run")
         await runner.drain(serving)
         gate.set()
 
     asyncio.run(serve_and_drain())
     assert stand(*task_ids) == [("pending", 1), ("running", 1)]
+    delete(*task_ids)
+
+
+@pytest.mark.usefixtures("migrated")
+def test_the_drain_releases_what_it_meets_in_the_middle_of_a_claim(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    task = Task("drain.loop", wait_for_ever, signature(wait_for_ever), {})
+    monkeypatch.setitem(TASKS, "drain.loop", task)
+    monkeypatch.setattr(settings, "shutdown_grace", 0)
+    task_id = insert(task)
+
+    async def drain_within_a_claim() -> None:
+        runner = Runner()
+        claimed, drained = asyncio.Event(), asyncio.Event()
+
+        async def claim(statement: Update) -> list[Claim]:
+            found = await claim_at_once(statement)
+            claimed.set()
+            await drained.wait()
+            return found
+
+        claim_at_once = runner._claimed
+        monkeypatch.setattr(runner, "_claimed", claim)
+        serving = asyncio.create_task(runner.serve())
+        await claimed.wait()
+        draining = asyncio.create_task(runner.drain(serving))
+        await asyncio.sleep(0)
+        assert stand(task_id) == [("running", 0)]
+        drained.set()
+        await draining
+
+    asyncio.run(drain_within_a_claim())
+    assert stand(task_id) == [("pending", 1)]
+    delete(task_id)
+
+
+def delete(*task_ids: str) -> None:
+    """Delete the rows of task runs."""
     with sync_engine().begin() as connection:
         connection.execute(task_runs.delete().where(row.id.in_(task_ids)))
