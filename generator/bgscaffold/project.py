@@ -18,8 +18,8 @@ DEVICES = frozenset(
 # uv takes a project of the same name for the dependency itself, and then leaves that out.
 DEPENDENCIES = """
 aiosmtplib aiosqlite alembic amqp anyio celery click fastapi greenlet h11 httpcore2 httpx2 idna
-kombu mako mkdocs mypy poethepoet psycopg psycopg-binary pydantic pydantic-core pydantic-settings
-pytest redis ruff sqlalchemy starlette typing-extensions uvicorn
+kombu mako mkdocs mypy poethepoet prometheus-client psycopg psycopg-binary pydantic pydantic-core
+pydantic-settings pytest python-json-logger redis ruff sqlalchemy starlette typing-extensions uvicorn
 """
 
 

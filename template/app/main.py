@@ -1,12 +1,11 @@
 """The API: `uv run poe dev` starts it, with whatever else the project's pattern needs."""
 
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from app import background, database, domains, health, problems
+from app import background, database, domains, health, logs, problems
 
 
 @asynccontextmanager
@@ -19,7 +18,7 @@ async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
 
 def create_app() -> FastAPI:
     """Build the application from the domains that lie in `app/`."""
-    logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logs.configure()
     app = FastAPI(lifespan=lifespan)
     for router in (health.router, background.router, *domains.import_routers()):
         app.include_router(router)

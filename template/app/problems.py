@@ -46,9 +46,11 @@ def _invalid(_request: Request, error: Exception) -> JSONResponse:
 
 
 def _not_enqueued(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, EnqueueError)
     log.error("%s %s: %s", request.method, request.url.path, error, exc_info=error)
-    told = settings.environment == "development"
-    return _problem(500, str(error) if told else "A background task could not be enqueued.")
+    told = error.status < 500 or settings.environment == "development"
+    detail = str(error) if told else "A background task could not be enqueued."
+    return _problem(error.status, detail)
 
 
 def _database_busy(request: Request, error: Exception) -> JSONResponse:

@@ -35,7 +35,7 @@ def test_dev_serves_does_tasks_and_ends_with_one_ctrl_c(
     pattern: str, rendered: Render, newest: Environment
 ) -> None:
     with newest.dev(rendered(pattern)) as dev:
-        assert dev.get("/health/ready") == {"status": "ok"}
+        assert dev.get("/health/ready") == {"status": "ok", "degraded": []}
         assert_tasks_are_done(dev, pattern)
         assert_ctrl_c_ends_it(dev)
 

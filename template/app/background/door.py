@@ -6,8 +6,11 @@ A handler that raises enqueues nothing, and neither does a commit that fails.
 """
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
-from typing import Annotated, Any, ParamSpec, Self
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, ParamSpec, Self, Unpack
+from uuid import NAMESPACE_URL, uuid5
 
 import fastapi
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -15,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from app import database
 from app.background.backend import backend
-from app.background.task import EnqueueError, TaskRun, bind
+from app.background.task import CallOptions, EnqueueError, TaskRun, bind, refuse_unknown
 
 P = ParamSpec("P")
 
@@ -34,12 +37,30 @@ class BackgroundTasks:
         Raises:
             EnqueueError: The call is wrong, or the block has already ended.
         """
+        return self._add(bind(func, args, kwargs))
+
+    def options(self, **options: Unpack[CallOptions]) -> "WithOptions":
+        """Return what adds calls with these options: key, run_at, priority.
+
+        Raises:
+            EnqueueError: The pattern cannot honour one of them.
+        """
+        refuse_unknown("options()", options, CallOptions)
+        if lacking := options.keys() - backend.supports:
+            raise EnqueueError(
+                f"options({', '.join(sorted(lacking))}=...) is more than this project's pattern can"
+                " do. Leave it out, or use a pattern that can: safe, celery."
+            )
+        if (run_at := options.get("run_at")) and run_at.tzinfo is None:
+            raise EnqueueError(f"run_at={run_at!r} has no time zone: use datetime.now(UTC) + ...")
+        return WithOptions(self, options)
+
+    def _add(self, run: TaskRun) -> str:
         if self._closed:
             raise EnqueueError(
                 "add_task() after the request's tasks were enqueued, for instance inside a stream."
                 " Use: async with background_tasks() as tasks: tasks.add_task(...)"
             )
-        run = bind(func, args, kwargs)
         self._runs.append(run)
         return run.task_id
 
@@ -80,23 +101,57 @@ class BackgroundTasks:
         database.when_committed(session, lambda: backend.start(self._runs))
 
 
+@dataclass(frozen=True)
+class WithOptions:
+    """Adds calls with options to a `BackgroundTasks`."""
+
+    tasks: BackgroundTasks
+    options: CallOptions
+
+    def add_task(self, func: Callable[P, Any], *args: P.args, **kwargs: P.kwargs) -> str:
+        """Add a call, as `BackgroundTasks.add_task` does."""
+        run = replace(bind(func, args, kwargs), options=self.options)
+        if key := self.options.get("key"):
+            run = replace(run, task_id=id_of_key(key, run.task.name))
+        return self.tasks._add(run)
+
+
 class _RequestTasks(BackgroundTasks):
     """The same inside a request, where the tasks start when the response has been sent."""
 
-    def __init__(self, session: AsyncSession, after_response: fastapi.BackgroundTasks) -> None:
+    def __init__(
+        self,
+        session: AsyncSession,
+        request: fastapi.Request,
+        after_response: fastapi.BackgroundTasks,
+    ) -> None:
         super().__init__(session)
+        self._request = request
         self._after_response = after_response
+        self._key = request.headers.get("idempotency-key") if "key" in backend.supports else None
+
+    def _add(self, run: TaskRun) -> str:
+        if self._key and "key" not in run.options:
+            caller = [self._request.headers.get("authorization"), self._request.url.path]
+            task_id = id_of_key(self._key, run.task.name, *caller, len(self._runs))
+            run = replace(run, task_id=task_id, options={**run.options, "key": self._key})
+        return super()._add(run)
 
     def _join(self, session: Session) -> None:
         backend.insert(session, self._runs)
         self._after_response.add_task(backend.after_response, self._runs)
 
 
+def id_of_key(key: str, *scope: Any) -> str:
+    """Return the task_id that an idempotency key stands for, the same in every process."""
+    return str(uuid5(NAMESPACE_URL, json.dumps([key, *scope])))
+
+
 async def request_tasks(
-    session: database.SessionDep, after_response: fastapi.BackgroundTasks
+    request: fastapi.Request, session: database.SessionDep, after_response: fastapi.BackgroundTasks
 ) -> AsyncIterator[BackgroundTasks]:
     """Yield the request's `BackgroundTasks`; it ends before the session commits."""
-    async with _RequestTasks(session, after_response) as tasks:
+    async with _RequestTasks(session, request, after_response) as tasks:
         yield tasks
 
 

@@ -3,18 +3,41 @@
 import inspect
 import json
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from types import FunctionType
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Literal, ParamSpec, TypedDict, TypeVar, Unpack
 from uuid import uuid4
 
 P = ParamSpec("P")
 R = TypeVar("R")
+Errors = type[Exception] | tuple[type[Exception], ...]
+
+
+class TaskOptions(TypedDict, total=False):
+    """What `@task` may declare. For what is left out, the pattern has a default."""
+
+    retries: int  # how often a failed attempt is repeated
+    timeout: float  # seconds for one attempt
+    retry_on: Errors  # only these are repeated
+    discard_on: Errors  # these are not
+    queue: str  # a queue of its own, for workers of its own
+
+
+class CallOptions(TypedDict, total=False):
+    """What one call may ask for, with `options(...)`."""
+
+    key: str  # the idempotency key: the same key and task make one task run
+    run_at: datetime  # not before this moment, which has a time zone
+    priority: Literal["high", "normal", "low"]
 
 
 class EnqueueError(TypeError):
     """A call that cannot become a task run: the message names task, argument and remedy."""
+
+    status = 500  # of the request that it fails
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +47,7 @@ class Task:
     name: str
     func: Callable[..., Any]
     signature: inspect.Signature
-    options: dict[str, Any]
+    options: TaskOptions
 
     @property
     def is_async(self) -> bool:
@@ -40,27 +63,34 @@ class TaskRun:
     task: Task
     args: list[Any]
     kwargs: dict[str, Any]
+    options: CallOptions = field(default_factory=CallOptions)
+    created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def __str__(self) -> str:
         return f"{self.task.name} [{self.task_id}]"
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """What a log record says of this task run, besides its message."""
+        return {"task": self.task.name, "task_id": self.task_id}
 
 
 TASKS: dict[str, Task] = {}
 _BY_FUNCTION: dict[FunctionType, Task] = {}
 
 
-def task(name: str, *, retries: int | None = None) -> Callable[[Callable[P, R]], Callable[P, R]]:
+def task(name: str, **options: Unpack[TaskOptions]) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Register a module-level function as a task. The function itself stays as it is.
 
     Args:
         name: `domain.verb`, unique. Messages and rows carry it, so keep it when you move the code.
-        retries: How often a failed attempt is repeated. Left out, the pattern decides.
+        options: See `TaskOptions`.
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+", name):
         raise ValueError(f"@task({name!r}): a task name is 'domain.verb', in lower case.")
-    if retries is not None and retries < 0:
-        raise ValueError(f"@task({name!r}): retries={retries} must be 0 or more.")
-    options = {key: value for key, value in {"retries": retries}.items() if value is not None}
+    refuse_unknown(f"@task({name!r})", options, TaskOptions)
+    if options.get("retries", 0) < 0 or options.get("timeout", 1) <= 0:
+        raise ValueError(f"@task({name!r}): retries must be 0 or more, timeout more than 0.")
 
     def register(func: Callable[P, R]) -> Callable[P, R]:
         if not isinstance(func, FunctionType) or "<" in func.__qualname__:
@@ -109,15 +139,25 @@ def _check_json(task: Task, name: str, value: object) -> None:
         ) from None
 
 
-def check_options(pattern: str, backend: object) -> None:
-    """Refuse to start when a task declares an option that the backend cannot honour.
+def refuse_unknown(what: str, options: Mapping[str, Any], known: type) -> None:
+    """Refuse options that are misspelt.
+
+    Raises:
+        TypeError: It names them, and those that there are.
+    """
+    if unknown := options.keys() - known.__annotations__:
+        raise TypeError(f"{what}: unknown {sorted(unknown)}, use {sorted(known.__annotations__)}.")
+
+
+def check_options(pattern: str, supported: AbstractSet[str]) -> None:
+    """Refuse to start when a task declares an option that the pattern cannot honour.
 
     Raises:
         RuntimeError: It names the task and the option.
     """
     for task in TASKS.values():
         for option, value in task.options.items():
-            if not getattr(backend, f"supports_{option}"):
+            if option not in supported:
                 raise RuntimeError(
                     f"task {task.name!r} declares {option}={value!r}, which pattern {pattern!r}"
                     " cannot do. Remove it, or use a pattern that can: safe, celery."

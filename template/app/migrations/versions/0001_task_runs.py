@@ -12,7 +12,7 @@ OPEN = sa.text("state IN ('pending', 'retrying', 'running')")
 
 
 def upgrade() -> None:
-    """Create the table and the indexes that keep claiming fast, however many rows are done."""
+    """Create the table and the indexes that keep claims and lists fast, however many rows are done."""
     moment = sa.DateTime(timezone=True)
     op.create_table(
         "task_runs",
@@ -20,22 +20,32 @@ def upgrade() -> None:
         sa.Column("name", sa.String(200), nullable=False),
         sa.Column("arguments", sa.JSON(), nullable=False),
         sa.Column("state", sa.String(10), nullable=False),
+        sa.Column("priority", sa.SmallInteger(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("retries", sa.Integer(), nullable=False),
         sa.Column("released", sa.Integer(), nullable=False),
+        sa.Column("cancel_requested", sa.Boolean(), nullable=False),
         sa.Column("due_at", moment, nullable=False),
         sa.Column("published_at", moment),
         sa.Column("publish_again_at", moment),
         sa.Column("publishes", sa.Integer(), nullable=False),
         sa.Column("created_at", moment, nullable=False),
+        sa.Column("run_at", moment),
         sa.Column("started_at", moment),
         sa.Column("finished_at", moment),
+        sa.Column("progress", sa.Float()),
+        sa.Column("progress_note", sa.Text()),
         sa.Column("error", sa.Text()),
         sa.Column("traceback", sa.Text()),
     )
-    _index("ix_task_runs_due", "due_at", OPEN)
-    _index("ix_task_runs_published", "publish_again_at", sa.text("publish_again_at IS NOT NULL"))
-    _index("ix_task_runs_finished", "finished_at", sa.text("finished_at IS NOT NULL"))
+    _index("ix_task_runs_due", ["priority", "due_at"], OPEN)
+    _index("ix_task_runs_lease", ["due_at"], sa.text("state = 'running'"))
+    _index("ix_task_runs_published", ["publish_again_at"], sa.text("publish_again_at IS NOT NULL"))
+    _index("ix_task_runs_ended", ["finished_at"], sa.text("state IN ('succeeded', 'cancelled')"))
+    # For the lists, the newest first.
+    op.create_index("ix_task_runs_created", "task_runs", ["created_at", "id"])
+    op.create_index("ix_task_runs_state", "task_runs", ["state", "created_at", "id"])
+    op.create_index("ix_task_runs_name", "task_runs", ["name", "created_at", "id"])
 
 
 def downgrade() -> None:
@@ -43,5 +53,5 @@ def downgrade() -> None:
     op.drop_table("task_runs")
 
 
-def _index(name: str, column: str, where: sa.TextClause) -> None:
-    op.create_index(name, "task_runs", [column], sqlite_where=where, postgresql_where=where)
+def _index(name: str, columns: list[str], where: sa.TextClause) -> None:
+    op.create_index(name, "task_runs", columns, sqlite_where=where, postgresql_where=where)

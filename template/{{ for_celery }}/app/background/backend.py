@@ -9,30 +9,31 @@ must be idempotent. Nor that it waits for the response: a worker may start it on
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from sqlalchemy.orm import Session
 
-from app.background import outbox
+from app.background import enqueue, upkeep
+from app.background.broker import broker
+from app.background.enqueue import SUPPORTED
+from app.background.lease import progress
 from app.background.publisher import publisher
 from app.background.router import router
 from app.background.settings import settings
-from app.background.table import task_runs
 from app.background.task import TaskRun, check_options
+from app.monitoring import Report
 
-__all__ = ["backend", "lifespan", "router"]
+__all__ = ["backend", "lifespan", "progress", "report", "router"]
 
 
 class CeleryWorkers:
     """Enqueues into the outbox, and wakes the publisher."""
 
-    supports_retries = True
-    supports_status = True
-    supports_transactions = True
-    supports_start_after_response = False
+    supports = SUPPORTED | {"queue"}
 
     def insert(self, session: Session, runs: list[TaskRun]) -> None:
         """Insert the rows into the session's transaction."""
-        session.execute(task_runs.insert(), outbox.rows(runs))
+        enqueue.insert(session, runs)
 
     async def after_response(self, runs: list[TaskRun]) -> None:
         """Publish the tasks of one request."""
@@ -46,11 +47,17 @@ class CeleryWorkers:
 backend = CeleryWorkers()
 
 
+async def report() -> Report:
+    """Return how the outbox and the broker fare."""
+    found = await upkeep.report("worker")
+    return found if broker.answers else replace(found, degraded=["broker", *found.degraded])
+
+
 @asynccontextmanager
 async def lifespan() -> AsyncIterator[None]:
     """Check the tasks' options, and publish as long as the block lasts."""
     settings.refuse_embedded_broker_in_production()
-    check_options("celery", backend)
+    check_options("celery", backend.supports)
     publisher.start(sweep=settings.task_sweep)
     try:
         yield

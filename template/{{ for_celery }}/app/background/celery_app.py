@@ -10,9 +10,11 @@ from typing import Any
 
 from celery import Celery
 from celery.schedules import crontab
+from kombu import Queue  # type: ignore[attr-defined]
 
 from app.background import embedded_broker
 from app.background.settings import settings
+from app.background.task import TASKS
 
 
 def _transport_options(url: str) -> dict[str, Any]:
@@ -49,3 +51,15 @@ celery_app.conf.update(
     worker_concurrency=settings.task_concurrency,
     worker_prefetch_multiplier=1,
 )
+
+
+def queue_of(name: str) -> str:
+    """Return the queue of a task: that of the application, or its own below it."""
+    own = TASKS[name].options.get("queue") if name in TASKS else None
+    return f"{settings.task_queue}.{own}" if own else settings.task_queue
+
+
+def queues() -> list[Queue]:
+    """Return every queue that a task is sent to. A worker serves them all, or those of its -Q."""
+    names = {settings.task_queue, *map(queue_of, TASKS)}
+    return [Queue(name) for name in sorted(names)]  # type: ignore[no-untyped-call]

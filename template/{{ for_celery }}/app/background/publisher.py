@@ -16,8 +16,9 @@ from kombu.exceptions import OperationalError
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import database
-from app.background import outbox
-from app.background.celery_app import celery_app
+from app.background import outbox, upkeep
+from app.background.broker import broker
+from app.background.celery_app import celery_app, queue_of
 from app.background.outbox import now, row
 from app.background.settings import settings
 from app.background.table import task_runs
@@ -64,6 +65,7 @@ class Publisher:
             wake.wait(sweep)
             wake.clear()
             publish_due()
+            broker.ask()
 
 
 def publish_due() -> None:
@@ -73,8 +75,10 @@ def publish_due() -> None:
             _send(batch)
             if len(batch) < BATCH:
                 return
-    except (OperationalError, SQLAlchemyError, OSError) as error:  # the next sweep tries again
-        log.warning("wake-up messages were not published: %s", error)
+    except (OperationalError, OSError) as error:  # the next sweep tries again
+        log.debug("wake-up messages were not published: %s", error)
+    except SQLAlchemyError as error:
+        log.warning("the outbox cannot be read; trying again: %s", error)
     except Exception:
         log.exception("wake-up messages were not published")
 
@@ -82,19 +86,23 @@ def publish_due() -> None:
 def _send(batch: list[sa.Row[Any]]) -> None:
     for sent, found in enumerate(batch):
         try:
-            celery_app.send_task(found.name, args=(found.id, found.attempts))
+            arguments = (found.id, found.attempts)
+            celery_app.send_task(found.name, arguments, queue=queue_of(found.name))
         except Exception:
+            broker.noted(answers=False)
             _take_back(batch[sent:])
             raise
+    broker.noted(answers=True)
 
 
 def _take() -> list[sa.Row[Any]]:
     with database.sync_engine().begin() as connection:
-        for dead in connection.execute(outbox.bury()):
-            log.error("task %s [%s] is dead: it killed its process", dead.name, dead.id)
+        buried = list(connection.execute(outbox.bury()))
         standing: int = connection.execute(_count_standing()).scalar_one()
         free = min(BATCH, settings.publish_window - standing)
-        return list(connection.execute(_mark_published(free))) if free > 0 else []
+        taken = list(connection.execute(_mark_published(free))) if free > 0 else []
+    upkeep.report_buried(buried)
+    return taken
 
 
 def _take_back(batch: list[sa.Row[Any]]) -> None:
@@ -110,14 +118,7 @@ def _count_standing() -> sa.Select[Any]:
 
 def _mark_published(limit: int) -> sa.Update:
     unannounced = row.publish_again_at.is_(None) | (row.publish_again_at <= now())
-    found = (
-        sa.select(row.id)
-        .where(outbox.due(), unannounced)
-        .order_by(row.due_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-        .cte("found")
-    )
+    found = outbox.first(limit, unannounced).cte("found")
     waits = {n: now() + _wait(n) for n in range(10)}
     return (
         task_runs.update()

@@ -24,6 +24,8 @@ class BackgroundSettings(BaseSettings):
     task_lease: float = Field(default=30, gt=0)  # how long after a crash a task is resumed
     task_sweep: float = Field(default=1, gt=0)  # between two looks at what fell due unannounced
     task_retention: float = Field(default=30, gt=0)  # days that succeeded task runs are kept
+    shutdown_grace: float = Field(default=25, ge=0)  # keep it below the platform's own limit
+    worker_metrics_port: int | None = None  # where the worker shows its metrics; None: nowhere
     publish_window: int = Field(default=1000, ge=1)  # messages that stand in the broker, unclaimed
 
     def refuse_embedded_broker_in_production(self) -> None:

@@ -7,52 +7,103 @@ see it; the body of them all is `execute`: it claims the row, runs the task and 
 import asyncio
 import logging
 import time
+from contextvars import copy_context
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from celery import bootsteps
+from celery import bootsteps, signals
 
-from app import database, domains
-from app.background import outbox
+from app import database, domains, logs, monitoring
+from app.background import outbox, upkeep
 from app.background.backend import backend
-from app.background.celery_app import celery_app
+from app.background.celery_app import celery_app, queues
 from app.background.lease import leases
 from app.background.publisher import publish_due
 from app.background.settings import settings
+from app.background.shutdown import Interrupted, busy, interrupt_after_grace, interruptible
 from app.background.table import Claim
-from app.background.task import TASKS, TaskRun, check_options
+from app.background.task import TASKS, check_options
 
+ALIVE = Path("var/worker-alive")  # touched at every sweep: a health check may look at its age
+KILLED_AFTER = (
+    10.0  # seconds after its timeout, a `def` task that ignores it takes its process along
+)
 log = logging.getLogger(__name__)
 
 
 def execute(task_id: str, attempts: int) -> None:
     """Run the task of this row, unless another message of the same attempt has already done so."""
-    found = _execute(outbox.claim(outbox.announced(task_id, attempts)))
-    if not found:
-        return
-    claim = Claim.of(found[0])
-    leases.hold(claim)
+    with busy():
+        found = _execute(outbox.claim(outbox.announced(task_id, attempts)))
+        if not found:
+            return
+        claim = Claim.of(found[0])
+        _persist(_outcome(claim))
+        leases.drop(claim)
+
+
+def _outcome(claim: Claim) -> sa.Update:
+    name = claim.run.task.name
     try:
-        _perform(claim.run)
+        with monitoring.attempt(name, claim.due), interruptible():
+            _perform(claim)
+    except Interrupted:
+        log.warning("task %s is cut off: the worker stops", claim.run)
+        _loop.cache_clear()
+        monitoring.count(name, "released")
+        return outbox.release(claim)
+    except _Cancelled:
+        monitoring.count(name, "cancelled")
+        return outbox.stop(claim)
     except BaseException as error:
-        log.error("task %s, attempt %d failed", claim.run, claim.attempt, exc_info=error)
-        _persist(outbox.fail(claim, error, outbox.backoff(claim)))
-    else:
-        _persist(outbox.succeed(claim))
-    leases.drop(claim)
+        log.error("task %s failed", claim.run, exc_info=error, extra=claim.run.fields)
+        monitoring.failed(claim.failure(error))
+        return outbox.fail(claim, error, outbox.backoff(claim))
+    monitoring.count(name, "succeeded")
+    return outbox.succeed(claim)
 
 
 def clean() -> None:
     """Delete old task runs. Doing it twice does no harm, so beat sends it past the outbox."""
-    _execute(outbox.clean())
+    while _execute(upkeep.clean()):
+        pass
 
 
-def _perform(run: TaskRun) -> None:
+def _perform(claim: Claim) -> None:
+    run = claim.run
     if run.task.is_async:
-        _loop().run(run.task.func(*run.args, **run.kwargs))
+        _loop().run(_perform_async(claim), context=copy_context())
     else:
+        leases.hold(claim)  # a `def` task cannot be cancelled; Celery's time limit ends it
         run.task.func(*run.args, **run.kwargs)
+
+
+class _Cancelled(BaseException):
+    """Somebody has asked for the end of this task."""
+
+
+async def _perform_async(claim: Claim) -> None:
+    loop, asked = asyncio.get_running_loop(), asyncio.Event()
+    running = loop.create_task(_call(claim))
+
+    def cancel() -> None:
+        asked.set()
+        running.cancel()
+
+    leases.hold(claim, lambda: loop.call_soon_threadsafe(cancel))
+    try:
+        await running
+    except asyncio.CancelledError:
+        if asked.is_set():
+            raise _Cancelled from None
+        raise
+
+
+async def _call(claim: Claim) -> None:
+    async with asyncio.timeout(claim.run.task.options.get("timeout")):
+        await claim.run.task.func(*claim.run.args, **claim.run.kwargs)
 
 
 @cache
@@ -87,16 +138,38 @@ class Sweeper(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships no
         """Prepare the database, then sweep until it stops."""
         settings.refuse_embedded_broker_in_production()
         database.prepare_sync()
-        self.entry = worker.timer.call_repeatedly(settings.task_sweep, publish_due)
+        interrupt_after_grace(worker)
+        if settings.worker_metrics_port:
+            monitoring.serve(settings.worker_metrics_port)
+        self.entry = worker.timer.call_repeatedly(settings.task_sweep, _sweep)
 
     def stop(self, worker: Any) -> None:
         """Stop sweeping."""
         self.entry.cancel()
 
 
+def _sweep() -> None:
+    publish_due()
+    ALIVE.touch()
+
+
+def _limits(name: str) -> dict[str, float]:
+    """Return Celery's time limits: a `def` task is interrupted, then its process is killed."""
+    timeout = TASKS[name].options.get("timeout")
+    if timeout is None or TASKS[name].is_async:
+        return {}
+    return {"soft_time_limit": timeout, "time_limit": timeout + KILLED_AFTER}
+
+
+@signals.setup_logging.connect  # type: ignore[untyped-decorator]
+def _set_up_logging(**_: Any) -> None:
+    logs.configure()
+
+
 domains.import_tasks()
-check_options("celery", backend)
+check_options("celery", backend.supports)
 for name in TASKS:
-    celery_app.task(execute, name=name)
+    celery_app.task(execute, name=name, **_limits(name))
 celery_app.task(clean, name="background.clean")
+celery_app.conf.task_queues = queues()
 celery_app.steps["worker"].add(Sweeper)

@@ -1,53 +1,104 @@
-"""Renews the leases of the task runs that this process is executing."""
+"""What this process keeps up while it executes task runs: leases, progress, requests to cancel."""
 
 import logging
+from collections.abc import Callable
+from contextvars import ContextVar
 from threading import Event, Lock, Thread
+from time import monotonic
+
+import sqlalchemy as sa
 
 from app import database
-from app.background import outbox
+from app.background import outbox, upkeep
 from app.background.settings import settings
 from app.background.table import Claim
 
 log = logging.getLogger(__name__)
+_current: ContextVar[Claim | None] = ContextVar("claim", default=None)
 
 
 class Leases:
-    """The claims that this process holds. A thread renews them, so that a task which blocks the
-    event loop does not lose its lease and run twice.
+    """The claims that this process holds. A thread looks after them, so that a task which blocks
+    the event loop does not lose its lease and run twice.
     """
 
     def __init__(self) -> None:
         self._claims: dict[str, Claim] = {}
+        self._cancel: dict[str, Callable[[], object]] = {}
+        self._progress: dict[str, tuple[float, str]] = {}
         self._lock = Lock()
         self._thread: Thread | None = None
 
-    def hold(self, claim: Claim) -> None:
-        """Renew this claim from now on."""
+    def hold(self, claim: Claim, cancel: Callable[[], object] | None = None) -> None:
+        """Renew this claim from now on; `cancel` is called, in a thread, when somebody asks."""
+        _current.set(claim)
         with self._lock:
             self._claims[claim.run.task_id] = claim
+            if cancel:
+                self._cancel[claim.run.task_id] = cancel
             if self._thread is None:
-                self._thread = Thread(target=self._renew_for_ever, name="leases", daemon=True)
+                self._thread = Thread(target=self._keep_up, name="leases", daemon=True)
                 self._thread.start()
 
     def drop(self, claim: Claim) -> None:
         """Renew this claim no more."""
         with self._lock:
-            self._claims.pop(claim.run.task_id, None)
+            for kept in (self._claims, self._cancel, self._progress):
+                kept.pop(claim.run.task_id, None)
 
-    def _renew_for_ever(self) -> None:
-        while not Event().wait(settings.task_lease / 3):
+    def note(self, claim: Claim, fraction: float, note: str) -> None:
+        """Keep the progress of a claim for the next turn of the thread."""
+        with self._lock:
+            self._progress[claim.run.task_id] = (fraction, note)
+
+    def _keep_up(self) -> None:
+        renewed = monotonic()
+        while not Event().wait(min(settings.task_sweep, settings.task_lease / 3)):
             try:
-                self._renew()
+                self._cancel_requested()
+                self._write_progress()
+                if monotonic() - renewed >= settings.task_lease / 3:
+                    self._execute(outbox.renew(list(self._claims.values())))
+                    renewed = monotonic()
             except Exception:  # the database is busy or down: the next turn tries again
                 log.exception("leases were not renewed")
 
-    def _renew(self) -> None:
+    def _cancel_requested(self) -> None:
         with self._lock:
-            claims = list(self._claims.values())
-        if claims:
+            ids = list(self._cancel)
+        if ids:
+            with database.sync_engine().connect() as connection:
+                asked = list(connection.scalars(upkeep.cancel_requested(ids)))
+            for task_id in asked:
+                with self._lock:
+                    cancel = self._cancel.pop(task_id, None)
+                if cancel:
+                    cancel()
+
+    def _write_progress(self) -> None:
+        with self._lock:
+            news = [(self._claims[task_id], *news) for task_id, news in self._progress.items()]
+            self._progress.clear()
+        self._execute([outbox.note_progress(*each) for each in news])
+
+    def _execute(self, statements: list[sa.Update]) -> None:
+        if statements:
             with database.sync_engine().begin() as connection:
-                for statement in outbox.renew(claims):
+                for statement in statements:
                     connection.execute(statement)
 
 
 leases = Leases()
+
+
+def progress(fraction: float, note: str = "") -> None:
+    """Say how far the running task has come; its status shows it within TASK_SWEEP seconds.
+
+    Args:
+        fraction: From 0 to 1.
+        note: What it is doing.
+    """
+    if not 0 <= fraction <= 1:
+        raise ValueError(f"progress({fraction!r}): it must be from 0 to 1.")
+    if claim := _current.get():
+        leases.note(claim, fraction, note)

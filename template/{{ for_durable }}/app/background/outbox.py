@@ -18,36 +18,18 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, func
 
 from app.background.settings import settings
-from app.background.table import Claim, task_runs
-from app.background.task import TASKS, TaskRun
+from app.background.table import COLUMNS, Claim, task_runs
+from app.background.task import TASKS
 
 row = task_runs.c
-OPEN = ("pending", "retrying", "running")
+WAITING = ("pending", "retrying")
+OPEN = (*WAITING, "running")
+PRIORITIES = {"high": 1, "normal": 0, "low": -1}
 
 
 def now() -> datetime:
     """Return the present moment, in UTC."""
     return datetime.now(UTC)
-
-
-def rows(runs: list[TaskRun], delay: timedelta = timedelta(0)) -> list[dict[str, Any]]:
-    """Return the rows of new task runs, due after the delay."""
-    moment = now()
-    return [
-        {
-            "id": run.task_id,
-            "name": run.task.name,
-            "arguments": {"args": run.args, "kwargs": run.kwargs},
-            "state": "pending",
-            "attempts": 0,
-            "retries": run.task.options.get("retries", settings.task_retries),
-            "released": 0,
-            "publishes": 0,
-            "due_at": moment + delay,
-            "created_at": moment,
-        }
-        for run in runs
-    ]
 
 
 # `due_at` says when somebody may claim a row that is open: at once, after the backoff or, for a
@@ -57,25 +39,46 @@ def due() -> ColumnElement[bool]:
     return row.state.in_(OPEN) & (row.due_at <= now())
 
 
+def _claimable() -> ColumnElement[bool]:
+    return row.name.in_(list(TASKS)) & _attempts_left() & ~row.cancel_requested
+
+
 def _attempts_left() -> ColumnElement[bool]:
     return row.attempts - row.released <= row.retries
 
 
-def claim(which: ColumnElement[bool], limit: int = 1) -> sa.Update:
-    """Start an attempt of at most `limit` of these rows, and return them."""
-    found = (
-        sa.select(row.id)
-        .where(which, row.name.in_(list(TASKS)), _attempts_left())
+def first(limit: int, *which: ColumnElement[bool]) -> sa.Select[Any]:
+    """Select the due rows that come first: by priority, then those that are due longest."""
+    # One look into the index per priority: however long the queue, only `limit` rows are read.
+    looks = [
+        sa.select(row.id, row.priority, row.due_at)
+        .where(due(), row.priority == priority, *which)
         .order_by(row.due_at)
         .limit(limit)
-        # PostgreSQL: a row that somebody holds is left to him, a single one is waited for.
-        # SQLite has one writer at a time anyway.
-        .with_for_update(skip_locked=limit > 1)
-        .cte("found")
-    )
+        # PostgreSQL: what somebody holds is left to him. SQLite has one writer at a time anyway.
+        .with_for_update(skip_locked=True)
+        .subquery()
+        for priority in PRIORITIES.values()
+    ]
+    both = sa.union_all(*(sa.select(look) for look in looks)).subquery()
+    return sa.select(both.c.id).order_by(both.c.priority.desc(), both.c.due_at).limit(limit)
+
+
+def claim_first(limit: int) -> sa.Update:
+    """Start an attempt of at most `limit` rows that are due, and return them."""
+    found = first(limit, _claimable()).cte("found")
+    return _start(row.id.in_(sa.select(found.c.id)))
+
+
+def claim(which: ColumnElement[bool]) -> sa.Update:
+    """Start an attempt of these rows, and return them."""
+    return _start(which & _claimable())
+
+
+def _start(which: ColumnElement[bool]) -> sa.Update:
     return (
         task_runs.update()
-        .where(row.id.in_(sa.select(found.c.id)))
+        .where(which)
         .values(
             state="running",
             attempts=row.attempts + 1,
@@ -85,7 +88,7 @@ def claim(which: ColumnElement[bool], limit: int = 1) -> sa.Update:
             publish_again_at=None,
             publishes=0,
         )
-        .returning(task_runs)
+        .returning(*COLUMNS)
     )
 
 
@@ -99,17 +102,20 @@ def announced(task_id: str, attempts: int) -> ColumnElement[bool]:
 
     Whoever sent the message saw that the row was due, so clocks that differ do no harm here.
     """
-    is_due = row.state.in_(("pending", "retrying")) | due()
+    is_due = row.state.in_(WAITING) | due()
     return (row.id == task_id) & (row.attempts == attempts) & is_due
 
 
 def bury() -> sa.Update:
-    """Declare dead what killed its process at every attempt."""
+    """Declare dead what killed its process at every attempt, or cancelled where that was asked."""
+    state = sa.case((row.cancel_requested, "cancelled"), else_="dead")
+    error = "The process died while running this task."
     return (
         task_runs.update()
-        .where(due(), row.state == "running", ~_attempts_left())
-        .values(state="dead", finished_at=now(), error="The process died while running this task.")
-        .returning(row.name, row.id)
+        .where(row.state == "running", row.due_at <= now())
+        .where(~_attempts_left() | row.cancel_requested)
+        .values(state=state, finished_at=now(), error=error)
+        .returning(row.name, row.id, row.attempts, row.state)
     )
 
 
@@ -119,25 +125,43 @@ def renew(claims: Iterable[Claim]) -> list[sa.Update]:
     return [_mine(claim).values(due_at=until) for claim in claims]
 
 
+def note_progress(claim: Claim, fraction: float, note: str) -> sa.Update:
+    """Note how far a claim has come."""
+    return _mine(claim).values(progress=fraction, progress_note=_text([note]))
+
+
 def succeed(claim: Claim) -> sa.Update:
     """Finish a claim whose task has returned."""
-    return _mine(claim).values(state="succeeded", finished_at=now(), error=None, traceback=None)
+    done = {"state": "succeeded", "finished_at": now(), "progress": 1.0}
+    return _mine(claim).values(**done, error=None, traceback=None)
 
 
 def fail(claim: Claim, error: BaseException, wait: timedelta) -> sa.Update:
-    """Note the failure: retry it after the wait or, if it was the last attempt, declare it dead."""
-    reason = {
-        "error": _text(traceback.format_exception_only(error)),
-        "traceback": _text(traceback.format_exception(error)),
-    }
-    if claim.retries_left <= 0:
-        return _mine(claim).values(state="dead", finished_at=now(), **reason)
-    return _mine(claim).values(state="retrying", due_at=now() + wait, **reason)
+    """Note the failure: retry it after the wait or, if no attempt follows, declare it dead."""
+    again = {**_unless_cancelled("retrying"), "due_at": now() + wait}
+    return _mine(claim).values(
+        **(again if claim.repeats(error) else {"state": "dead", "finished_at": now()}),
+        error=_text(traceback.format_exception_only(error)),
+        traceback=_text(traceback.format_exception(error)),
+    )
+
+
+def stop(claim: Claim) -> sa.Update:
+    """Finish a claim whose task was cancelled, as somebody had asked."""
+    return _mine(claim).values(state="cancelled", finished_at=now())
 
 
 def release(claim: Claim) -> sa.Update:
     """Give a claim back because this process stops: the attempt does not count."""
-    return _mine(claim).values(state="pending", due_at=now(), released=row.released + 1)
+    again = _unless_cancelled("pending")
+    return _mine(claim).values(due_at=now(), released=row.released + 1, **again)
+
+
+def _unless_cancelled(state: str) -> dict[str, Any]:
+    return {
+        "state": sa.case((row.cancel_requested, "cancelled"), else_=state),
+        "finished_at": sa.case((row.cancel_requested, now())),
+    }
 
 
 def excuse(claim: Claim) -> sa.Update:
@@ -145,23 +169,17 @@ def excuse(claim: Claim) -> sa.Update:
     return _mine(claim).values(released=row.released + 1)
 
 
-def clean() -> sa.Delete:
-    """Delete what has succeeded longer ago than TASK_RETENTION days."""
-    before = now() - timedelta(days=settings.task_retention)
-    return task_runs.delete().where(row.state == "succeeded", row.finished_at < before)
+def _mine(claim: Claim) -> sa.Update:
+    # The fence: whoever lost the lease, and was overtaken, changes nothing.
+    return task_runs.update().where(
+        row.id == claim.run.task_id, row.attempts == claim.attempt, row.state == "running"
+    )
 
 
 def backoff(claim: Claim) -> timedelta:
     """Return the wait before the next attempt; jitter spreads what has failed together."""
     longest = settings.task_backoff * 2 ** min(claim.attempt - 1, 20)
     return timedelta(seconds=min(3600, longest * random.uniform(0.5, 1)))
-
-
-def _mine(claim: Claim) -> sa.Update:
-    # The fence: whoever lost the lease, and was overtaken, changes nothing.
-    return task_runs.update().where(
-        row.id == claim.run.task_id, row.attempts == claim.attempt, row.state == "running"
-    )
 
 
 def _text(lines: list[str]) -> str:

@@ -1,27 +1,36 @@
-"""The status of a task run, for whoever has its id."""
+"""The task runs over HTTP: the status for whoever has the id, all else for administrators."""
 
+import json
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
 import sqlalchemy as sa
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter, Depends, HTTPException, Query, Response
 from pydantic import BaseModel, computed_field
 
-from app.background.table import task_runs
+from app import database, sse
+from app.admin import IsAdmin, demand_admin
+from app.background import upkeep
+from app.background.settings import settings
 from app.database import SessionDep
 
 router = APIRouter(prefix="/tasks", tags=["tasks"])
+State = Literal["pending", "running", "retrying", "succeeded", "dead", "cancelled"]
 
 
 class TaskStatus(BaseModel, from_attributes=True):
-    """Where a task run stands. Its arguments and errors are not shown here."""
+    """Where a task run stands."""
 
     task_id: UUID
     name: str
-    state: Literal["pending", "running", "retrying", "succeeded", "dead", "cancelled"]
+    state: State
     attempts: int
+    progress: float | None
+    progress_note: str | None
+    cancel_requested: bool
     created_at: datetime
+    run_at: datetime | None
     started_at: datetime | None
     finished_at: datetime | None
 
@@ -34,14 +43,108 @@ class TaskStatus(BaseModel, from_attributes=True):
         return None
 
 
+class TaskDetails(TaskStatus):
+    """The same with what only administrators may see."""
+
+    arguments: Any
+    error: str | None
+    traceback: str | None
+
+
+Shown = TypeVar("Shown", bound=TaskStatus)
+
+
+class TaskPage(BaseModel):
+    """Task runs, the newest first; `cursor` asks for the next page."""
+
+    tasks: list[TaskDetails]
+    cursor: str | None
+
+
 @router.get("/{task_id}")
-async def task_status(task_id: UUID, session: SessionDep) -> TaskStatus:
+async def task_status(
+    task_id: UUID, session: SessionDep, admin: IsAdmin
+) -> TaskDetails | TaskStatus:
     """Return the state of a task run; 404 when there is none with this id."""
-    shown = [task_runs.c.id.label("task_id"), *(task_runs.c[name] for name in _COLUMNS)]
-    found = (await session.execute(sa.select(*shown).where(task_runs.c.id == str(task_id)))).first()
+    kind = TaskDetails if admin else TaskStatus
+    return _shown((await session.execute(upkeep.one(str(task_id)))).first(), task_id, kind)
+
+
+@router.get("/{task_id}/events")
+async def task_events(task_id: UUID, session: SessionDep) -> Response:
+    """Stream the state of a task run, at each change, until it has ended (server-sent events)."""
+    _shown((await session.execute(upkeep.one(str(task_id)))).first(), task_id, TaskStatus)
+
+    async def look() -> tuple[str, str, bool]:
+        async with database.engine().connect() as connection:
+            found = (await connection.execute(upkeep.one(str(task_id)))).first()
+        status = _shown(found, task_id, TaskStatus)
+        return status.state, status.model_dump_json(), status.finished_at is not None
+
+    return sse.follow(look, settings.task_sweep)
+
+
+@router.get("", dependencies=[Depends(demand_admin)])
+async def task_list(
+    session: SessionDep,
+    state: State | None = None,
+    name: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    cursor: str | None = None,
+) -> TaskPage:
+    """List task runs, the newest first."""
+    found = list(await session.execute(upkeep.page(limit, state, name, _before(cursor))))
+    tasks = [_shown(one, one.id, TaskDetails) for one in found]
+    more = (
+        [tasks[-1].created_at.isoformat(), str(tasks[-1].task_id)] if len(tasks) == limit else None
+    )
+    return TaskPage(tasks=tasks, cursor=json.dumps(more) if more else None)
+
+
+@router.post("/{task_id}/retry", dependencies=[Depends(demand_admin)])
+async def retry_task(task_id: UUID, session: SessionDep) -> TaskDetails:
+    """Let a dead or cancelled task run begin anew, with all its retries."""
+    return await _change(upkeep.retry(str(task_id)), task_id, session, "dead or cancelled")
+
+
+@router.post("/{task_id}/cancel", dependencies=[Depends(demand_admin)])
+async def cancel_task(task_id: UUID, session: SessionDep) -> TaskDetails:
+    """Cancel what waits at once; ask the process that runs it to end the rest."""
+    return await _change(upkeep.cancel(str(task_id)), task_id, session, "open")
+
+
+async def _change(
+    statement: sa.Update, task_id: UUID, session: SessionDep, needed: str
+) -> TaskDetails:
+    changed = (await session.execute(statement)).first()
+    if changed is None:
+        found = (await session.execute(upkeep.one(str(task_id)))).first()
+        state = _shown(found, task_id, TaskStatus).state
+        raise HTTPException(
+            409, f"Task run {task_id} is {state}, but this needs one that is {needed}."
+        )
+    return _shown(changed, task_id, TaskDetails)
+
+
+def _shown(found: sa.Row[Any] | None, task_id: UUID, kind: type[Shown]) -> Shown:
     if found is None:
         raise HTTPException(404, f"There is no task run {task_id}.")
-    return TaskStatus.model_validate(found)
+    row = {**found._mapping, "task_id": found.id, "arguments": _readable(found.arguments)}
+    return kind.model_validate(row)
 
 
-_COLUMNS = ("name", "state", "attempts", "created_at", "started_at", "finished_at")
+def _readable(arguments: str) -> Any:
+    try:
+        return json.loads(arguments)
+    except ValueError:
+        return arguments
+
+
+def _before(cursor: str | None) -> tuple[datetime, str] | None:
+    if not cursor:
+        return None
+    try:
+        created_at, task_id = json.loads(cursor)
+        return datetime.fromisoformat(created_at), str(UUID(task_id))
+    except (ValueError, TypeError) as error:
+        raise HTTPException(422, f"cursor={cursor!r} is not one that a page has given.") from error

@@ -1,12 +1,14 @@
 """The table `task_runs`, and one row of it that this process has claimed."""
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from app.background.task import TASKS, TaskRun
+from app.monitoring import Failure
 
 
 class Moment(sa.TypeDecorator[datetime]):
@@ -14,6 +16,10 @@ class Moment(sa.TypeDecorator[datetime]):
 
     impl = sa.DateTime(timezone=True)
     cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, _dialect: object) -> datetime | None:
+        """Write every moment in UTC, for SQLite compares them as text."""
+        return value.astimezone(UTC) if value else None
 
     def process_result_value(self, value: datetime | None, _dialect: object) -> datetime | None:
         """Give a naive value of SQLite its time zone."""
@@ -27,19 +33,29 @@ task_runs = sa.Table(
     sa.Column("name", sa.String(200), nullable=False),
     sa.Column("arguments", sa.JSON, nullable=False),
     sa.Column("state", sa.String(10), nullable=False),
+    sa.Column("priority", sa.SmallInteger, nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False),  # started ones; also the fence
     sa.Column("retries", sa.Integer, nullable=False),
-    sa.Column("released", sa.Integer, nullable=False),  # attempts that a drain gave back
+    sa.Column("released", sa.Integer, nullable=False),  # attempts that do not count
+    sa.Column("cancel_requested", sa.Boolean, nullable=False),
     sa.Column("due_at", Moment, nullable=False),  # while running: the end of the lease
     sa.Column("published_at", Moment),  # the wake-up message, in pattern celery
     sa.Column("publish_again_at", Moment),
     sa.Column("publishes", sa.Integer, nullable=False),
     sa.Column("created_at", Moment, nullable=False),
+    sa.Column("run_at", Moment),  # when it was asked to start, if not at once
     sa.Column("started_at", Moment),
     sa.Column("finished_at", Moment),
+    sa.Column("progress", sa.Float),
+    sa.Column("progress_note", sa.Text),
     sa.Column("error", sa.Text),
     sa.Column("traceback", sa.Text),
 )
+
+
+# The arguments as text: one row that holds no JSON must not hide all the others.
+_TEXT = sa.cast(task_runs.c.arguments, sa.Text).label("arguments")
+COLUMNS = [_TEXT if column.name == "arguments" else column for column in task_runs.c]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +65,32 @@ class Claim:
     run: TaskRun
     attempt: int
     retries_left: int
+    due: datetime | None  # at the first attempt: since when the task was to start
 
     @classmethod
     def of(cls, found: sa.Row[Any]) -> "Claim":
         """Read what `claim` returned."""
-        arguments = found.arguments
-        run = TaskRun(found.id, TASKS[found.name], arguments["args"], arguments["kwargs"])
-        return cls(run, found.attempts, found.retries - (found.attempts - found.released) + 1)
+        task, due = TASKS[found.name], found.run_at or found.created_at
+        left = found.retries - (found.attempts - found.released) + 1
+        try:
+            arguments = json.loads(found.arguments)
+            run = TaskRun(found.id, task, arguments["args"], arguments["kwargs"])
+        except (ValueError, TypeError, KeyError):
+            run = TaskRun(found.id, replace(task, func=_unreadable), [found.arguments], {})
+        return cls(run, found.attempts, left, due if found.attempts == 1 else None)
+
+    def repeats(self, error: BaseException) -> bool:
+        """Tell whether another attempt follows this error: it is transient, and some are left."""
+        options = self.run.task.options
+        permanent = isinstance(error, options.get("discard_on", ()))
+        transient = isinstance(error, options.get("retry_on", BaseException))
+        return self.retries_left > 0 and transient and not permanent
+
+    def failure(self, error: BaseException) -> Failure:
+        """Describe the failure of this attempt, for the log and whoever else is told."""
+        outcome = "retrying" if self.repeats(error) else "dead"
+        return Failure(self.run.task.name, self.run.task_id, self.attempt, error, outcome)
+
+
+def _unreadable(arguments: str) -> None:
+    raise ValueError(f"The arguments in the row are not what add_task wrote: {arguments!r}")

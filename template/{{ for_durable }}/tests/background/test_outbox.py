@@ -40,6 +40,13 @@ def test_the_status_of_a_task_run_that_succeeded(server: Project) -> None:
         "name": "contract.note",
         "state": "succeeded",
         "attempts": 1,
+        "progress": 1.0,
+        "progress_note": None,
+        "cancel_requested": False,
+        "run_at": None,
+        "arguments": {"args": ["status def"], "kwargs": {}},
+        "error": None,
+        "traceback": None,
     }
 
 

@@ -6,6 +6,7 @@ from functools import partial
 
 from anyio import CapacityLimiter, to_thread
 
+from app import monitoring
 from app.background.task import TaskRun
 
 log = logging.getLogger(__name__)
@@ -19,20 +20,40 @@ async def perform(run: TaskRun, threads: CapacityLimiter) -> None:
         threads: The backend's own limiter: tasks must not take the threads that `def` routes need.
     """
     call = partial(run.task.func, *run.args, **run.kwargs)
+    timeout = run.task.options.get("timeout")
     if run.task.is_async:
-        await call()
-    else:
+        async with asyncio.timeout(timeout):
+            await call()
+        return
+    late = asyncio.get_running_loop().call_later(timeout or 1e9, _warn, run)
+    try:
         # A thread cannot be stopped. When the drain gives up on it, it is left behind.
         await to_thread.run_sync(call, limiter=threads, abandon_on_cancel=True)
+    finally:
+        late.cancel()
+
+
+def _warn(run: TaskRun) -> None:
+    log.warning(
+        "task %s is over its timeout; a `def` task goes on, for no thread can be ended", run
+    )
 
 
 async def perform_contained(run: TaskRun, threads: CapacityLimiter) -> None:
     """Perform, and log whatever the task raises, so that it harms nothing but itself."""
     try:
-        await perform(run, threads)
-    except asyncio.CancelledError:
-        if (current := asyncio.current_task()) and current.cancelling():
-            raise  # from outside: the server stops
-        log.exception("task %s failed", run)
-    except (Exception, SystemExit, KeyboardInterrupt):
-        log.exception("task %s failed", run)
+        with monitoring.attempt(run.task.name, run.created_at):
+            await perform(run, threads)
+    except (Exception, SystemExit, KeyboardInterrupt, asyncio.CancelledError) as error:
+        if isinstance(error, asyncio.CancelledError) and _cancelled_from_outside():
+            monitoring.count(run.task.name, "cut off")
+            raise
+        log.error("task %s failed", run, exc_info=error, extra=run.fields)
+        monitoring.failed(monitoring.Failure(run.task.name, run.task_id, 1, error, "failed"))
+    else:
+        monitoring.count(run.task.name, "succeeded")
+
+
+def _cancelled_from_outside() -> bool:
+    """Tell whether the server stops; a task may also raise CancelledError by itself."""
+    return bool((current := asyncio.current_task()) and current.cancelling())

@@ -15,13 +15,15 @@ from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
-from app.background import outbox
+from app.background import enqueue, upkeep
+from app.background.enqueue import SUPPORTED
+from app.background.lease import progress
 from app.background.router import router
 from app.background.runner import Runner
-from app.background.table import task_runs
 from app.background.task import TaskRun, check_options
+from app.monitoring import Report
 
-__all__ = ["backend", "lifespan", "router"]
+__all__ = ["backend", "lifespan", "progress", "report", "router"]
 
 HEAD_START = timedelta(seconds=1)  # no sweep starts a task before its response has been sent
 
@@ -29,17 +31,14 @@ HEAD_START = timedelta(seconds=1)  # no sweep starts a task before its response 
 class Safe:
     """Enqueues into the outbox, and wakes the runner of this process."""
 
-    supports_retries = True
-    supports_status = True
-    supports_transactions = True
-    supports_start_after_response = True
+    supports = SUPPORTED | {"start after response"}
 
     def __init__(self) -> None:
         self.runner: Runner | None = None
 
     def insert(self, session: Session, runs: list[TaskRun]) -> None:
         """Insert the rows into the session's transaction."""
-        session.execute(task_runs.insert(), outbox.rows(runs, HEAD_START))
+        enqueue.insert(session, runs, HEAD_START)
 
     async def after_response(self, runs: list[TaskRun]) -> None:
         """Start the tasks of one request."""
@@ -48,16 +47,21 @@ class Safe:
     def start(self, runs: list[TaskRun]) -> None:
         """Start tasks now; from a script nothing is started: a server's sweep finds the rows."""
         if self.runner:
-            self.runner.wake([run.task_id for run in runs])
+            self.runner.wake([run.task_id for run in runs if "run_at" not in run.options])
 
 
 backend = Safe()
 
 
+async def report() -> Report:
+    """Return how the outbox fares."""
+    return await upkeep.report("runner")
+
+
 @asynccontextmanager
 async def lifespan() -> AsyncIterator[None]:
     """Check the tasks' options, run tasks as long as the block lasts, then drain."""
-    check_options("safe", backend)
+    check_options("safe", backend.supports)
     backend.runner = Runner()
     serving = asyncio.create_task(backend.runner.serve())
     try:

@@ -3,13 +3,14 @@
 import asyncio
 import logging
 from collections import deque
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import anyio
 import sqlalchemy as sa
 
-from app import database
-from app.background import outbox
+from app import database, monitoring
+from app.background import outbox, upkeep
 from app.background.lease import leases
 from app.background.perform import perform
 from app.background.settings import settings
@@ -27,6 +28,8 @@ class Runner:
         self._ready: deque[str] = deque()
         self._wake = asyncio.Event()
         self._live: dict[asyncio.Task[None], Claim] = {}
+        self._performing: dict[str, asyncio.Task[None]] = {}  # what may be cancelled
+        self._cancelled: set[str] = set()
         self._next_sweep = self._loop.time()
         self._next_clean = self._loop.time()
         self._draining = False
@@ -64,7 +67,7 @@ class Runner:
         await serving  # it may be in the middle of a claim
         if self._live:
             await asyncio.wait(self._live, timeout=settings.shutdown_grace)
-        for running in self._live:
+        for running in self._performing.values():
             running.cancel()
         await asyncio.gather(*self._live, return_exceptions=True)
 
@@ -79,7 +82,7 @@ class Runner:
             return []
         if self._ready:
             ids = [self._ready.popleft() for _ in range(min(free, len(self._ready)))]
-            return await self._claimed(outbox.claim(outbox.waiting(ids), len(ids)))
+            return await self._claimed(outbox.claim(outbox.waiting(ids)))
         if self._loop.time() < self._next_sweep:
             return []
         self._next_sweep = self._loop.time() + settings.task_sweep
@@ -89,12 +92,11 @@ class Runner:
         return claims
 
     async def _sweep(self, free: int) -> list[Claim]:
-        for dead in await _execute(outbox.bury()):
-            log.error("task %s [%s] is dead: it killed its process", dead.name, dead.id)
+        upkeep.report_buried(await _execute(outbox.bury()))
         if self._loop.time() >= self._next_clean:
-            self._next_clean = self._loop.time() + 3600
-            await _execute(outbox.clean())
-        return await self._claimed(outbox.claim(outbox.due(), free))
+            cleaned = len(await _execute(upkeep.clean()))
+            self._next_clean = self._loop.time() + (3600 if cleaned == 0 else 0)
+        return await self._claimed(outbox.claim_first(free))
 
     async def _claimed(self, statement: sa.Update) -> list[Claim]:
         return [Claim.of(row) for row in await _execute(statement)]
@@ -109,25 +111,53 @@ class Runner:
         self._wake.set()
 
     async def _run(self, claim: Claim) -> None:
-        leases.hold(claim)
+        leases.hold(claim, partial(self._loop.call_soon_threadsafe, self._cancel, claim))
         await _persist(await self._outcome(claim))
         if not self._draining or claim.run.task.is_async:
             leases.drop(claim)  # else its thread may still run: the lease lasts as long as we do
 
+    def _cancel(self, claim: Claim) -> None:
+        running = self._performing.get(claim.run.task_id)
+        if running and claim.run.task.is_async:  # a thread cannot be stopped
+            self._cancelled.add(claim.run.task_id)
+            running.cancel()
+
     async def _outcome(self, claim: Claim) -> sa.Update:
         try:
-            await perform(claim.run, self._threads)
+            await self._perform(claim)
         except GeneratorExit:
             raise
         except BaseException as error:
-            if self._draining and isinstance(error, asyncio.CancelledError):
-                log.warning("task %s is cut off: the server stops", claim.run)
-                return outbox.release(claim) if claim.run.task.is_async else outbox.excuse(claim)
-            log.error("task %s, attempt %d failed", claim.run, claim.attempt, exc_info=error)
+            if isinstance(error, asyncio.CancelledError) and (end := self._end(claim)) is not None:
+                return end
+            log.error("task %s failed", claim.run, exc_info=error, extra=claim.run.fields)
+            monitoring.failed(claim.failure(error))
             wait = outbox.backoff(claim)
             self._loop.call_later(wait.total_seconds(), self._sweep_now)
             return outbox.fail(claim, error, wait)
+        monitoring.count(claim.run.task.name, "succeeded")
         return outbox.succeed(claim)
+
+    async def _perform(self, claim: Claim) -> None:
+        self._performing[claim.run.task_id] = cast("asyncio.Task[None]", asyncio.current_task())
+        try:
+            with monitoring.attempt(claim.run.task.name, claim.due):
+                await perform(claim.run, self._threads)
+        finally:
+            del self._performing[claim.run.task_id]
+
+    def _end(self, claim: Claim) -> sa.Update | None:
+        """Return how a task ends that was cancelled from outside; None if it did so by itself."""
+        name, task_id = claim.run.task.name, claim.run.task_id
+        if task_id in self._cancelled:
+            self._cancelled.remove(task_id)
+            monitoring.count(name, "cancelled")
+            return outbox.stop(claim)
+        if self._draining:
+            log.warning("task %s is cut off: the server stops", claim.run)
+            monitoring.count(name, "released")
+            return outbox.release(claim) if claim.run.task.is_async else outbox.excuse(claim)
+        return None
 
 
 async def _execute(statement: sa.Executable) -> list[sa.Row[Any]]:

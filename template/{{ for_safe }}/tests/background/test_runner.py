@@ -7,8 +7,9 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import Update, select
+from sqlalchemy.orm import Session
 
-from app.background import outbox
+from app.background import enqueue
 from app.background.outbox import row
 from app.background.runner import Runner
 from app.background.settings import settings
@@ -33,8 +34,8 @@ def wait_for_the_gate() -> None:
 def insert(task: Task) -> str:
     """Insert a task run that is due."""
     run = TaskRun(str(uuid4()), task, [], {})
-    with sync_engine().begin() as connection:
-        connection.execute(task_runs.insert(), outbox.rows([run]))
+    with Session(sync_engine()) as session, session.begin():
+        enqueue.insert(session, [run])
     return run.task_id
 
 

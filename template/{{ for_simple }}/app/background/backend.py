@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from app.background.perform import perform_contained
 from app.background.settings import settings
 from app.background.task import TaskRun, check_options
+from app.monitoring import Report
 
 log = logging.getLogger(__name__)
 router = APIRouter()
@@ -27,10 +28,7 @@ router = APIRouter()
 class Simple:
     """Runs tasks one after another in the web process."""
 
-    supports_retries = False
-    supports_status = False
-    supports_transactions = False
-    supports_start_after_response = True
+    supports = frozenset({"timeout", "start after response"})
 
     def __init__(self) -> None:
         self._threads = anyio.CapacityLimiter(settings.task_concurrency)
@@ -77,9 +75,18 @@ class Simple:
 backend = Simple()
 
 
+def progress(fraction: float, note: str = "") -> None:
+    """Nobody can ask for the progress of a task here: this does nothing."""
+
+
+async def report() -> Report:
+    """Return how the mechanism fares: it has nothing that could be down."""
+    return Report()
+
+
 @asynccontextmanager
 async def lifespan() -> AsyncIterator[None]:
     """Check the tasks' options, and run tasks as long as the block lasts."""
-    check_options("simple", backend)
+    check_options("simple", backend.supports)
     async with backend.lifespan():
         yield

@@ -1,0 +1,65 @@
+"""Enqueuing: what becomes a row of the outbox, once for each idempotency key."""
+
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from app.background.outbox import PRIORITIES, row
+from app.background.settings import settings
+from app.background.table import task_runs
+from app.background.task import EnqueueError, TaskRun
+
+OF_A_TASK = frozenset({"retries", "timeout", "retry_on", "discard_on"})
+OF_A_CALL = frozenset({"key", "run_at", "priority"})
+SUPPORTED = OF_A_TASK | OF_A_CALL | {"status", "transactions"}
+
+
+class KeyReusedError(EnqueueError):
+    """An idempotency key that stands for a call with other arguments."""
+
+    status = 422
+
+
+def insert(session: Session, runs: list[TaskRun], head_start: timedelta = timedelta(0)) -> None:
+    """Insert task runs into the session's transaction; of a key that is known, nothing.
+
+    Raises:
+        KeyReusedError: The key was used with other arguments.
+    """
+    on_sqlite = session.get_bind().dialect.name == "sqlite"
+    new = sqlite.insert(task_runs) if on_sqlite else postgresql.insert(task_runs)
+    session.execute(new.on_conflict_do_nothing(), [_values(run, head_start) for run in runs])
+    keyed = {run.task_id: run for run in runs if "key" in run.options}
+    known = sa.select(row.id, row.arguments).where(row.id.in_(keyed))
+    for found in session.execute(known) if keyed else ():
+        if found.arguments != _arguments(run := keyed[found.id]):
+            raise KeyReusedError(
+                f"The idempotency key {run.options['key']!r} was used for {run.task.name!r} with"
+                " other arguments. Send the same ones, or another key."
+            )
+
+
+def _values(run: TaskRun, head_start: timedelta) -> dict[str, Any]:
+    run_at = run.options.get("run_at")
+    return {
+        "id": run.task_id,
+        "name": run.task.name,
+        "arguments": _arguments(run),
+        "state": "pending",
+        "priority": PRIORITIES[run.options.get("priority", "normal")],
+        "attempts": 0,
+        "retries": run.task.options.get("retries", settings.task_retries),
+        "released": 0,
+        "cancel_requested": False,
+        "publishes": 0,
+        "due_at": max(run_at or run.created_at, run.created_at + head_start),
+        "created_at": run.created_at,
+        "run_at": run_at,
+    }
+
+
+def _arguments(run: TaskRun) -> dict[str, Any]:
+    return {"args": run.args, "kwargs": run.kwargs}

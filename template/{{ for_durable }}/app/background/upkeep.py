@@ -1,0 +1,104 @@
+"""What is asked of the outbox besides running its tasks: to look, to cancel, to retry, to clean."""
+
+import logging
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from app import database, monitoring
+from app.background.outbox import OPEN, WAITING, now, row
+from app.background.settings import settings
+from app.background.table import COLUMNS, Moment, task_runs
+from app.monitoring import Failure
+
+log = logging.getLogger(__name__)
+
+CLEANED_AT_A_TIME = 1000
+LATE = 30.0  # seconds that a task may wait before whoever should start it is called degraded
+
+
+def one(task_id: str) -> sa.Select[Any]:
+    """Select a task run."""
+    return sa.select(*COLUMNS).where(row.id == task_id)
+
+
+def page(
+    limit: int, state: str | None, name: str | None, before: tuple[datetime, str] | None
+) -> sa.Select[Any]:
+    """Select the newest task runs, or those before the last one of another page."""
+    found = sa.select(*COLUMNS).order_by(row.created_at.desc(), row.id.desc()).limit(limit)
+    if state:
+        found = found.where(row.state == state)
+    if name:
+        found = found.where(row.name == name)
+    if before:
+        bound = sa.tuple_(
+            *map(sa.bindparam, ("at", "id"), before, (row.created_at.type, row.id.type))
+        )
+        found = found.where(sa.tuple_(row.created_at, row.id) < bound)
+    return found
+
+
+def cancel(task_id: str) -> sa.Update:
+    """Cancel what waits at once; of what runs, ask the process that runs it."""
+    waits = row.state.in_(WAITING)
+    return (
+        task_runs.update()
+        .where(row.id == task_id, row.state.in_(OPEN))
+        .values(
+            state=sa.case((waits, "cancelled"), else_=row.state),
+            finished_at=sa.case((waits, now())),
+            cancel_requested=True,
+        )
+        .returning(*COLUMNS)
+    )
+
+
+def cancel_requested(task_ids: list[str]) -> sa.Select[Any]:
+    """Select those of these task runs that somebody wants to end."""
+    return sa.select(row.id).where(row.id.in_(task_ids), row.cancel_requested)
+
+
+def retry(task_id: str) -> sa.Update:
+    """Let a dead or cancelled task run begin anew, with all its retries."""
+    return (
+        task_runs.update()
+        .where(row.id == task_id, row.state.in_(("dead", "cancelled")))
+        .values(
+            state="pending",
+            due_at=now(),
+            released=row.attempts,
+            cancel_requested=False,
+            finished_at=None,
+        )
+        .returning(*COLUMNS)
+    )
+
+
+def clean() -> sa.Executable:
+    """Delete some of what ended well, or was cancelled, over TASK_RETENTION days ago."""
+    before = now() - timedelta(days=settings.task_retention)
+    old = sa.select(row.id).where(row.state.in_(("succeeded", "cancelled")))
+    old = old.where(row.finished_at < before).limit(CLEANED_AT_A_TIME)
+    return task_runs.delete().where(row.id.in_(old)).returning(row.id)
+
+
+def report_buried(buried: Iterable[sa.Row[Any]]) -> None:
+    """Tell of the task runs that ended because their process died."""
+    for found in buried:
+        log.error("task %s [%s] killed its process: %s", found.name, found.id, found.state)
+        died = RuntimeError("The process died while running this task.")
+        monitoring.failed(Failure(found.name, found.id, found.attempts, died, found.state))
+
+
+async def report(who: str) -> monitoring.Report:
+    """Return how deep the outbox is; `who` is degraded when nobody starts what is due."""
+    oldest = sa.func.min(row.due_at, type_=Moment()).label("due_at")
+    depth = sa.select(row.state, sa.func.count().label("number"), oldest).where(row.state.in_(OPEN))
+    async with database.engine().connect() as connection:
+        found = list(await connection.execute(depth.group_by(row.state)))
+    waits = [(now() - each.due_at).total_seconds() for each in found if each.state in WAITING]
+    late = [who] if (longest := max([0.0, *waits])) > LATE else []
+    return monitoring.Report(late, {each.state: each.number for each in found}, longest)
