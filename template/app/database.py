@@ -16,7 +16,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from fastapi import Depends
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, Executable, Row, create_engine, event, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Session, SessionTransaction
 
@@ -81,6 +81,23 @@ def when_committed(session: Session, call: Callable[[], None]) -> None:
     def rolled_back(_session: Session, ended: SessionTransaction) -> None:
         if ended is scope or ended.parent is None:
             waiting.clear()
+
+
+def execute(*statements: Executable) -> list[Row[Any]]:
+    """Execute statements in one transaction of their own, and return the rows of the last."""
+    rows: list[Row[Any]] = []
+    with sync_engine().begin() as connection:
+        for statement in statements:
+            result = connection.execute(statement)
+            rows = list(result) if result.returns_rows else []
+    return rows
+
+
+async def execute_async(statement: Executable) -> list[Row[Any]]:
+    """Execute a statement in a transaction of its own, and return its rows."""
+    async with engine().begin() as connection:
+        result = await connection.execute(statement)
+        return list(result) if result.returns_rows else []
 
 
 async def prepare() -> None:

@@ -19,7 +19,7 @@ async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
 def create_app() -> FastAPI:
     """Build the application from the domains that lie in `app/`."""
     logs.configure()
-    app = FastAPI(lifespan=lifespan)
+    app = FastAPI(lifespan=lifespan, responses=problems.RESPONSES)
     for router in (health.router, background.router, *domains.import_routers()):
         app.include_router(router)
     problems.install(app)

@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 from sqlalchemy.exc import OperationalError, TimeoutError
 from starlette.exceptions import HTTPException
 
@@ -15,6 +16,21 @@ from app.background import EnqueueError
 from app.settings import settings
 
 log = logging.getLogger(__name__)
+
+
+class Problem(BaseModel):
+    """Why a request was not answered (RFC 9457)."""
+
+    title: str
+    status: int
+    detail: str
+
+
+_SCHEMA = {"application/problem+json": {"schema": Problem.model_json_schema()}}
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    422: {"description": "The request is not valid", "content": _SCHEMA},
+    "default": {"description": "Any other error", "content": _SCHEMA},
+}
 
 
 def install(app: FastAPI) -> None:
@@ -42,7 +58,9 @@ def _http(_request: Request, error: Exception) -> JSONResponse:
 
 def _invalid(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    return _problem(422, "The request is not valid.", errors=jsonable_encoder(error.errors()))
+    # Without what was sent: not all that JSON readers accept can be written as JSON again.
+    errors = [{key: each[key] for key in ("type", "loc", "msg")} for each in error.errors()]
+    return _problem(422, "The request is not valid.", errors=jsonable_encoder(errors))
 
 
 def _not_enqueued(request: Request, error: Exception) -> JSONResponse:

@@ -10,6 +10,7 @@ import re
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -51,10 +52,12 @@ class Project:
         )
         self._database = Database()
         self._port = "0"
+        self._metrics_port = free_port()
         self.env = _environment() | {
             "ENVIRONMENT": "development",
             "DATABASE_URL": self._database.url,
             "TASK_QUEUE": f"test-{uuid4().hex}",
+            "WORKER_METRICS_PORT": str(self._metrics_port),
             "MARKS": str(folder / "marks"),
             **env,
         }
@@ -94,6 +97,11 @@ class Project:
     def get(self, path: str) -> httpx2.Response:
         """Send a request on a connection of its own."""
         return self._client.get(self.url + path)
+
+    def metrics(self) -> str:
+        """Return the metrics of the process that runs the tasks."""
+        port = self._metrics_port if self.runner == "worker" else self._port
+        return self._client.get(f"http://127.0.0.1:{port}/metrics").text
 
     def marks(self, prefix: str = "") -> list[str]:
         """Return the lines that the domain `contract` has written, in order."""
@@ -192,6 +200,13 @@ class Database:
 
             with psycopg.connect(address, autocommit=True) as connection:
                 connection.execute(statement.encode())
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port: int = listening.getsockname()[1]
+    return port
 
 
 def _environment() -> dict[str, str]:

@@ -100,6 +100,55 @@ def test_a_failing_task_stops_no_other(server: Project) -> None:
         server.wait_for_marks(f"contained {which}")
 
 
+def test_who_asked_is_told_of_each_failure(server: Project) -> None:
+    assert server.post("/contract/fail/told").status_code == 202
+    outcome = "retrying" if "retries" in backend.supports else "failed"
+    server.wait_for_marks(f"told contract.fail ValueError 1 {outcome}")
+    server.wait_for_marks(f"told contract.exit SystemExit 1 {outcome}")
+
+
+def test_an_async_def_task_ends_at_its_timeout(server: Project) -> None:
+    assert server.post("/contract/slow/slow").status_code == 202
+    server.wait_for_marks("told contract.slow TimeoutError 1")
+
+
+def test_attempts_are_counted(server: Project) -> None:
+    server.post("/contract/show")
+    server.wait_for_marks("show")
+    counted = 'task_attempts_total{outcome="succeeded",task="contract.show"}'
+    wait_for(lambda: counted in server.metrics(), counted)
+    assert 'task_duration_seconds_count{task="contract.show"}' in server.metrics()
+    assert 'task_wait_seconds_count{task="contract.show"}' in server.metrics()
+
+
+@pytest.mark.parametrize("options", ["key=k", "delay=0.01"])
+def test_what_a_call_asks_for_is_done_or_refused(server: Project, options: str) -> None:
+    answer = server.post(f"/contract/options/{options}?{options}")
+    if "key" in backend.supports:
+        assert answer.status_code == 202
+        assert server.wait_for_marks(options) == [options]
+    else:
+        assert answer.status_code == 500
+        assert "is more than this project's pattern can do" in answer.json()["detail"]
+
+
+def test_many_slow_tasks_delay_no_def_route(server: Project) -> None:
+    """Starlette has 40 threads for `def` routes; tasks have their own."""
+    for _ in range(45):
+        assert server.post("/contract/wait/gate-45").status_code == 202
+    server.wait_for_marks("waiting gate-45", 2)
+    assert server.post("/contract/notes/def/meanwhile").status_code == 202
+    server.open_gate("gate-45")
+    server.wait_for_marks("passed gate-45", 45)
+
+
+@pytest.mark.parametrize("value", ["NaN", "1e999", r'"\ud800"'])
+def test_what_is_no_text_is_refused(server: Project, value: str) -> None:
+    headers = {"Content-Type": "application/json"}
+    answer = server.post("/actions", content=f'{{"action_name": {value}}}', headers=headers)
+    assert (answer.status_code, answer.json()["detail"]) == (422, "The request is not valid.")
+
+
 def test_the_row_is_committed_before_the_task_and_stays_when_it_fails(server: Project) -> None:
     server.post("/contract/row/kept")
     assert set(server.wait_for_marks("read kept")) == {"read kept True"}

@@ -41,6 +41,8 @@ def upgrade() -> None:
     _index("ix_task_runs_due", ["priority", "due_at"], OPEN)
     _index("ix_task_runs_lease", ["due_at"], sa.text("state = 'running'"))
     _index("ix_task_runs_published", ["publish_again_at"], sa.text("publish_again_at IS NOT NULL"))
+    served = sa.text("state NOT IN ('pending', 'retrying') AND published_at IS NOT NULL")
+    _index("ix_task_runs_served", ["name", "published_at"], served)
     _index("ix_task_runs_ended", ["finished_at"], sa.text("state IN ('succeeded', 'cancelled')"))
     # For the lists, the newest first.
     op.create_index("ix_task_runs_created", "task_runs", ["created_at", "id"])

@@ -1,6 +1,7 @@
 """Routes that use the door rightly, and wrongly."""
 
 from collections.abc import AsyncIterator, Callable, Coroutine
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -11,6 +12,7 @@ from fastapi.routing import APIRoute
 from starlette.types import Message, Receive, Scope, Send
 
 from app.background import BackgroundTasksDep, EnqueueError, background_tasks
+from app.background.task import CallOptions
 from app.database import Base, SessionDep, engine
 
 from . import tasks
@@ -50,6 +52,34 @@ async def show(background_tasks: BackgroundTasksDep) -> str:
 async def wait(gate: str, background_tasks: BackgroundTasksDep) -> str:
     """Enqueue a task that waits for the test."""
     return background_tasks.add_task(tasks.wait, gate)
+
+
+@router.post("/wait-async/{gate}", status_code=202)
+async def wait_async(gate: str, background_tasks: BackgroundTasksDep) -> str:
+    """Enqueue an `async def` task that waits for the test."""
+    return background_tasks.add_task(tasks.wait_async, gate)
+
+
+@router.post("/slow/{line}", status_code=202)
+async def slow(line: str, background_tasks: BackgroundTasksDep) -> str:
+    """Enqueue a task that takes longer than its timeout."""
+    return background_tasks.add_task(tasks.slow, line)
+
+
+@router.post("/options/{line}", status_code=202)
+async def options(
+    line: str,
+    background_tasks: BackgroundTasksDep,
+    key: str | None = None,
+    delay: float | None = None,
+) -> str:
+    """Enqueue with options, if the pattern has them."""
+    wanted = CallOptions()
+    if key:
+        wanted["key"] = key
+    if delay:
+        wanted["run_at"] = datetime.now(UTC) + timedelta(seconds=delay)
+    return background_tasks.options(**wanted).add_task(tasks.note, line)
 
 
 @router.post("/fail/{line}", status_code=202)

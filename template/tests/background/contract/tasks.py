@@ -6,9 +6,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+import anyio
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.background import background_tasks, task
+from app.background import Failure, background_tasks, on_failure, progress, task
 from app.database import engine
 
 from .notes import Note, mark
@@ -68,6 +69,29 @@ def wait(gate: str) -> None:
     while not Path(gate).exists():
         time.sleep(0.01)
     mark(f"passed {gate}")
+
+
+@task("contract.wait_async")
+async def wait_async(gate: str) -> None:
+    """Do the same without a thread, and say how far it has come."""
+    mark(f"waiting {gate}")
+    progress(0.5, "half way")
+    while not await anyio.Path(gate).exists():
+        await asyncio.sleep(0.01)
+    mark(f"passed {gate}")
+
+
+@task("contract.slow", timeout=0.2)
+async def slow(line: str) -> None:
+    """Take longer than allowed."""
+    mark(line)
+    await asyncio.Event().wait()
+
+
+@on_failure
+def tell(failure: Failure) -> None:
+    """Mark each failure, as an error tracker would note it."""
+    mark(f"told {failure.task} {type(failure.error).__name__} {failure.attempt} {failure.outcome}")
 
 
 @task("contract.read")

@@ -19,7 +19,7 @@ class Broker:
     def noted(self, answers: bool) -> None:
         """Note whether it has just answered; the log tells of a change, not of every second."""
         if answers != self.answers:
-            (log.info if answers else log.warning)("the broker %s", _SAYS[answers])
+            log.warning("the broker %s", "answers again" if answers else "does not answer")
         self.answers, self._heard = answers, time.monotonic()
 
     def ask(self) -> None:
@@ -36,5 +36,4 @@ class Broker:
             self.noted(answers=True)
 
 
-_SAYS = {True: "answers again", False: "does not answer: tasks wait in the outbox"}
 broker = Broker()

@@ -6,7 +6,6 @@ would contradict the first.
 """
 
 from pathlib import Path
-from typing import Any
 
 from celery import Celery
 from celery.schedules import crontab
@@ -16,13 +15,8 @@ from app.background import embedded_broker
 from app.background.settings import settings
 from app.background.task import TASKS
 
-
-def _transport_options(url: str) -> dict[str, Any]:
-    # Bounded waits: kombu's defaults wait for ever on a Redis that accepts and never answers.
-    if url.startswith("redis"):
-        return {"socket_timeout": 3, "socket_connect_timeout": 1}
-    return {}
-
+# Bounded waits: kombu's defaults wait for ever on a Redis that accepts and never answers.
+REDIS = {"socket_timeout": 3, "socket_connect_timeout": 1}
 
 embedded_broker.prepare(settings.broker_url)
 Path("var").mkdir(exist_ok=True)
@@ -39,7 +33,7 @@ celery_app.conf.update(
     beat_schedule_filename="var/beat",
     broker_connection_retry_on_startup=True,
     broker_connection_timeout=2,
-    broker_transport_options=_transport_options(settings.broker_url),
+    broker_transport_options=REDIS if settings.broker_url.startswith("redis") else {},
     enable_utc=True,
     # Acknowledged when it starts: should the worker die, the row's lease ends and the sweep sends
     # another message. Late acknowledgement would only bring a second, unneeded redelivery.

@@ -1,11 +1,18 @@
 """The broker for development: one SQLite file, through Kombu's SQLAlchemy transport."""
 
+import logging
+import os
+import signal
+import sys
 from pathlib import Path
 from typing import Any
 
+from celery.worker import state
 from kombu.transport import sqlalchemy as transport
 from sqlalchemy import make_url
 from sqlalchemy.exc import IntegrityError
+
+log = logging.getLogger(__name__)
 
 
 class _Channel(transport.Channel):
@@ -25,3 +32,19 @@ def prepare(url: str) -> None:
     transport.Transport.polling_interval = 0.05  # its default of 1 s does two tasks a second
     if file := make_url(url.removeprefix("sqla+")).database:
         Path(file).parent.mkdir(parents=True, exist_ok=True)
+
+
+def begin_anew_after_a_death(worker: Any) -> None:
+    """Replace the whole worker when a process of its pool has died.
+
+    With this broker Celery uses a pool whose idle processes wait for one lock; the dead may have
+    held it, and nobody else would get a message again. Real brokers bring a pool without it.
+    """
+    now = {process.pid for process in worker.pool._pool._pool}
+    before = worker.__dict__.setdefault("processes_at_start", now)
+    if now == before or state.should_stop is not None or state.should_terminate is not None:
+        return
+    log.warning("a process of the pool has died: the worker begins anew")
+    for pid in now & before:
+        os.kill(pid, signal.SIGTERM)  # it finishes its task, and ends
+    os.execv(sys.executable, sys.orig_argv)

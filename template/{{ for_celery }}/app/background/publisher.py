@@ -96,28 +96,24 @@ def _send(batch: list[sa.Row[Any]]) -> None:
 
 
 def _take() -> list[sa.Row[Any]]:
-    with database.sync_engine().begin() as connection:
-        buried = list(connection.execute(outbox.bury()))
-        standing: int = connection.execute(_count_standing()).scalar_one()
-        free = min(BATCH, settings.publish_window - standing)
-        taken = list(connection.execute(_mark_published(free))) if free > 0 else []
-    upkeep.report_buried(buried)
-    return taken
+    upkeep.report_buried(database.execute(outbox.bury()))
+    [(standing,)] = database.execute(_count_standing())
+    free = min(BATCH, settings.publish_window - standing)
+    return database.execute(_mark_published(free)) if free > 0 else []
 
 
 def _take_back(batch: list[sa.Row[Any]]) -> None:
     ids = [found.id for found in batch]
-    statement = task_runs.update().where(row.id.in_(ids), row.published_at.is_not(None))
-    with database.sync_engine().begin() as connection:
-        connection.execute(statement.values(published_at=None, publish_again_at=None))
+    statement = task_runs.update().where(row.id.in_(ids), row.publish_again_at.is_not(None))
+    database.execute(statement.values(publish_again_at=None, publishes=row.publishes - 1))
 
 
 def _count_standing() -> sa.Select[Any]:
-    return sa.select(sa.func.count()).where(row.publish_again_at > now())
+    return sa.select(sa.func.count()).where(row.publish_again_at.is_not(None), ~_lost())
 
 
 def _mark_published(limit: int) -> sa.Update:
-    unannounced = row.publish_again_at.is_(None) | (row.publish_again_at <= now())
+    unannounced = row.publish_again_at.is_(None) | _lost()
     found = outbox.first(limit, unannounced).cte("found")
     waits = {n: now() + _wait(n) for n in range(10)}
     return (
@@ -130,6 +126,26 @@ def _mark_published(limit: int) -> sa.Update:
         )
         .returning(row.id, row.name, row.attempts)
     )
+
+
+def _lost() -> sa.ColumnElement[bool]:
+    """Match the rows whose message has waited too long, and does not just wait its turn.
+
+    It is lost when a later message of the same task was served, or when no worker does anything.
+    """
+    other = task_runs.alias()
+    overtaken = sa.exists().where(
+        other.c.name == row.name,
+        other.c.state.not_in(outbox.WAITING),
+        other.c.published_at > row.published_at,
+    )
+    recently = now() - timedelta(seconds=settings.task_lease)
+    runs = sa.exists().where(other.c.state == "running", other.c.due_at > now())
+    ran = sa.exists().where(
+        other.c.state.in_(("succeeded", "cancelled")), other.c.finished_at > recently
+    )
+    lost = overtaken | ~(runs | ran) | (row.published_at < now() - LONGEST_WAIT)
+    return (row.publish_again_at <= now()) & lost
 
 
 def _wait(publishes: int) -> timedelta:

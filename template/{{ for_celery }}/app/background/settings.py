@@ -36,9 +36,8 @@ class BackgroundSettings(BaseSettings):
         """
         if app_settings.environment == "production" and self.broker_url.startswith("sqla+"):
             raise RuntimeError(
-                f"BROKER_URL is {self.broker_url!r}, the embedded broker for development. In"
-                " production set it to redis://... or amqp://...; on your own machine set"
-                " ENVIRONMENT=development, as `uv run poe dev` does."
+                f"BROKER_URL is {self.broker_url!r}, the embedded broker for development. Set it to"
+                " redis://... or amqp://..., or ENVIRONMENT=development, as `uv run poe dev` does."
             )
 
 

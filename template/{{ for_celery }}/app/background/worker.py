@@ -9,6 +9,7 @@ import logging
 import time
 from contextvars import copy_context
 from functools import cache
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import sqlalchemy as sa
 from celery import bootsteps, signals
 
 from app import database, domains, logs, monitoring
-from app.background import outbox, upkeep
+from app.background import embedded_broker, outbox, upkeep
 from app.background.backend import backend
 from app.background.celery_app import celery_app, queues
 from app.background.lease import leases
@@ -36,7 +37,7 @@ log = logging.getLogger(__name__)
 def execute(task_id: str, attempts: int) -> None:
     """Run the task of this row, unless another message of the same attempt has already done so."""
     with busy():
-        found = _execute(outbox.claim(outbox.announced(task_id, attempts)))
+        found = database.execute(outbox.claim(outbox.announced(task_id, attempts)))
         if not found:
             return
         claim = Claim.of(found[0])
@@ -67,7 +68,7 @@ def _outcome(claim: Claim) -> sa.Update:
 
 def clean() -> None:
     """Delete old task runs. Doing it twice does no harm, so beat sends it past the outbox."""
-    while _execute(upkeep.clean()):
+    while database.execute(upkeep.clean()):
         pass
 
 
@@ -86,24 +87,21 @@ class _Cancelled(BaseException):
 
 async def _perform_async(claim: Claim) -> None:
     loop, asked = asyncio.get_running_loop(), asyncio.Event()
-    running = loop.create_task(_call(claim))
+    running = asyncio.current_task()
 
     def cancel() -> None:
         asked.set()
-        running.cancel()
+        if running:
+            running.cancel()
 
     leases.hold(claim, lambda: loop.call_soon_threadsafe(cancel))
     try:
-        await running
+        async with asyncio.timeout(claim.run.task.options.get("timeout")):
+            await claim.run.task.func(*claim.run.args, **claim.run.kwargs)
     except asyncio.CancelledError:
         if asked.is_set():
             raise _Cancelled from None
         raise
-
-
-async def _call(claim: Claim) -> None:
-    async with asyncio.timeout(claim.run.task.options.get("timeout")):
-        await claim.run.task.func(*claim.run.args, **claim.run.kwargs)
 
 
 @cache
@@ -112,20 +110,14 @@ def _loop() -> asyncio.Runner:
     return asyncio.Runner()
 
 
-def _execute(statement: sa.Executable) -> list[sa.Row[Any]]:
-    with database.sync_engine().begin() as connection:
-        result = connection.execute(statement)
-        return list(result) if result.returns_rows else []
-
-
-def _persist(statement: sa.Executable) -> None:
-    """Write an outcome, and insist while the database is busy: the lease is held meanwhile."""
-    for pause in (0.1, 0.5, 1, 2, 4, 8, 0):
+def _persist(statement: sa.Update) -> None:
+    """Write an outcome, and insist while the database is down: the lease is held meanwhile."""
+    for pause in chain((0.1, 0.5, 1, 2, 4), repeat(8)):
         try:
-            _execute(statement)
+            database.execute(statement)
             return
         except Exception:
-            log.exception("the outcome of a task cannot be written")
+            log.exception("the outcome of a task cannot be written; trying again")
             time.sleep(pause)
 
 
@@ -141,16 +133,18 @@ class Sweeper(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships no
         interrupt_after_grace(worker)
         if settings.worker_metrics_port:
             monitoring.serve(settings.worker_metrics_port)
-        self.entry = worker.timer.call_repeatedly(settings.task_sweep, _sweep)
+        self.entry = worker.timer.call_repeatedly(settings.task_sweep, _sweep, [worker])
 
     def stop(self, worker: Any) -> None:
         """Stop sweeping."""
         self.entry.cancel()
 
 
-def _sweep() -> None:
+def _sweep(worker: Any) -> None:
     publish_due()
     ALIVE.touch()
+    if settings.broker_url.startswith("sqla+"):
+        embedded_broker.begin_anew_after_a_death(worker)
 
 
 def _limits(name: str) -> dict[str, float]:

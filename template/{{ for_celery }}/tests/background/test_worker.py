@@ -98,7 +98,7 @@ def test_what_a_broker_that_is_down_refuses_is_published_later(
         refused.conf.update(task_publish_retry_policy=celery_app.conf.task_publish_retry_policy)
         down.setattr(publisher, "celery_app", refused)
         publisher.publish_due()
-    assert "the broker does not answer: tasks wait in the outbox" in caplog.text
+    assert "the broker does not answer" in caplog.text
     assert publish() == 3
 
 

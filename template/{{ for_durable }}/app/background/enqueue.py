@@ -12,9 +12,9 @@ from app.background.settings import settings
 from app.background.table import task_runs
 from app.background.task import EnqueueError, TaskRun
 
-OF_A_TASK = frozenset({"retries", "timeout", "retry_on", "discard_on"})
-OF_A_CALL = frozenset({"key", "run_at", "priority"})
-SUPPORTED = OF_A_TASK | OF_A_CALL | {"status", "transactions"}
+SUPPORTED = frozenset(
+    ["retries", "timeout", "retry_on", "discard_on", "key", "run_at", "priority", "status"]
+)
 
 
 class KeyReusedError(EnqueueError):

@@ -6,8 +6,6 @@ from contextvars import ContextVar
 from threading import Event, Lock, Thread
 from time import monotonic
 
-import sqlalchemy as sa
-
 from app import database
 from app.background import outbox, upkeep
 from app.background.settings import settings
@@ -58,7 +56,7 @@ class Leases:
                 self._cancel_requested()
                 self._write_progress()
                 if monotonic() - renewed >= settings.task_lease / 3:
-                    self._execute(outbox.renew(list(self._claims.values())))
+                    database.execute(*outbox.renew(list(self._claims.values())))
                     renewed = monotonic()
             except Exception:  # the database is busy or down: the next turn tries again
                 log.exception("leases were not renewed")
@@ -67,11 +65,9 @@ class Leases:
         with self._lock:
             ids = list(self._cancel)
         if ids:
-            with database.sync_engine().connect() as connection:
-                asked = list(connection.scalars(upkeep.cancel_requested(ids)))
-            for task_id in asked:
+            for found in database.execute(upkeep.cancel_requested(ids)):
                 with self._lock:
-                    cancel = self._cancel.pop(task_id, None)
+                    cancel = self._cancel.pop(found.id, None)
                 if cancel:
                     cancel()
 
@@ -79,13 +75,8 @@ class Leases:
         with self._lock:
             news = [(self._claims[task_id], *news) for task_id, news in self._progress.items()]
             self._progress.clear()
-        self._execute([outbox.note_progress(*each) for each in news])
-
-    def _execute(self, statements: list[sa.Update]) -> None:
-        if statements:
-            with database.sync_engine().begin() as connection:
-                for statement in statements:
-                    connection.execute(statement)
+        if news:
+            database.execute(*(outbox.note_progress(*each) for each in news))
 
 
 leases = Leases()

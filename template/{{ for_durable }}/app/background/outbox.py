@@ -66,8 +66,21 @@ def first(limit: int, *which: ColumnElement[bool]) -> sa.Select[Any]:
 
 def claim_first(limit: int) -> sa.Update:
     """Start an attempt of at most `limit` rows that are due, and return them."""
-    found = first(limit, _claimable()).cte("found")
+    found = first(limit, _claimable(), ~_suspect()).cte("found")
     return _start(row.id.in_(sa.select(found.c.id)))
+
+
+def claim_suspect() -> sa.Update:
+    """Start the last attempt of a row whose earlier ones all ended with their process.
+
+    Run one at a time, it takes no other to its grave if it is the one that kills.
+    """
+    found = first(1, _claimable(), _suspect()).cte("found")
+    return _start(row.id.in_(sa.select(found.c.id)))
+
+
+def _suspect() -> ColumnElement[bool]:
+    return (row.state == "running") & (row.attempts - row.released == row.retries)
 
 
 def claim(which: ColumnElement[bool]) -> sa.Update:
@@ -84,7 +97,6 @@ def _start(which: ColumnElement[bool]) -> sa.Update:
             attempts=row.attempts + 1,
             due_at=now() + timedelta(seconds=settings.task_lease),
             started_at=func.coalesce(row.started_at, now()),
-            published_at=None,
             publish_again_at=None,
             publishes=0,
         )

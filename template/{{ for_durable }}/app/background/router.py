@@ -1,6 +1,7 @@
 """The task runs over HTTP: the status for whoever has the id, all else for administrators."""
 
 import json
+from contextlib import suppress
 from datetime import datetime
 from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
@@ -95,22 +96,20 @@ async def task_list(
     """List task runs, the newest first."""
     found = list(await session.execute(upkeep.page(limit, state, name, _before(cursor))))
     tasks = [_shown(one, one.id, TaskDetails) for one in found]
-    more = (
-        [tasks[-1].created_at.isoformat(), str(tasks[-1].task_id)] if len(tasks) == limit else None
-    )
-    return TaskPage(tasks=tasks, cursor=json.dumps(more) if more else None)
+    last = [[each.created_at.isoformat(), str(each.task_id)] for each in tasks[limit - 1 :]]
+    return TaskPage(tasks=tasks, cursor=json.dumps(last[0]) if last else None)
 
 
 @router.post("/{task_id}/retry", dependencies=[Depends(demand_admin)])
 async def retry_task(task_id: UUID, session: SessionDep) -> TaskDetails:
     """Let a dead or cancelled task run begin anew, with all its retries."""
-    return await _change(upkeep.retry(str(task_id)), task_id, session, "dead or cancelled")
+    return await _change(upkeep.retry(str(task_id)), task_id, session, "that is dead or cancelled")
 
 
 @router.post("/{task_id}/cancel", dependencies=[Depends(demand_admin)])
 async def cancel_task(task_id: UUID, session: SessionDep) -> TaskDetails:
     """Cancel what waits at once; ask the process that runs it to end the rest."""
-    return await _change(upkeep.cancel(str(task_id)), task_id, session, "open")
+    return await _change(upkeep.cancel(str(task_id)), task_id, session, "that is open")
 
 
 async def _change(
@@ -120,24 +119,17 @@ async def _change(
     if changed is None:
         found = (await session.execute(upkeep.one(str(task_id)))).first()
         state = _shown(found, task_id, TaskStatus).state
-        raise HTTPException(
-            409, f"Task run {task_id} is {state}, but this needs one that is {needed}."
-        )
+        raise HTTPException(409, f"Task run {task_id} is {state}; this needs one {needed}.")
     return _shown(changed, task_id, TaskDetails)
 
 
 def _shown(found: sa.Row[Any] | None, task_id: UUID, kind: type[Shown]) -> Shown:
     if found is None:
         raise HTTPException(404, f"There is no task run {task_id}.")
-    row = {**found._mapping, "task_id": found.id, "arguments": _readable(found.arguments)}
+    row = {**found._mapping, "task_id": found.id}
+    with suppress(ValueError):  # what is no JSON is shown as it is
+        row["arguments"] = json.loads(found.arguments)
     return kind.model_validate(row)
-
-
-def _readable(arguments: str) -> Any:
-    try:
-        return json.loads(arguments)
-    except ValueError:
-        return arguments
 
 
 def _before(cursor: str | None) -> tuple[datetime, str] | None:

@@ -39,19 +39,13 @@ task_runs = sa.Table(
     sa.Column("released", sa.Integer, nullable=False),  # attempts that do not count
     sa.Column("cancel_requested", sa.Boolean, nullable=False),
     sa.Column("due_at", Moment, nullable=False),  # while running: the end of the lease
-    sa.Column("published_at", Moment),  # the wake-up message, in pattern celery
-    sa.Column("publish_again_at", Moment),
-    sa.Column("publishes", sa.Integer, nullable=False),
+    sa.Column("publishes", sa.Integer, nullable=False),  # wake-up messages, in pattern celery
     sa.Column("created_at", Moment, nullable=False),
-    sa.Column("run_at", Moment),  # when it was asked to start, if not at once
-    sa.Column("started_at", Moment),
-    sa.Column("finished_at", Moment),
+    *(sa.Column(f"{what}_at", Moment) for what in ("published", "publish_again", "run")),
+    *(sa.Column(f"{what}_at", Moment) for what in ("started", "finished")),
     sa.Column("progress", sa.Float),
-    sa.Column("progress_note", sa.Text),
-    sa.Column("error", sa.Text),
-    sa.Column("traceback", sa.Text),
+    *(sa.Column(what, sa.Text) for what in ("progress_note", "error", "traceback")),
 )
-
 
 # The arguments as text: one row that holds no JSON must not hide all the others.
 _TEXT = sa.cast(task_runs.c.arguments, sa.Text).label("arguments")

@@ -4,7 +4,8 @@ import asyncio
 import logging
 from collections import deque
 from functools import partial
-from typing import Any, cast
+from itertools import chain, repeat
+from typing import cast
 
 import anyio
 import sqlalchemy as sa
@@ -16,6 +17,7 @@ from app.background.perform import perform
 from app.background.settings import settings
 from app.background.table import Claim
 
+PATIENCE = 5.0  # seconds, at the end of the grace, for outcomes that are still being written
 log = logging.getLogger(__name__)
 
 
@@ -30,6 +32,7 @@ class Runner:
         self._live: dict[asyncio.Task[None], Claim] = {}
         self._performing: dict[str, asyncio.Task[None]] = {}  # what may be cancelled
         self._cancelled: set[str] = set()
+        self._alone = ""  # the task run that may have killed its process every time
         self._next_sweep = self._loop.time()
         self._next_clean = self._loop.time()
         self._draining = False
@@ -69,7 +72,8 @@ class Runner:
             await asyncio.wait(self._live, timeout=settings.shutdown_grace)
         for running in self._performing.values():
             running.cancel()
-        await asyncio.gather(*self._live, return_exceptions=True)
+        if self._live:
+            await asyncio.wait(self._live, timeout=PATIENCE)
 
     async def _pause(self) -> None:
         try:
@@ -92,14 +96,17 @@ class Runner:
         return claims
 
     async def _sweep(self, free: int) -> list[Claim]:
-        upkeep.report_buried(await _execute(outbox.bury()))
+        upkeep.report_buried(await database.execute_async(outbox.bury()))
         if self._loop.time() >= self._next_clean:
-            cleaned = len(await _execute(upkeep.clean()))
+            cleaned = len(await database.execute_async(upkeep.clean()))
             self._next_clean = self._loop.time() + (3600 if cleaned == 0 else 0)
+        if not self._alone and (suspect := await self._claimed(outbox.claim_suspect())):
+            self._alone = suspect[0].run.task_id
+            return suspect
         return await self._claimed(outbox.claim_first(free))
 
     async def _claimed(self, statement: sa.Update) -> list[Claim]:
-        return [Claim.of(row) for row in await _execute(statement)]
+        return [Claim.of(row) for row in await database.execute_async(statement)]
 
     def _spawn(self, claim: Claim) -> None:
         running = asyncio.create_task(self._run(claim))
@@ -107,7 +114,8 @@ class Runner:
         running.add_done_callback(self._finished)
 
     def _finished(self, running: asyncio.Task[None]) -> None:
-        del self._live[running]
+        if self._live.pop(running).run.task_id == self._alone:
+            self._alone = ""
         self._wake.set()
 
     async def _run(self, claim: Claim) -> None:
@@ -160,18 +168,12 @@ class Runner:
         return None
 
 
-async def _execute(statement: sa.Executable) -> list[sa.Row[Any]]:
-    async with database.engine().begin() as connection:
-        result = await connection.execute(statement)
-        return list(result) if result.returns_rows else []
-
-
-async def _persist(statement: sa.Executable) -> None:
-    """Write an outcome, and insist while the database is busy: the lease is held meanwhile."""
-    for pause in (0.1, 0.5, 1, 2, 4, 8, 0):
+async def _persist(statement: sa.Update) -> None:
+    """Write an outcome, and insist while the database is down: the lease is held meanwhile."""
+    for pause in chain((0.1, 0.5, 1, 2, 4), repeat(8)):
         try:
-            await _execute(statement)
+            await database.execute_async(statement)
             return
         except Exception:
-            log.exception("the outcome of a task cannot be written")
+            log.exception("the outcome of a task cannot be written; trying again")
             await asyncio.sleep(pause)
