@@ -22,9 +22,12 @@ def import_tasks() -> None:
 def import_routers() -> list[APIRouter]:
     """Import every `app/<domain>/router.py` and return the routers, in the order of their names.
 
+    The tasks are imported too: those that no router knows may wait in the outbox all the same.
+
     Raises:
         TypeError: A module has no `router`.
     """
+    import_tasks()
     routers = []
     for file in _files("router.py"):
         router = getattr(importlib.import_module(_module(file)), "router", None)

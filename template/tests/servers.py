@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -97,6 +97,11 @@ class Project:
     def get(self, path: str) -> httpx2.Response:
         """Send a request on a connection of its own."""
         return self._client.get(self.url + path)
+
+    def lines(self, path: str) -> Iterator[str]:
+        """Give the lines of an answer as they come."""
+        with self._client.stream("GET", self.url + path) as answer:
+            yield from answer.iter_lines()
 
     def metrics(self) -> str:
         """Return the metrics of the process that runs the tasks."""

@@ -51,6 +51,8 @@ class BackgroundTasks:
                 f"options({', '.join(sorted(lacking))}=...) is more than this project's pattern can"
                 " do. Leave it out, or use a pattern that can: safe, celery."
             )
+        if (priority := options.get("priority", "normal")) not in ("high", "normal", "low"):
+            raise EnqueueError(f"priority={priority!r} is not one of: high, normal, low.")
         if (run_at := options.get("run_at")) and run_at.tzinfo is None:
             raise EnqueueError(f"run_at={run_at!r} has no time zone: use datetime.now(UTC) + ...")
         return WithOptions(self, options)
@@ -132,8 +134,9 @@ class _RequestTasks(BackgroundTasks):
 
     def _add(self, run: TaskRun) -> str:
         if self._key and "key" not in run.options:
-            caller = [self._request.headers.get("authorization"), self._request.url.path]
-            task_id = id_of_key(self._key, run.task.name, *caller, len(self._runs))
+            caller = self._request.headers.get("authorization")
+            route = f"{self._request.method} {self._request.url.path}"
+            task_id = id_of_key(self._key, run.task.name, caller, route, len(self._runs))
             run = replace(run, task_id=task_id, options={**run.options, "key": self._key})
         return super()._add(run)
 

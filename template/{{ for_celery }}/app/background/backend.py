@@ -14,7 +14,6 @@ from dataclasses import replace
 from sqlalchemy.orm import Session
 
 from app.background import enqueue, upkeep
-from app.background.broker import broker
 from app.background.enqueue import SUPPORTED
 from app.background.lease import progress
 from app.background.publisher import publisher
@@ -50,7 +49,7 @@ backend = CeleryWorkers()
 async def report() -> Report:
     """Return how the outbox and the broker fare."""
     found = await upkeep.report("worker")
-    return found if broker.answers else replace(found, degraded=["broker", *found.degraded])
+    return found if publisher.answers else replace(found, degraded=["broker", *found.degraded])
 
 
 @asynccontextmanager

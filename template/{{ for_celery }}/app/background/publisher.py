@@ -7,6 +7,7 @@ wait that doubles: a lost message costs a delay, a backlog costs no flood.
 
 import logging
 import os
+import time
 from datetime import timedelta
 from threading import Event, Thread
 from typing import Any
@@ -17,19 +18,22 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app import database
 from app.background import outbox, upkeep
-from app.background.broker import broker
 from app.background.celery_app import celery_app, queue_of
 from app.background.outbox import now, row
 from app.background.settings import settings
 from app.background.table import task_runs
 
 BATCH = 100
+SILENCE = 10.0  # seconds after which the broker is asked whether it is there
 LONGEST_WAIT = timedelta(minutes=15)
 log = logging.getLogger(__name__)
 
 
 class Publisher:
     """The one thread of a process that talks to the broker: no request ever waits for it."""
+
+    answers = True  # whether the broker did when it was last needed: a probe need not ask it
+    _heard = 0.0
 
     def __init__(self) -> None:
         self.reset()
@@ -65,7 +69,24 @@ class Publisher:
             wake.wait(sweep)
             wake.clear()
             publish_due()
-            broker.ask()
+            if time.monotonic() - self._heard > SILENCE:
+                self._ask()
+
+    def note(self, answers: bool) -> None:
+        """Note whether the broker has just answered; the log tells of changes only."""
+        if answers != self.answers:
+            log.warning("the broker %s", "answers again" if answers else "does not answer")
+        self.answers, self._heard = answers, time.monotonic()
+
+    def _ask(self) -> None:
+        try:
+            with celery_app.connection_for_write() as connection:
+                connection.default_channel.close()
+        except Exception:
+            log.debug("the broker was asked", exc_info=True)
+            self.note(answers=False)
+        else:
+            self.note(answers=True)
 
 
 def publish_due() -> None:
@@ -89,17 +110,18 @@ def _send(batch: list[sa.Row[Any]]) -> None:
             arguments = (found.id, found.attempts)
             celery_app.send_task(found.name, arguments, queue=queue_of(found.name))
         except Exception:
-            broker.noted(answers=False)
+            publisher.note(answers=False)
             _take_back(batch[sent:])
             raise
-    broker.noted(answers=True)
+    publisher.note(answers=True)
 
 
 def _take() -> list[sa.Row[Any]]:
     upkeep.report_buried(database.execute(outbox.bury()))
     [(standing,)] = database.execute(_count_standing())
     free = min(BATCH, settings.publish_window - standing)
-    return database.execute(_mark_published(free)) if free > 0 else []
+    taken = database.execute(_mark_published(free)) if free > 0 else []
+    return sorted(taken, key=lambda found: (-found.priority, found.due_at))
 
 
 def _take_back(batch: list[sa.Row[Any]]) -> None:
@@ -124,7 +146,7 @@ def _mark_published(limit: int) -> sa.Update:
             publish_again_at=sa.case(waits, value=row.publishes, else_=now() + LONGEST_WAIT),
             publishes=row.publishes + 1,
         )
-        .returning(row.id, row.name, row.attempts)
+        .returning(row.id, row.name, row.attempts, row.priority, row.due_at)
     )
 
 

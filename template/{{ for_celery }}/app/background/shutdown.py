@@ -6,12 +6,14 @@ grace is over is interrupted; the attempt does not count, and another worker rep
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from threading import Timer
+from threading import Thread
 from types import FrameType
 from typing import Any
 
+from billiard import current_process
 from celery import signals
 
 from app.background.settings import settings
@@ -29,12 +31,11 @@ class _Child:
     leaves = False
 
     def at_sigterm(self, _number: int, _frame: FrameType | None) -> None:
-        """From systemd, say, which signals every process: give the task its grace, once."""
-        if self.busy and not self.leaves:
-            self.leaves = True
-            signal.setitimer(signal.ITIMER_REAL, max(settings.shutdown_grace, 0.001))
-        elif self.runs_task or not self.busy:
+        """From systemd, say, which signals every process: give the task its grace."""
+        if not self.busy:
             raise Interrupted
+        self.leaves = True
+        signal.setitimer(signal.ITIMER_REAL, max(settings.shutdown_grace, 0.001))
 
     def at_sigalrm(self, _number: int, _frame: FrameType | None) -> None:
         """From the worker's main process, or from the timer: the grace is over."""
@@ -48,6 +49,9 @@ _child = _Child()
 @contextmanager
 def busy() -> Iterator[None]:
     """Let nothing interrupt what is done around a task; leave afterwards if that was asked."""
+    if current_process().name != "MainProcess":  # here, for billiard sets its own at the start
+        signal.signal(signal.SIGTERM, _child.at_sigterm)
+        signal.signal(signal.SIGALRM, _child.at_sigalrm)
     _child.busy = True
     try:
         yield
@@ -67,23 +71,18 @@ def interruptible() -> Iterator[None]:
         _child.runs_task = False
 
 
-@signals.worker_process_init.connect  # type: ignore[untyped-decorator]
-def _listen(**_: Any) -> None:
-    signal.signal(signal.SIGTERM, _child.at_sigterm)
-    signal.signal(signal.SIGALRM, _child.at_sigalrm)
-
-
 def interrupt_after_grace(worker: Any) -> None:
     """Interrupt the tasks of this worker's pool, SHUTDOWN_GRACE after it was told to stop."""
 
     def interrupt() -> None:
-        for process in getattr(getattr(worker.pool, "_pool", None), "_pool", ()):
-            with suppress(ProcessLookupError):
-                os.kill(process.pid, signal.SIGALRM)
+        time.sleep(settings.shutdown_grace)
+        while True:  # for a message that was on its way may start one more task
+            for process in getattr(getattr(worker.pool, "_pool", None), "_pool", ()):
+                with suppress(ProcessLookupError):
+                    os.kill(process.pid, signal.SIGALRM)
+            time.sleep(1)
 
     def begin(**_: Any) -> None:
-        timer = Timer(settings.shutdown_grace, interrupt)
-        timer.daemon = True
-        timer.start()
+        Thread(target=interrupt, daemon=True).start()
 
     signals.worker_shutting_down.connect(begin, weak=False)

@@ -15,6 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from celery import bootsteps, signals
+from celery.exceptions import SoftTimeLimitExceeded
 
 from app import database, domains, logs, monitoring
 from app.background import embedded_broker, outbox, upkeep
@@ -27,7 +28,6 @@ from app.background.shutdown import Interrupted, busy, interrupt_after_grace, in
 from app.background.table import Claim
 from app.background.task import TASKS, check_options
 
-ALIVE = Path("var/worker-alive")  # touched at every sweep: a health check may look at its age
 KILLED_AFTER = (
     10.0  # seconds after its timeout, a `def` task that ignores it takes its process along
 )
@@ -78,7 +78,10 @@ def _perform(claim: Claim) -> None:
         _loop().run(_perform_async(claim), context=copy_context())
     else:
         leases.hold(claim)  # a `def` task cannot be cancelled; Celery's time limit ends it
-        run.task.func(*run.args, **run.kwargs)
+        try:
+            run.task.func(*run.args, **run.kwargs)
+        except SoftTimeLimitExceeded:
+            raise TimeoutError from None
 
 
 class _Cancelled(BaseException):
@@ -142,7 +145,7 @@ class Sweeper(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships no
 
 def _sweep(worker: Any) -> None:
     publish_due()
-    ALIVE.touch()
+    Path("var", f"{worker.hostname}.alive").touch()  # a health check may look at its age
     if settings.broker_url.startswith("sqla+"):
         embedded_broker.begin_anew_after_a_death(worker)
 

@@ -29,9 +29,9 @@ def insert(session: Session, runs: list[TaskRun], head_start: timedelta = timede
     Raises:
         KeyReusedError: The key was used with other arguments.
     """
-    on_sqlite = session.get_bind().dialect.name == "sqlite"
-    new = sqlite.insert(task_runs) if on_sqlite else postgresql.insert(task_runs)
-    session.execute(new.on_conflict_do_nothing(), [_values(run, head_start) for run in runs])
+    dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
+    new = dialect.insert(task_runs).on_conflict_do_nothing()
+    session.execute(new, [_values(run, head_start) for run in runs])
     keyed = {run.task_id: run for run in runs if "key" in run.options}
     known = sa.select(row.id, row.arguments).where(row.id.in_(keyed))
     for found in session.execute(known) if keyed else ():

@@ -40,6 +40,7 @@ class Leases:
 
     def drop(self, claim: Claim) -> None:
         """Renew this claim no more."""
+        _current.set(None)
         with self._lock:
             for kept in (self._claims, self._cancel, self._progress):
                 kept.pop(claim.run.task_id, None)
@@ -47,7 +48,8 @@ class Leases:
     def note(self, claim: Claim, fraction: float, note: str) -> None:
         """Keep the progress of a claim for the next turn of the thread."""
         with self._lock:
-            self._progress[claim.run.task_id] = (fraction, note)
+            if claim.run.task_id in self._claims:  # else a thread has outlived its task
+                self._progress[claim.run.task_id] = (fraction, note)
 
     def _keep_up(self) -> None:
         renewed = monotonic()

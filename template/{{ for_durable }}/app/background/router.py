@@ -1,6 +1,7 @@
 """The task runs over HTTP: the status for whoever has the id, all else for administrators."""
 
 import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from contextlib import suppress
 from datetime import datetime
 from typing import Annotated, Any, Literal, TypeVar
@@ -97,7 +98,8 @@ async def task_list(
     found = list(await session.execute(upkeep.page(limit, state, name, _before(cursor))))
     tasks = [_shown(one, one.id, TaskDetails) for one in found]
     last = [[each.created_at.isoformat(), str(each.task_id)] for each in tasks[limit - 1 :]]
-    return TaskPage(tasks=tasks, cursor=json.dumps(last[0]) if last else None)
+    cursor = urlsafe_b64encode(json.dumps(last[0]).encode()).decode() if last else None
+    return TaskPage(tasks=tasks, cursor=cursor)
 
 
 @router.post("/{task_id}/retry", dependencies=[Depends(demand_admin)])
@@ -136,7 +138,7 @@ def _before(cursor: str | None) -> tuple[datetime, str] | None:
     if not cursor:
         return None
     try:
-        created_at, task_id = json.loads(cursor)
+        created_at, task_id = json.loads(urlsafe_b64decode(cursor))
         return datetime.fromisoformat(created_at), str(UUID(task_id))
     except (ValueError, TypeError) as error:
         raise HTTPException(422, f"cursor={cursor!r} is not one that a page has given.") from error

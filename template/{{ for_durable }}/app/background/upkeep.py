@@ -72,6 +72,7 @@ def retry(task_id: str) -> sa.Update:
             released=row.attempts,
             cancel_requested=False,
             finished_at=None,
+            publish_again_at=None,
         )
         .returning(*COLUMNS)
     )
@@ -101,4 +102,5 @@ async def report(who: str) -> monitoring.Report:
         found = list(await connection.execute(depth.group_by(row.state)))
     waits = [(now() - each.due_at).total_seconds() for each in found if each.state in WAITING]
     late = [who] if (longest := max([0.0, *waits])) > LATE else []
-    return monitoring.Report(late, {each.state: each.number for each in found}, longest)
+    depths = dict.fromkeys(OPEN, 0) | {each.state: each.number for each in found}
+    return monitoring.Report(late, depths, longest)

@@ -1,22 +1,28 @@
 """What the durable patterns promise beyond the contract: nothing accepted is lost."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
-from typing import Any
-from uuid import uuid4
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Literal
+from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
+from app import database
 from app.actions.tasks import write_log
-from app.background import background_tasks, outbox
+from app.background import EnqueueError, background_tasks, outbox, task, upkeep
 from app.background.lease import Leases
 from app.background.outbox import now, row
 from app.background.settings import settings
 from app.background.table import Claim, task_runs
+from app.background.task import TASKS, TaskOptions
 from app.database import sync_engine
 from tests.servers import Project, wait_for
+
+NAME = "actions.write_log"
 
 
 def status(server: Project, task_id: str) -> dict[str, Any]:
@@ -156,6 +162,81 @@ def test_a_release_does_not_count_as_an_attempt(claimable: str) -> None:
         execute(outbox.release(claimed))
     [claimed] = claim(claimable)
     assert claimed.retries_left == settings.task_retries
+
+
+@pytest.mark.parametrize(
+    ("options", "repeated"),
+    [
+        ({}, True),
+        ({"retry_on": OSError}, True),
+        ({"retry_on": KeyError}, False),
+        ({"discard_on": ConnectionError}, False),
+        ({"discard_on": KeyError}, True),
+    ],
+)
+def test_only_transient_errors_are_repeated(
+    claimable: str, options: TaskOptions, repeated: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(TASKS, NAME, replace(TASKS[NAME], options=options))
+    [claimed] = claim(claimable)
+    assert claimed.repeats(ConnectionError()) is repeated
+    execute(outbox.fail(claimed, ConnectionError("gone"), timedelta(0)))
+    found = stored(claimable)
+    assert (found.state, found.error) == (
+        "retrying" if repeated else "dead",
+        "ConnectionError: gone",
+    )
+
+
+def test_the_first_to_be_claimed_are_those_of_high_priority(migrated: None) -> None:
+    execute(task_runs.delete())
+    priorities: list[Literal["low", "normal", "high"]] = ["low", "normal", "high", "normal"]
+    with background_tasks() as tasks:
+        ids = [tasks.options(priority=each).add_task(write_log, "x") for each in priorities]
+    execute(update(task_runs).values(due_at=row.created_at))
+    order = [2, 1, 3, 0]
+    assert [found.id for _ in ids for found in database.execute(outbox.claim_first(1))] == [
+        ids[n] for n in order
+    ]
+
+
+def test_a_row_that_holds_no_json_fails_alone(claimable: str) -> None:
+    execute(update(task_runs).where(row.id == claimable).values(arguments=text("'not json'")))
+    [claimed] = claim(claimable)
+    with pytest.raises(ValueError, match="are not what add_task wrote: 'not json'"):
+        claimed.run.task.func(*claimed.run.args)
+
+
+def test_old_task_runs_are_deleted_and_the_dead_are_kept(migrated: None) -> None:
+    execute(task_runs.delete())
+    with background_tasks() as tasks:
+        ids = [tasks.add_task(write_log, "x") for _ in range(4)]
+    old = now() - timedelta(days=settings.task_retention + 1)
+    for task_id, state in zip(ids, ("succeeded", "cancelled", "dead", "pending"), strict=True):
+        execute(update(task_runs).where(row.id == task_id).values(state=state, finished_at=old))
+    assert {found.id for found in database.execute(upkeep.clean())} == set(ids[:2])
+
+
+def test_misspelt_options_are_refused() -> None:
+    refusal = re.escape("@task('x.y'): unknown ['retry'], use ['discard_on', 'queue', 'retries',")
+    with pytest.raises(TypeError, match=refusal):
+        task("x.y", retry=3)  # type: ignore[call-arg]
+
+
+def test_a_moment_needs_a_time_zone() -> None:
+    with pytest.raises(EnqueueError, match="has no time zone: use datetime.now"):
+        background_tasks().options(run_at=datetime(2030, 1, 1))
+
+
+@pytest.mark.disrupts
+def test_sigterm_releases_what_outlasts_the_grace(server: Project) -> None:
+    task_id = server.post("/contract/wait-async/endless").json()
+    server.wait_for_marks("waiting endless")
+    runner = server.runner
+    server.terminate(runner)
+    query = f"SELECT state, attempts - released FROM task_runs WHERE id = '{UUID(task_id).hex}'"
+    wait_for(lambda: server.query(query) == [("pending", 0)], "the release of the row")
+    server.kill(runner)
 
 
 def test_any_error_can_be_stored(claimable: str) -> None:

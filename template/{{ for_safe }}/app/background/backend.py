@@ -47,7 +47,7 @@ class Safe:
     def start(self, runs: list[TaskRun]) -> None:
         """Start tasks now; from a script nothing is started: a server's sweep finds the rows."""
         if self.runner:
-            self.runner.wake([run.task_id for run in runs if "run_at" not in run.options])
+            self.runner.wake([run for run in runs if "run_at" not in run.options])
 
 
 backend = Safe()

@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections import deque
 from functools import partial
+from heapq import heappop, heappush
 from itertools import chain, repeat
 from typing import cast
 
@@ -16,6 +16,7 @@ from app.background.lease import leases
 from app.background.perform import perform
 from app.background.settings import settings
 from app.background.table import Claim
+from app.background.task import TaskRun
 
 PATIENCE = 5.0  # seconds, at the end of the grace, for outcomes that are still being written
 log = logging.getLogger(__name__)
@@ -27,7 +28,7 @@ class Runner:
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._threads = anyio.CapacityLimiter(settings.task_concurrency)
-        self._ready: deque[str] = deque()
+        self._ready: list[tuple[int, float, str]] = []  # a heap: by priority, then by arrival
         self._wake = asyncio.Event()
         self._live: dict[asyncio.Task[None], Claim] = {}
         self._performing: dict[str, asyncio.Task[None]] = {}  # what may be cancelled
@@ -37,12 +38,14 @@ class Runner:
         self._next_clean = self._loop.time()
         self._draining = False
 
-    def wake(self, task_ids: list[str]) -> None:
+    def wake(self, runs: list[TaskRun]) -> None:
         """Start these task runs now. Callable from any thread."""
-        self._loop.call_soon_threadsafe(self._add, task_ids)
+        self._loop.call_soon_threadsafe(self._add, runs)
 
-    def _add(self, task_ids: list[str]) -> None:
-        self._ready.extend(task_ids)
+    def _add(self, runs: list[TaskRun]) -> None:
+        for run in runs:
+            priority = outbox.PRIORITIES[run.options.get("priority", "normal")]
+            heappush(self._ready, (-priority, self._loop.time(), run.task_id))
         self._wake.set()
 
     def _sweep_now(self) -> None:
@@ -60,7 +63,7 @@ class Runner:
                 claims = []
             for claim in claims:
                 self._spawn(claim)
-            if not claims:
+            if not claims and not (self._ready and len(self._live) < settings.task_concurrency):
                 await self._pause()
 
     async def drain(self, serving: asyncio.Task[None]) -> None:
@@ -84,11 +87,9 @@ class Runner:
     async def _claim(self, free: int) -> list[Claim]:
         if free <= 0:
             return []
-        if self._ready:
-            ids = [self._ready.popleft() for _ in range(min(free, len(self._ready)))]
-            return await self._claimed(outbox.claim(outbox.waiting(ids)))
         if self._loop.time() < self._next_sweep:
-            return []
+            ids = [heappop(self._ready)[2] for _ in range(min(free, len(self._ready)))]
+            return await self._claimed(outbox.claim(outbox.waiting(ids))) if ids else []
         self._next_sweep = self._loop.time() + settings.task_sweep
         claims = await self._sweep(free)
         if len(claims) == free:
@@ -116,6 +117,7 @@ class Runner:
     def _finished(self, running: asyncio.Task[None]) -> None:
         if self._live.pop(running).run.task_id == self._alone:
             self._alone = ""
+            self._sweep_now()  # for the next one
         self._wake.set()
 
     async def _run(self, claim: Claim) -> None:
