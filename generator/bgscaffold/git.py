@@ -4,6 +4,8 @@ import os
 import re
 import shutil
 import subprocess
+import sys
+from contextlib import suppress
 from pathlib import Path
 
 from bgscaffold.errors import GitFailed, GitMissing, GitTooOld
@@ -11,20 +13,18 @@ from bgscaffold.errors import GitFailed, GitMissing, GitTooOld
 OLDEST = (2, 31)  # the first that reads GIT_CONFIG_COUNT
 
 CONFIG = {
-    "commit.gpgSign": "false",
-    "core.autocrlf": "false",
-    "core.excludesFile": os.devnull,
-    "core.fsmonitor": "false",
     "core.hooksPath": os.devnull,
-    "core.safecrlf": "false",
-    "gc.auto": "0",
     "maintenance.auto": "false",
-    "protocol.file.allow": "always",
+    "safe.directory": "*",  # a checkout, or a repository around the project, may be another user's
 }
 IDENTITY = {"user.name": "bgscaffold", "user.email": "bgscaffold@localhost"}
-
-# Set by git around a hook: they would send our commands to the repository that the hook runs in.
-LOCAL = ("DIR", "WORK_TREE", "INDEX_FILE", "OBJECT_DIRECTORY", "ALTERNATE_OBJECT_DIRECTORIES")
+NAMING = r"^(user|author|committer)\.(name|email)$"
+NAMING_VARIABLES = {
+    "GIT_AUTHOR_NAME": "author.name",
+    "GIT_AUTHOR_EMAIL": "author.email",
+    "GIT_COMMITTER_NAME": "committer.name",
+    "GIT_COMMITTER_EMAIL": "committer.email",
+}
 
 
 def require_git() -> None:
@@ -37,16 +37,16 @@ def require_git() -> None:
         raise GitTooOld(version)
 
 
-def git(*arguments: str, cwd: Path, config: dict[str, str] | None = None) -> str:
-    """Run one git command and return what it printed."""
+def git(*arguments: str, cwd: Path, env: dict[str, str] | None = None) -> str:
+    """Run one git command, apart from what the user has configured, and return what it printed."""
     completed = subprocess.run(
         ["git", *arguments],
         cwd=cwd,
-        env=environment(CONFIG | (config or {})),
+        env=apart() if env is None else env,
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        encoding="utf-8",
-        errors="replace",
+        encoding=sys.getfilesystemencoding(),
+        errors="surrogateescape",  # so that a name goes back to git as the bytes that it was
         check=False,
     )
     if completed.returncode:
@@ -55,17 +55,25 @@ def git(*arguments: str, cwd: Path, config: dict[str, str] | None = None) -> str
     return completed.stdout.strip()
 
 
-def environment(config: dict[str, str]) -> dict[str, str]:
-    """Return this process's environment with git configuration added to the user's own."""
-    variables = {k: v for k, v in os.environ.items() if k not in {f"GIT_{name}" for name in LOCAL}}
-    first = int(variables.get("GIT_CONFIG_COUNT") or 0)
-    for number, (key, value) in enumerate(config.items(), first):
-        variables |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
-    return variables | {
-        "GIT_CONFIG_COUNT": str(first + len(config)),
-        "GIT_TERMINAL_PROMPT": "0",
-        "LC_ALL": "C",
-    }
+def apart(config: dict[str, str] | None = None) -> dict[str, str]:
+    """Return an environment in which git reads this configuration and no other.
+
+    To add to the user's own is not enough: a wrong value in it ends git before ours is read.
+    """
+    # A home, as GIT_CONFIG_GLOBAL does not keep git from ~/.config/git/attributes.
+    nowhere = {"HOME": os.devnull, "XDG_CONFIG_HOME": os.devnull}
+    own = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_ATTR_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0"}
+    pairs = list((CONFIG | (config or {})).items())
+    for number, (key, value) in enumerate(pairs):
+        own |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+    kept = environment_without_git(but="GIT_EXEC_PATH")  # which says where git itself lies
+    return kept | nowhere | own | {"GIT_CONFIG_COUNT": str(len(pairs)), "LC_ALL": "C"}
+
+
+def environment_without_git(*, but: str) -> dict[str, str]:
+    """Return this process's environment without git's variables, but for those of one prefix."""
+    variables = os.environ.items()
+    return {k: v for k, v in variables if not k.startswith("GIT_") or k.startswith(but)}
 
 
 def work_tree(folder: Path) -> Path | None:
@@ -76,11 +84,24 @@ def work_tree(folder: Path) -> Path | None:
         return None
 
 
-def has_identity(folder: Path) -> bool:
-    """Tell whether git knows, without guessing, in whose name to commit."""
+def users_identity(folder: Path) -> dict[str, str]:
+    """Return the names and e-mails that the user has told git, as git configuration."""
+    told = ""
+    with suppress(GitFailed):  # which it also does when it finds none
+        env = environment_without_git(but="GIT_CONFIG_")
+        told = git("config", "--null", "--get-regexp", NAMING, cwd=folder, env=env)
+    entries = [entry.partition("\n") for entry in told.split("\0") if entry]
+    return {key: value for key, _, value in entries} | {
+        key: os.environ[name] for name, key in NAMING_VARIABLES.items() if name in os.environ
+    }
+
+
+def is_enough(identity: dict[str, str], folder: Path) -> bool:
+    """Tell whether git knows from this, without guessing, in whose name to commit."""
+    env = apart(identity | {"user.useConfigOnly": "true"})
     try:
-        git("var", "GIT_AUTHOR_IDENT", cwd=folder, config={"user.useConfigOnly": "true"})
-        git("var", "GIT_COMMITTER_IDENT", cwd=folder, config={"user.useConfigOnly": "true"})
+        git("var", "GIT_AUTHOR_IDENT", cwd=folder, env=env)
+        git("var", "GIT_COMMITTER_IDENT", cwd=folder, env=env)
     except GitFailed:
         return False
     return True
@@ -90,7 +111,8 @@ def commit_all(folder: Path, message: str) -> bool:
     """Commit all of a folder to a new repository; tell whether in the user's own name."""
     git("init", "--quiet", "--initial-branch=main", cwd=folder)
     git("add", "--all", cwd=folder)
-    named = has_identity(folder)
-    identity = {} if named else IDENTITY
-    git("commit", "--quiet", f"--message={message}", cwd=folder, config=identity)
+    users = users_identity(folder)
+    named = is_enough(users, folder)
+    env = apart(users if named else IDENTITY)
+    git("commit", "--quiet", f"--message={message}", cwd=folder, env=env)
     return named

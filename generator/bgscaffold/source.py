@@ -10,6 +10,9 @@ URL = "https://github.com/bgscaffold/bgscaffold.git"
 TAG = f"v{__version__}"
 PACKAGE = Path(__file__).parent
 
+# `git clone` keeps its configuration from the git that reads a checkout, maybe another user's.
+UPLOAD_PACK = "git -c safe.directory=* upload-pack"
+
 
 def location() -> Path:
     """Return the git bundle of an installed wheel, or the root of an editable checkout."""
@@ -26,7 +29,7 @@ def unpack(into: Path) -> str:
     into.mkdir()
     repository = into.with_name(f"{into.name}.git")
     # Shared: from a checkout nothing is copied; a bundle, which cannot be shared, is unpacked.
-    clone = ("clone", "--quiet", "--bare", "--shared")
+    clone = ("clone", "--quiet", "--bare", "--shared", f"--upload-pack={UPLOAD_PACK}")
     git(*clone, "--", str(location()), str(repository), cwd=into)
     commit = described(repository)
     where = (f"--git-dir={repository}", f"--work-tree={into}")

@@ -25,6 +25,9 @@ HOSTILE = """
     excludesFile = {home}/ignore
     autocrlf = true
     safecrlf = true
+[filter "broken"]
+    clean = false
+    required = true
 [protocol "file"]
     allow = never
 [url "ssh://git@nowhere.invalid/"]
@@ -129,6 +132,8 @@ def test_no_git_configuration_changes_the_outcome(
             (folder / hook).write_text("#!/bin/sh\nexit 1\n")
             (folder / hook).chmod(0o755)
     (machine.home / "ignore").write_text("*\n")
+    (machine.home / ".config/git").mkdir(parents=True)
+    (machine.home / ".config/git/attributes").write_text("* filter=broken\n")
     machine.configure_git(HOSTILE.format(home=machine.home))
     monkeypatch.setenv("GIT_DIR", "/nowhere")
     monkeypatch.setenv("GIT_INDEX_FILE", "/nowhere")
@@ -146,8 +151,100 @@ def test_no_git_configuration_changes_the_outcome(
     assert len(trees) == 1
 
 
-def test_leaves_a_folder_of_a_repository_to_that_repository(run: Run, machine: Machine) -> None:
+@pytest.mark.parametrize(
+    "line",
+    [
+        "safe.bareRepository=explicit",
+        "url.X.insteadOf=/",
+        "clone.defaultRemoteName=x y",
+        "commit.cleanup=bogus",
+        "core.quotePath=xx",
+    ],
+)
+def test_no_git_setting_breaks_it_or_hides_the_users_name(
+    line: str, run: Run, machine: Machine
+) -> None:
+    git("config", "--global", *line.split("="), cwd=machine.here)
+    assert (run("new", "shop").code, left_by_git(machine)) == (0, ("Ada", "main"))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "GIT_COMMON_DIR=/nowhere",
+        "GIT_NAMESPACE=//",
+        "GIT_AUTHOR_DATE=junk",
+        "GIT_COMMITTER_DATE=junk",
+        "GIT_DEFAULT_HASH=bogus",
+        "GIT_CONFIG=/nowhere",
+        "GIT_ALLOW_PROTOCOL=https",
+    ],
+)
+def test_no_variable_of_git_breaks_it_or_hides_the_users_name(
+    line: str, run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, _, value = line.partition("=")
+    monkeypatch.setenv(name, value)
+    done = run("new", "shop")
+    monkeypatch.delenv(name)
+    assert (done.code, done.err, left_by_git(machine)) == (0, "", ("Ada", "main"))
+
+
+@pytest.mark.parametrize("name", ["GIT_CONFIG_COUNT", "GIT_CONFIG_PARAMETERS"])
+def test_a_configuration_that_git_cannot_read_costs_only_the_users_name(
+    name: str, run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, "abc")
+    done = run("new", "shop")
+    monkeypatch.delenv(name)
+    assert (done.code, done.err, left_by_git(machine)) == (0, "", ("bgscaffold", "main"))
+
+
+@pytest.mark.parametrize(
+    ("names", "author", "committer"),
+    [
+        ({"GIT_AUTHOR_NAME": "Bob"}, "Bob", "Ada"),
+        ({"GIT_COMMITTER_NAME": "Bob"}, "Ada", "Bob"),
+        ({"GIT_AUTHOR_NAME": ""}, "Ada", "Ada"),
+    ],
+)
+def test_commits_in_the_name_that_the_environment_gives(
+    names: dict[str, str],
+    author: str,
+    committer: str,
+    run: Run,
+    machine: Machine,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in names.items():
+        monkeypatch.setenv(name, value)
+    assert run("new", "shop").code == 0
+    assert git("log", "--format=%an, %cn", cwd=machine.here / "shop") == f"{author}, {committer}"
+
+
+def test_commits_in_the_name_that_is_meant_for_that_place(run: Run, machine: Machine) -> None:
+    (machine.home / "work").write_text("[user]\n\tname = J\xf8rgen\n", encoding="latin-1")
+    machine.configure_git(
+        f'[user]\n\temail = x@y\n[includeIf "gitdir:{machine.here}/"]\n\tpath = ~/work\n'
+    )
+    assert run("new", "shop").code == 0
+    assert git("log", "--format=%an <%ae>", cwd=machine.here / "shop") == "Jørgen <x@y>"
+
+
+def left_by_git(machine: Machine) -> tuple[str, str]:
+    """Return the author and the branch of the project's only commit."""
+    shop = machine.here / "shop"
+    config = machine.home / ".gitconfig"
+    config.rename(config.with_suffix(".seen"))
+    assert git("status", "--porcelain", "--ignored", cwd=shop) == ""
+    return git("log", "--format=%an", cwd=shop), git("branch", "--show-current", cwd=shop)
+
+
+def test_leaves_a_folder_of_a_repository_to_that_repository(
+    run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     git("init", "--quiet", cwd=machine.here)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(machine.here / "services"))
     done = run("new", "services/shop")
     assert "lies in a git repository already" in done.out
     assert not (machine.here / "services/shop/.git").exists()

@@ -1,5 +1,6 @@
 """Where the template comes from."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 import bgscaffold.source
 from bgscaffold.source import location
 from tests import helpers
+from tests.generator.conftest import Machine, Run
 
 
 def test_a_checkout_is_its_own_source() -> None:
@@ -17,3 +19,14 @@ def test_a_wheel_holds_a_bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     (tmp_path / "template.bundle").write_text("")
     monkeypatch.setattr(bgscaffold.source, "PACKAGE", tmp_path)
     assert location() == tmp_path / "template.bundle"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a checkout away")
+def test_a_checkout_may_be_another_users(run: Run, machine: Machine, tmp_path: Path) -> None:
+    checkout = tmp_path / "checkout"
+    helpers.git("clone", "--quiet", str(helpers.template_repo()), str(checkout), cwd=tmp_path)
+    for path in (checkout, checkout / ".git"):
+        os.chown(path, 1234, 1234)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bgscaffold.source, "location", lambda: checkout)
+        assert run("new", "shop").code == 0
