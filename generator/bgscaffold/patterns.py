@@ -49,7 +49,7 @@ RECORDS = {
         title="FastAPI's BackgroundTasks: one after another, in the web process",
         promises=(
             *("web process", "yes", "yes", "log", "finishes", "lost", "lost"),
-            *("-", "no", "no", "-", "none", "none", "no"),
+            *("-", "no", "no", "-", "none", "none", "own requests"),
         ),
         dev="start the API",
     ),
@@ -57,7 +57,7 @@ RECORDS = {
         title="concurrent and bounded, on the event loop of the web process",
         promises=(
             *("event loop", "yes", "yes", "log", "finishes", "lost", "lost"),
-            *("-", "no", "no", "-", "none", "none", "no"),
+            *("-", "no", "no", "-", "none", "none", "own requests"),
         ),
         dev="start the API",
     ),
@@ -65,7 +65,7 @@ RECORDS = {
         title="kept in the database, run by the web process, resumed after a crash",
         promises=(
             *("web process", "yes", "yes", "log, row", "finishes", "resumed", "resumed"),
-            *("-", "yes", "yes", "yes", "none", "none", "no"),
+            *("-", "yes", "yes", "yes", "none", "none", "with PostgreSQL"),
         ),
         dev="start the API",
     ),

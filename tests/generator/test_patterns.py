@@ -10,21 +10,21 @@ async   concurrent and bounded, on the event loop of the web process
 safe    kept in the database, run by the web process, resumed after a crash
 celery  kept in the database, run by Celery workers on many machines
 
-                                      simple       async        safe         celery
-tasks run in                          web process  event loop   web process  workers
-a failing task stops only itself      yes          yes          yes          yes
-a wrong argument fails the request    yes          yes          yes          yes
-a failure is seen in                  log          log          log, row     log, row
-at SIGTERM, within the grace          finishes     finishes     finishes     finishes
-not finished within the grace         lost         lost         resumed      resumed
-kill -9, power cut                    lost         lost         resumed      resumed
-broker down                           -            -            -            accepted
-retry with backoff, then dead         no           no           yes          yes
-GET /tasks/{id}                       no           no           yes          yes
-enqueued in the caller's transaction  -            -            yes          yes
-a server, in development              none         none         none         none
-servers, in production                none         none         none         broker, db
-many machines                         no           no           no           yes
+                                      simple           async            safe             celery
+tasks run in                          web process      event loop       web process      workers
+a failing task stops only itself      yes              yes              yes              yes
+a wrong argument fails the request    yes              yes              yes              yes
+a failure is seen in                  log              log              log, row         log, row
+at SIGTERM, within the grace          finishes         finishes         finishes         finishes
+not finished within the grace         lost             lost             resumed          resumed
+kill -9, power cut                    lost             lost             resumed          resumed
+broker down                           -                -                -                accepted
+retry with backoff, then dead         no               no               yes              yes
+GET /tasks/{id}                       no               no               yes              yes
+enqueued in the caller's transaction  -                -                yes              yes
+a server, in development              none             none             none             none
+servers, in production                none             none             none             broker, db
+many machines                         own requests     own requests     with PostgreSQL  yes
 
 At least once: after a crash a task may run twice, so write tasks that bear it.
 """
