@@ -13,6 +13,10 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
+        from bgscaffold.errors import is_interrupt
+
+        if is_interrupt(error):
+            sys.exit(130)
         if os.environ.get("BGSCAFFOLD_TRACEBACK"):
             raise
         told = f"bgscaffold failed: {type(error).__name__}: {error}"
@@ -23,9 +27,9 @@ def run(arguments: list[str]) -> None:
     """Answer `--version` at once; leave everything else to the Typer application."""
     if arguments == ["--version"]:
         from bgscaffold import __version__
+        from bgscaffold.say import say
 
-        print(f"bgscaffold {__version__}")
-        return
+        sys.exit(not say(f"bgscaffold {__version__}"))
     from bgscaffold.cli import run_app
 
     run_app(arguments)

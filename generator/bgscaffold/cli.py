@@ -1,15 +1,17 @@
 """The command line: parse, call, print. What is decided is decided elsewhere."""
 
 import json
+import shlex
 import sys
 from typing import Annotated
 
 import typer
 
 from bgscaffold import __version__
-from bgscaffold.errors import Refusal
+from bgscaffold.errors import Refusal, WrongUsage
 from bgscaffold.patterns import Pattern, choose
 from bgscaffold.project import Ci, Project
+from bgscaffold.say import say
 
 app = typer.Typer(
     help="FastAPI projects whose background tasks are right from the start.",
@@ -23,20 +25,29 @@ app = typer.Typer(
 def run_app(arguments: list[str]) -> None:
     """Run a command; print a refusal as text, or as JSON where JSON was asked for."""
     try:
-        app(arguments)
+        parse_and_call(arguments)
     except Refusal as refusal:
         if "--json" in arguments:
-            print(json.dumps(refusal.as_dict(), indent=2))
+            say(json.dumps(refusal.as_dict(), indent=2))
         else:
-            print(refusal, file=sys.stderr)
+            say(str(refusal), to_stderr=True)
         raise SystemExit(refusal.exit_code) from refusal
+
+
+def parse_and_call(arguments: list[str]) -> None:
+    """Leave the command line to Typer, but word what it cannot read as a refusal."""
+    try:
+        # Without arguments Typer itself shows the help.
+        sys.exit(app(arguments, standalone_mode=not arguments))
+    except typer.TyperException as error:
+        reason = error.format_message().replace("Value error, ", "").rstrip(".")
+        raise WrongUsage(shlex.join(arguments), reason) from error
 
 
 def show_version(wanted: bool) -> None:
     """Print the version and leave."""
     if wanted:
-        print(f"bgscaffold {__version__}")
-        raise typer.Exit
+        raise typer.Exit(not say(f"bgscaffold {__version__}"))
 
 
 @app.callback()
@@ -72,7 +83,7 @@ def new(
     project = Project.at(path, pattern=chosen, ci=ci)
     done = create(project, git=not no_git, install=install)
     named = with_celery or pattern is not None
-    print(messages.created_json(done) if as_json else messages.created(done, chosen=named))
+    say(messages.created_json(done) if as_json else messages.created(done, chosen=named))
 
 
 @app.command()
@@ -80,4 +91,4 @@ def patterns() -> None:
     """Show what each pattern promises, and what it does not."""
     from bgscaffold import messages
 
-    print(messages.patterns())
+    raise typer.Exit(not say(messages.patterns()))

@@ -3,6 +3,13 @@
 from typing import ClassVar
 
 
+def is_interrupt(error: BaseException | None) -> bool:
+    """Tell whether Ctrl-C is behind an error, as Python wraps it while a class is being made."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
 class Refusal(Exception):
     """A request that is turned down, or work that could not be finished."""
 
@@ -47,6 +54,15 @@ class BadName(Refusal):
     remedy = "choose another last part for the path, such as my-app"
 
 
+class WrongUsage(Refusal):
+    """The command line holds what no command takes, or lacks what it needs."""
+
+    exit_code = 2
+    what = "Cannot read the command line"
+    allowed = "what `bgscaffold --help` and `bgscaffold new --help` list"
+    remedy = "correct what is named, then run it again"
+
+
 class PatternsDisagree(Refusal):
     """`--with-celery` stands beside another pattern."""
 
@@ -71,7 +87,7 @@ class NotAFolder(Refusal):
 
     what = "The path is not a folder"
     allowed = "a folder that does not exist yet, or an empty one"
-    remedy = "choose another path, or move the file away"
+    remedy = "choose another path, or move away what is there"
 
 
 class CannotWrite(Refusal):

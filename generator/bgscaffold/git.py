@@ -1,4 +1,7 @@
-"""Git, called so that nothing the user has configured can change or break the outcome."""
+"""Git, called so that nothing the user has configured can change or break the outcome.
+
+His name and e-mail, for the first commit, are all that is taken from his configuration.
+"""
 
 import os
 import re

@@ -10,7 +10,7 @@ from secrets import token_hex
 from types import FrameType
 from typing import TypeVar
 
-from bgscaffold.errors import CannotWrite, Interrupted, NotAFolder, NotEmpty
+from bgscaffold.errors import CannotWrite, Interrupted, NotAFolder, NotEmpty, is_interrupt
 
 SIGNALS = [
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
@@ -35,10 +35,12 @@ def build_in_place(destination: Path, build: Callable[[Path], T]) -> T:
         stage.mkdir(parents=True)
         built = build(stage)
         put_in_place(stage / "project", destination)
-    except KeyboardInterrupt as interrupt:
-        raise Interrupted(str(destination)) from interrupt
-    except OSError as error:
-        raise CannotWrite(error.filename or str(destination), error.strerror or "") from error
+    except BaseException as error:
+        if is_interrupt(error):
+            raise Interrupted(str(destination)) from error
+        if isinstance(error, OSError):
+            raise CannotWrite(error.filename or str(destination), error.strerror or "") from error
+        raise
     else:
         return built
     finally:
@@ -77,14 +79,20 @@ def go_on(_number: int, _frame: FrameType | None) -> None:
 def put_in_place(folder: Path, destination: Path) -> None:
     """Move a finished folder to its destination, which is missing or empty."""
     ignore_signals()
-    with suppress(FileNotFoundError):
-        destination.rmdir()
-    os.rename(folder, destination)
+    try:
+        with suppress(FileNotFoundError):
+            destination.rmdir()
+        os.rename(folder, destination)
+    except OSError:
+        refuse_what_is_taken(destination)  # as it is by now, perhaps by another `new`
+        raise
 
 
 def refuse_what_is_taken(destination: Path) -> None:
     """Refuse a destination that is there already, unless it is an empty folder."""
     try:
+        if destination.is_symlink():  # which can be replaced by a folder, but is not ours
+            raise NotAFolder(str(destination), "a symbolic link")
         if next(destination.iterdir(), None) is not None:
             raise NotEmpty(str(destination))
     except FileNotFoundError:

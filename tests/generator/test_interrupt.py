@@ -51,7 +51,7 @@ def test_nothing_is_left(moment: str, number: signal.Signals, tmp_path: Path) ->
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("after", [0.1, 0.3, 0.5, 0.6, 0.7, 0.8])
+@pytest.mark.parametrize("after", [0.1, 0.2, 0.25, 0.3, 0.5, 0.6, 0.7, 0.8])
 def test_nothing_or_everything_is_left(after: float, tmp_path: Path) -> None:
     with start(tmp_path) as process:
         time.sleep(after)
@@ -60,6 +60,7 @@ def test_nothing_or_everything_is_left(after: float, tmp_path: Path) -> None:
         os.killpg(process.pid, signal.SIGTERM)
         _out, err = process.communicate(timeout=20)
     assert "Traceback" not in err
+    assert "failed" not in err
     if (tmp_path / "a").exists():
         assert [path.name for path in (tmp_path / "a").iterdir()] == ["shop"]
         assert helpers.git("status", "--porcelain", cwd=tmp_path / "a/shop") == ""

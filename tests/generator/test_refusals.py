@@ -118,9 +118,24 @@ def test_a_file_in_the_way(path: str, run: Run, machine: Machine) -> None:
         "The path is not a folder",
         machine.here / path,
         "a folder that does not exist yet, or an empty one",
-        "choose another path, or move the file away",
+        "choose another path, or move away what is there",
     )
     assert (machine.here / "shop").read_text() == "mine"
+
+
+@pytest.mark.parametrize("to", ["empty", "nowhere"])
+def test_a_link_in_the_way(to: str, run: Run, machine: Machine) -> None:
+    (machine.here / "empty").mkdir()
+    (machine.here / "shop").symlink_to(to)
+    assert run("new", "shop") == refused(
+        "The path is not a folder",
+        machine.here / "shop",
+        "a folder that does not exist yet, or an empty one",
+        "choose another path, or move away what is there",
+        "a symbolic link",
+    )
+    assert left_in(machine.here) == ["empty", "shop"]
+    assert (machine.here / "shop").is_symlink()
 
 
 def test_no_git(run: Run, machine: Machine) -> None:
@@ -250,6 +265,31 @@ def test_a_wrong_option_is_wrong_usage(wrong: list[str], run: Run, machine: Mach
     assert left_in(machine.here) == []
 
 
+def test_a_wrong_option_in_words(run: Run, machine: Machine) -> None:
+    text = refused(
+        "Cannot read the command line",
+        "new shop --pattern=flask",
+        "what `bgscaffold --help` and `bgscaffold new --help` list",
+        "correct what is named, then run it again",
+        "Invalid value for '--pattern': 'flask' is not one of 'simple', 'async', 'safe', 'celery'",
+    ).err
+    assert run("new", "shop", "--pattern=flask") == Outcome(2, "", text)
+
+
+def test_a_wrong_option_in_json(run: Run, machine: Machine) -> None:
+    done = run("new", "shop", "--pattern=flask", "--json")
+    assert (done.code, done.err) == (2, "")
+    assert json.loads(done.out) == {
+        "error": "WrongUsage",
+        "what": "Cannot read the command line",
+        "value": "new shop --pattern=flask --json",
+        "reason": "Invalid value for '--pattern':"
+        " 'flask' is not one of 'simple', 'async', 'safe', 'celery'",
+        "allowed": "what `bgscaffold --help` and `bgscaffold new --help` list",
+        "remedy": "correct what is named, then run it again",
+    }
+
+
 def test_a_refusal_in_json(run: Run, machine: Machine) -> None:
     done = run("new", "CON", "--json")
     assert (done.code, done.err) == (1, "")
@@ -296,6 +336,37 @@ def test_a_ctrl_c_while_loading_is_silent(
     assert run("new", "shop") == Outcome(130, "", "")
 
 
+def wrapped_interrupt(*_: object) -> None:
+    """Fail as Python 3.11 does when Ctrl-C comes while it makes a class."""
+
+    class Descriptor:
+        def __set_name__(self, *_: object) -> None:
+            raise KeyboardInterrupt
+
+    try:
+        type("Made", (), {"attribute": Descriptor()})
+    except BaseException as error:
+        raise RuntimeError("Error calling __set_name__") from error
+
+
+def test_a_wrapped_ctrl_c_while_loading_is_silent(
+    run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bgscaffold.__main__, "run", wrapped_interrupt)
+    assert run("new", "shop") == Outcome(130, "", "")
+
+
+@pytest.mark.parametrize("step", ["bgscaffold.new.render", "copier.run_copy"])
+def test_a_wrapped_ctrl_c_in_the_middle(
+    step: str, run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(step, lambda *_, **__: wrapped_interrupt())
+    done = run("new", "a/shop")
+    assert (done.code, done.out) == (130, "")
+    assert done.err.startswith(f"Interrupted, nothing was created: '{machine.here}/a/shop'\n")
+    assert left_in(machine.here) == []
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("step", ["unpack", "render", "start_repository"])
 def test_a_signal_in_the_middle(
@@ -339,10 +410,19 @@ def test_a_folder_that_fills_up_meanwhile(
         return False
 
     monkeypatch.setattr(bgscaffold.new, "work_tree", fill)
-    assert run("new", "shop").err.startswith(
-        f"Cannot write the project: '{shop}' (Directory not empty)\n"
-    )
+    assert run("new", "shop").err.startswith(f"The folder is not empty: '{shop}'\n")
     assert helpers.tree(machine.here) == {"shop/notes.txt": b"mine"}
+
+
+def test_a_move_that_fails(run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error", "shop")
+
+    monkeypatch.setattr(os, "rename", fail)
+    assert run("new", "shop").err.startswith(
+        "Cannot write the project: 'shop' (Input/output error)\n"
+    )
+    assert left_in(machine.here) == []
 
 
 def test_a_parent_that_is_in_use_stays(
