@@ -1,0 +1,1 @@
+"""The domain `faults`: it is copied into a rendered project, as app/faults/."""

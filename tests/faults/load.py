@@ -1,0 +1,89 @@
+"""Steady load, what was accepted, and what was done."""
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from random import Random
+
+import httpx2
+
+MIX = ("instant",) * 6 + ("slow",) * 2 + ("slow_async",) * 2
+
+
+class Load:
+    """Sends requests from a few threads. None is repeated: without a 202, nothing is accepted."""
+
+    def __init__(self, log: Path, seed: int) -> None:
+        self.log = log
+        self.accepted: set[str] = set()
+        self.refused: Counter[str] = Counter()
+        self.threads = 4
+        self.pause = 0.1  # seconds between two requests of one thread
+        self._names = (f"task-{n}" for n in count())
+        self._lock = threading.Lock()
+        self._random = Random(seed)
+
+    def name(self) -> str:
+        """Return a name that no other task has."""
+        with self._lock:
+            return next(self._names)
+
+    @contextmanager
+    def steady(self, *urls: str) -> Iterator[None]:
+        """Send requests as long as the block lasts."""
+        stop = threading.Event()
+        senders = [
+            threading.Thread(target=self._send_until, args=(stop, urls[n % len(urls)]), daemon=True)
+            for n in range(self.threads)
+        ]
+        for sender in senders:
+            sender.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            for sender in senders:
+                sender.join(timeout=30)
+
+    def _send_until(self, stop: threading.Event, url: str) -> None:
+        with httpx2.Client(base_url=url, timeout=20, trust_env=False) as client:
+            while not stop.wait(self.pause):
+                kind = self._random.choice(MIX)
+                self.send(client.post, kind, self._random.uniform(0.05, 0.3))
+
+    def send(
+        self, post: Callable[[str], httpx2.Response], kind: str, seconds: float = 0, name: str = ""
+    ) -> str:
+        """Send one request, and note it when it is accepted."""
+        name = name or self.name()
+        try:
+            status = str(post(f"/faults/{kind}/{name}?seconds={seconds}").status_code)
+        except httpx2.HTTPError as error:
+            status = type(error).__name__
+        self.note(status, name)
+        return name
+
+    def note(self, status: str, *names: str) -> None:
+        """Note what was answered for these tasks."""
+        with self._lock:
+            if status == "202":
+                self.accepted.update(names)
+            else:
+                self.refused[status] += 1
+
+    def effects(self) -> Counter[str]:
+        """Return how often each task has been done."""
+        if not self.log.exists():
+            return Counter()
+        return Counter(line.split()[0] for line in self.log.read_text().splitlines())
+
+    def lost(self) -> set[str]:
+        """Return what was accepted and is not done, yet."""
+        return self.accepted - self.effects().keys()
+
+    def doubled(self) -> list[str]:
+        """Return what has been done more than once."""
+        return [name for name, times in self.effects().items() if times > 1]

@@ -1,0 +1,51 @@
+"""What came of each fault, as a table in Markdown."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from tests.faults.registry import Combination, Fault
+
+HEAD = "| fault | accepted | done | doubled | lost | injected | s to recover |"
+RULE = "|---|--:|--:|--:|--:|--:|--:|"
+
+
+@dataclass(frozen=True)
+class Row:
+    """What came of one fault on one combination."""
+
+    on: Combination
+    fault: Fault
+    accepted: int
+    doubled: int
+    lost: int
+    injected: int
+    recovered: float
+    trouble: str = ""
+
+    @property
+    def failed(self) -> bool:
+        """Whether a promise was broken."""
+        return bool(self.lost or self.trouble or (self.doubled and self.fault.once))
+
+    def __str__(self) -> str:
+        may = "" if self.doubled or not self.fault.once else " (never)"
+        numbers = (self.accepted, self.accepted - self.lost, f"{self.doubled}{may}", self.lost)
+        cells = (*numbers, self.injected, f"{self.recovered:.1f}")
+        label = f"**{self.fault.label}**" if self.failed else self.fault.label
+        return f"| {label} | {' | '.join(map(str, cells))} |"
+
+
+def table(rows: Iterable[Row]) -> str:
+    """Return one table for each combination, with its sums."""
+    combinations: dict[Combination, list[Row]] = {}
+    for row in rows:
+        combinations.setdefault(row.on, []).append(row)
+    return "\n\n".join(_part(on, part) for on, part in combinations.items())
+
+
+def _part(on: Combination, rows: list[Row]) -> str:
+    sums = [sum(row.accepted for row in rows), sum(row.accepted - row.lost for row in rows)]
+    sums += [sum(row.doubled for row in rows), sum(row.lost for row in rows)]
+    sums += [sum(row.injected for row in rows)]
+    total = f"| all | {' | '.join(map(str, sums))} | |"
+    return "\n".join([f"### {on}", "", HEAD, RULE, *map(str, rows), total])
