@@ -1,6 +1,7 @@
 """Run the faults and print what came of each: `uv run poe faults --help`."""
 
 import argparse
+import signal
 import sqlite3
 import sys
 import tempfile
@@ -13,13 +14,13 @@ import httpx2
 import psycopg
 
 from tests import helpers
-from tests.faults import kills
+from tests.faults import brokers, burdens, chaos, databases, kills, terminations
 from tests.faults.house import House
 from tests.faults.registry import BROKERS, DATABASES, FAULTS, PATTERNS, Combination, Fault
 from tests.faults.table import Row, table
 from tests.projects import environments
 
-MODULES = (kills,)  # to import one is to register its faults
+MODULES = (kills, terminations, burdens, brokers, databases, chaos)
 TROUBLE = (AssertionError, OSError, RuntimeError, httpx2.HTTPError, psycopg.Error, sqlite3.Error)
 PAGE = helpers.ROOT / "docs" / "faults.md"
 
@@ -27,6 +28,7 @@ PAGE = helpers.ROOT / "docs" / "faults.md"
 def main() -> int:
     """Run what was asked for, and return 1 when a promise was broken."""
     options = _options()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started is ended, too
     print(f"seed {options.seed}", flush=True)
     with tempfile.TemporaryDirectory(prefix="faults-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
@@ -98,7 +100,7 @@ def _run(house: House, fault: Fault, options: argparse.Namespace) -> Row:
         try:
             fault.run(bench)
         except TROUBLE as error:
-            trouble = f"{type(error).__name__}: {error}"
+            trouble = f"{type(error).__name__}: {error}\n{bench.stack.said()}"
         load = bench.load
         accepted = len(load.accepted - bench.accepted_but)
         harm = (len(load.doubled()), len(bench.lost()), bench.injected, bench.recovered)

@@ -1,21 +1,17 @@
 """What a fault works with: one freshly rendered project, its processes, its load."""
 
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from random import Random
-from typing import Any
-
-import psycopg
 
 from tests.faults.load import Load
 from tests.faults.proxy import Proxy
 from tests.faults.servers import Server
 from tests.faults.stack import Stack
+from tests.faults.task_table import TaskTable
 from tests.projects.terminal import until
 
 PATIENCE = 120.0  # seconds until everything accepted must be done
@@ -31,7 +27,7 @@ class Bench:
     load: Load
     random: Random
     quick: bool
-    database: str  # its URL
+    table: TaskTable
     broker: Server | None
     postgres: Server | None
     proxy: Proxy | None
@@ -39,6 +35,7 @@ class Bench:
     injected: int = 0
     accepted_but: set[str] = field(default_factory=set)  # tasks that are meant to die
     recovered: float = 0
+    notes: list[str] = field(default_factory=list)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -74,12 +71,18 @@ class Bench:
             self.pass_time(0.5, 1)
         self.recover()
 
-    def recover(self) -> None:
+    def recover(self, patience: float = PATIENCE) -> None:
         """Wait until all that was accepted is done and no row is open: nothing can double then."""
         start = time.monotonic()
-        until(lambda: not self.lost(), self.state, PATIENCE)
+        until(lambda: not self.lost() or not self.table.open(), self.state, patience)
         self.recovered = time.monotonic() - start
-        until(lambda: not self.open_rows(), self.state, PATIENCE)
+        until(lambda: not self.table.open(), self.state, patience)
+        assert not self.lost(), self.state()
+
+    def expect_acceptance(self) -> None:
+        """Wait until requests are accepted, now."""
+        before = len(self.load.accepted)
+        until(lambda: len(self.load.accepted) > before + 4, lambda: "requests accepted", 20)
 
     def lost(self) -> set[str]:
         """Return what was accepted, should be done, and is not."""
@@ -87,28 +90,40 @@ class Bench:
 
     def state(self) -> str:
         """Say what is open, for the report of a loss."""
-        rows = self.rows(
+        rows = self.table.rows(
             "SELECT name, state, attempts, released, publishes, due_at, publish_again_at,"
             " arguments, error FROM task_runs WHERE state <> 'succeeded' ORDER BY due_at LIMIT 12"
         )
         return "\n".join([f"{len(self.lost())} tasks; rows not succeeded:", *map(str, rows)])
 
-    def open_rows(self) -> int:
-        """Return how many rows wait or run, except those of tasks that never end."""
-        states = "'pending', 'retrying', 'running'"
-        [[number]] = self.rows(f"SELECT count(*) FROM task_runs WHERE state IN ({states})")
-        return int(number)
+    @contextmanager
+    def kept_alive(self) -> Iterator[None]:
+        """Start the runner again whenever it has ended, as a supervisor does."""
+        stop = threading.Event()
 
-    def rows(self, statement: str) -> list[Any]:
-        """Return what a query finds in the project's database."""
-        if self.database.startswith("sqlite"):
-            with closing(sqlite3.connect(self.database_file, timeout=20)) as connection:
-                return connection.execute(statement).fetchall()
-        address = self.database.replace("+psycopg", "")
-        with psycopg.connect(address, autocommit=True, connect_timeout=5) as server:
-            return server.execute(statement.encode()).fetchall()
+        def watch() -> None:
+            while not stop.wait(0.1):
+                if self.stack.ended(self.runner):
+                    self.stack.begin(self.runner)
 
-    @property
-    def database_file(self) -> Path:
-        """The file of SQLite."""
-        return self.stack.project / "var" / "app.db"
+        watcher = threading.Thread(target=watch, daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            watcher.join(60)
+
+    def wipe_broker(self) -> None:
+        """Throw away all messages that stand in the broker."""
+        if self.broker and self.broker.wipe():
+            return
+        self.stack.run("celery", "--app", "app.background.worker", "purge", "--force")
+
+    def restore(self) -> None:
+        """Start whatever does not run."""
+        for server in (self.broker, self.postgres):
+            if server:
+                server.start()
+        gone = [n for n in self.names if n not in self.stack.terminals or self.stack.ended(n)]
+        self.stack.start(*gone)

@@ -14,6 +14,7 @@ from tests.faults.proxy import Proxy
 from tests.faults.registry import Combination, Fault
 from tests.faults.servers import Postgres, Rabbitmq, Redis, Server
 from tests.faults.stack import Stack
+from tests.faults.task_table import TaskTable
 from tests.projects import services
 from tests.projects.environments import Environment
 
@@ -80,7 +81,7 @@ class House:
                 load=Load(log, seed),
                 random=Random(seed),
                 quick=quick,
-                database=database,
+                table=TaskTable(database, project / "var" / "app.db"),
                 broker=self.broker,
                 postgres=self.postgres,
                 proxy=proxy,

@@ -10,6 +10,7 @@ from random import Random
 
 import httpx2
 
+MOST_OPEN = 150  # tasks: the load is to be steady, not more than the machine can do
 MIX = ("instant",) * 6 + ("slow",) * 2 + ("slow_async",) * 2
 
 
@@ -21,7 +22,7 @@ class Load:
         self.accepted: set[str] = set()
         self.refused: Counter[str] = Counter()
         self.threads = 4
-        self.pause = 0.1  # seconds between two requests of one thread
+        self.pause = 0.15  # seconds between two requests of one thread
         self._names = (f"task-{n}" for n in count())
         self._lock = threading.Lock()
         self._random = Random(seed)
@@ -51,6 +52,8 @@ class Load:
     def _send_until(self, stop: threading.Event, url: str) -> None:
         with httpx2.Client(base_url=url, timeout=20, trust_env=False) as client:
             while not stop.wait(self.pause):
+                if len(self.accepted) - self.lines() > MOST_OPEN:
+                    continue
                 kind = self._random.choice(MIX)
                 self.send(client.post, kind, self._random.uniform(0.05, 0.3))
 
@@ -66,6 +69,11 @@ class Load:
         self.note(status, name)
         return name
 
+    def send_many(self, post: Callable[[str], httpx2.Response], name: str, number: int) -> None:
+        """Enqueue many tasks by one request."""
+        status = str(post(f"/faults/{name}/times/{number}").status_code)
+        self.note(status, *(f"{name}.{n}" for n in range(number)))
+
     def note(self, status: str, *names: str) -> None:
         """Note what was answered for these tasks."""
         with self._lock:
@@ -73,6 +81,10 @@ class Load:
                 self.accepted.update(names)
             else:
                 self.refused[status] += 1
+
+    def lines(self) -> int:
+        """Return how many effects there are, those that are doubled included."""
+        return self.log.read_bytes().count(b"\n") if self.log.exists() else 0
 
     def effects(self) -> Counter[str]:
         """Return how often each task has been done."""
@@ -87,3 +99,8 @@ class Load:
     def doubled(self) -> list[str]:
         """Return what has been done more than once."""
         return [name for name, times in self.effects().items() if times > 1]
+
+    def attempts(self, name: str) -> int:
+        """Return how often a task has ended its process."""
+        file = Path(f"{self.log}.attempts")
+        return sum(line.startswith(f"{name} ") for line in file.read_text().splitlines())

@@ -19,6 +19,7 @@ class Server:
     """A server of which one instance runs at a time, or none."""
 
     url: str
+    keeps = True  # what it holds, over a restart
     ready: str
     end = signal.SIGTERM
     user: str | None = None
@@ -50,8 +51,9 @@ class Server:
             self._running.__exit__(None, None, None)
             self._running = None
 
-    def wipe(self) -> None:
-        """Forget everything, while it runs or not."""
+    def wipe(self) -> bool:
+        """Forget everything, if it has a way to do so, and return whether it has."""
+        return False
 
 
 class Redis(Server):
@@ -62,7 +64,6 @@ class Redis(Server):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.url = f"redis://127.0.0.1:{self.port}/0"
-        self.keeps = True
 
     def command(self) -> list[str]:
         """Return how it is started."""
@@ -71,11 +72,11 @@ class Redis(Server):
         options = ("--bind", "127.0.0.1", "--port", str(self.port), "--save", "")
         return [server, *options, *(keep if self.keeps else ("--appendonly", "no"))]
 
-    def wipe(self) -> None:
-        """Forget everything: FLUSHALL while it runs."""
+    def wipe(self) -> bool:
+        """Forget everything."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
             connection.sendall(b"FLUSHALL\r\n")
-            assert connection.recv(100).startswith(b"+OK")
+            return connection.recv(100).startswith(b"+OK")
 
 
 class Rabbitmq(Server):
@@ -86,7 +87,6 @@ class Rabbitmq(Server):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.url = f"amqp://guest:guest@127.0.0.1:{self.port}//"
-        self.keeps = True
         self._mapper, self._distribution = services._free_port(), services._free_port()
         (folder / "plugins").write_text("[].\n")
         (folder / "empty").touch()

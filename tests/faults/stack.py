@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -83,8 +84,12 @@ class Stack:
 
     def terminate(self, name: str) -> None:
         """Send SIGTERM to the main process, and wait until it has ended."""
-        os.kill(self.main(name), signal.SIGTERM)
+        self.request_end(name)
         self.wait_ended(name)
+
+    def request_end(self, name: str) -> None:
+        """Send SIGTERM to the main process."""
+        os.kill(self.main(name), signal.SIGTERM)
 
     def kill_child(self, name: str, index: int) -> None:
         """Send SIGKILL to one process of a worker's pool."""
@@ -112,6 +117,18 @@ class Stack:
     def post(self, path: str) -> httpx2.Response:
         """Send one request."""
         return httpx2.post(f"{self.url()}{path}", timeout=60, trust_env=False)
+
+    def run(self, *command: str) -> None:
+        """Run a command of the project to its end."""
+        line = [uv.find_uv_bin(), "run", *command]
+        done = subprocess.run(
+            line, cwd=self.project, env=self.env, capture_output=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def said(self) -> str:
+        """Return the end of what each process has printed."""
+        return "\n".join(f"--- {n}:\n{t.screen[-3000:]}" for n, t in self.terminals.items())
 
     def close(self) -> None:
         """End everything."""

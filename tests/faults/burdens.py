@@ -1,0 +1,89 @@
+"""Tasks, and numbers of tasks, that are hard to bear."""
+
+from tests.faults.bench import LEASE, PATIENCE, Bench
+from tests.faults.registry import fault
+from tests.projects.terminal import until
+
+
+@fault()
+def leaving_task(bench: Bench) -> None:
+    """Tasks that end their process with os._exit at the first two attempts, then succeed."""
+    with bench.under_load(), bench.kept_alive():
+        for _ in bench.rounds[:4]:
+            leaving = bench.load.send(bench.stack.post, "leave", 2)
+            until(lambda name=leaving: bench.load.effects()[name], bench.state, PATIENCE)  # type: ignore[misc]
+            bench.injected += 2
+
+
+@fault()
+def deadly_task(bench: Bench) -> None:
+    """A task that ends its process at every attempt, beside ten of 4 s; it ends dead, they do not."""
+    bench.stack.start(*bench.names)
+    for _ in range(10):
+        bench.load.send(bench.stack.post, "slow", 4)
+    deadly = bench.load.send(bench.stack.post, "leave", 100)
+    bench.accepted_but.add(deadly)
+    with bench.kept_alive():
+        until(lambda: bench.table.is_dead(deadly), bench.state, PATIENCE)
+        bench.injected += bench.load.attempts(deadly)
+        bench.recover()
+
+
+@fault()
+def endless_task(bench: Bench) -> None:
+    """A task that never ends: others go on, and its process can be ended."""
+    with bench.under_load():
+        endless = bench.load.send(bench.stack.post, "never_end")
+        until(lambda: bench.load.effects()[endless], bench.state, PATIENCE)
+        bench.pass_time(2, 4)
+        until(lambda: bench.load.accepted, bench.state, PATIENCE)
+        before = set(bench.load.accepted)
+        until(lambda: before <= bench.load.effects().keys(), bench.state, PATIENCE)
+        bench.inject(lambda: bench.stack.kill_group(bench.runner))
+        bench.table.forget(endless)
+        bench.stack.start(bench.runner)
+
+
+@fault(once=True)
+def long_task(bench: Bench) -> None:
+    """Tasks that take three times as long as their lease, with two processes to run them."""
+    second = f"{bench.runner}-2"
+    bench.stack.start(*bench.names, second)
+    for kind in ("slow", "slow_async") * (1 if bench.quick else 2):
+        bench.inject(lambda kind=kind: bench.load.send(bench.stack.post, kind, 3 * LEASE))  # type: ignore[misc]
+    with bench.load.steady(bench.stack.url()):
+        bench.pass_time(LEASE, LEASE + 1)
+    bench.recover()
+
+
+@fault(once=True)
+def thousand_tasks(bench: Bench) -> None:
+    """1,000 tasks in one request."""
+    bench.stack.start(*bench.names)
+    name = bench.load.name()
+    bench.inject(lambda: bench.load.send_many(bench.stack.post, name, 1000))
+    bench.recover()
+
+
+@fault()
+def two_of_each(bench: Bench) -> None:
+    """Two APIs and, in celery, two workers on one table; kill -9 of one of each."""
+    seconds = [f"{name}-2" for name in bench.names]
+    bench.stack.start(*bench.names, *seconds)
+    with bench.load.steady(bench.stack.url("api"), bench.stack.url("api-2")):
+        bench.pass_time(1, 2)
+        for _ in bench.rounds:
+            for name in seconds:
+                bench.inject(lambda name=name: bench.stack.kill_group(name))  # type: ignore[misc]
+            bench.stack.start(*seconds)
+            bench.pass_time(0.5, 1)
+    bench.recover()
+
+
+@fault(once=True)
+def two_in_peace(bench: Bench) -> None:
+    """Two APIs and, in celery, two workers on one table, left in peace."""
+    bench.stack.start(*bench.names, *(f"{name}-2" for name in bench.names))
+    with bench.load.steady(bench.stack.url("api"), bench.stack.url("api-2")):
+        bench.pass_time(5, 6)
+    bench.recover()

@@ -1,0 +1,43 @@
+"""A database that is locked, restarted, or has no room."""
+
+from tests.faults.bench import Bench
+from tests.faults.disk import SmallDisk
+from tests.faults.registry import fault
+
+
+@fault(databases=("sqlite",))
+def database_locked(bench: Bench) -> None:
+    """Another connection holds SQLite's write lock, for 2 to 12 seconds."""
+    with bench.under_load():
+        for n in bench.rounds[:6]:
+            with bench.table.locked():
+                bench.inject(lambda: bench.pass_time(1 + n * 2, 2 + n * 2))  # noqa: B023
+            bench.pass_time(1, 2)
+
+
+@fault(databases=("postgresql",))
+def database_restarted(bench: Bench) -> None:
+    """PostgreSQL is shut down fast and started again on the same port and data."""
+    assert bench.postgres
+    with bench.under_load():
+        for n in bench.rounds[:5]:
+            bench.inject(bench.postgres.stop)
+            bench.pass_time(0, n * 2)
+            bench.postgres.start()
+            bench.pass_time(1, 2)
+
+
+@fault(databases=("sqlite",))
+def disk_full(bench: Bench) -> None:
+    """The disk that holds SQLite and the broker's file is full for some seconds."""
+    disk = SmallDisk(bench, "dev")
+    bench.stack.start("dev")
+    bench.table.file = disk.folder / "app.db"
+    with bench.load.steady(bench.stack.url("dev")):
+        bench.pass_time(2, 3)
+        for _ in bench.rounds[:4]:
+            bench.inject(disk.fill)
+            bench.pass_time(3, 6)
+            disk.empty()
+            bench.pass_time(1, 2)
+    bench.recover()
