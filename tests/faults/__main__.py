@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from random import SystemRandom
 
@@ -14,14 +15,21 @@ import httpx2
 import psycopg
 
 from tests import helpers
-from tests.faults import brokers, burdens, chaos, databases, kills, terminations
+from tests.faults import brokers, burdens, chaos, clock, databases, kills, terminations
+from tests.faults.bench import LeftOut
 from tests.faults.house import House
 from tests.faults.registry import BROKERS, DATABASES, FAULTS, PATTERNS, Combination, Fault
 from tests.faults.table import Row, table
+from tests.faults.versions import versions
 from tests.projects import environments
+from tests.projects.environments import Environment
 
-MODULES = (kills, terminations, burdens, brokers, databases, chaos)
+MODULES = (kills, terminations, burdens, brokers, databases, clock, chaos)
 TROUBLE = (AssertionError, OSError, RuntimeError, httpx2.HTTPError, psycopg.Error, sqlite3.Error)
+ABOUT = """\
+Each row is one fault, done to the real processes of a freshly rendered project under load. Accepted:
+requests answered 202. Done: their effects, lines in a file outside the database. Doubled: effects
+seen more than once, which a crash may cause. Lost must be 0."""
 PAGE = helpers.ROOT / "docs" / "faults.md"
 
 
@@ -33,8 +41,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="faults-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         folder.chmod(0o755)  # PostgreSQL runs as another user
-        rows = list(_run_all(options, folder))
-    text = _report(options, rows)
+        newest = environments.shared(folder, "highest")
+        rows = list(_run_all(options, folder, newest))
+        measured = versions(newest)
+    text = _report(options, rows, measured)
     print(text)
     if options.write:
         PAGE.write_text(text, encoding="utf-8")
@@ -74,12 +84,9 @@ def _is_chosen(on: Combination, options: argparse.Namespace) -> bool:
     )
 
 
-def _run_all(options: argparse.Namespace, folder: Path) -> Iterator[Row]:
-    cache = folder / "environments"
-    cache.mkdir()
-    environment = environments.shared(cache, "highest")
+def _run_all(options: argparse.Namespace, folder: Path, newest: Environment) -> Iterator[Row]:
     for on in _combinations(options):
-        with House(on, folder, environment) as house:
+        with House(on, folder, newest) as house:
             for fault in _faults(options, on):
                 row = _run(house, fault, options)
                 print(f"[{on}] {row}", *row.trouble.splitlines(), sep="\n", flush=True)
@@ -94,22 +101,32 @@ def _faults(options: argparse.Namespace, on: Combination) -> list[Fault]:
 
 
 def _run(house: House, fault: Fault, options: argparse.Namespace) -> Row:
-    trouble = ""
     number = time.monotonic_ns()
     with house.bench(fault, number, options.seed, options.quick) as bench:
+        row = Row(house.on, fault)
         try:
             fault.run(bench)
+        except LeftOut as reason:
+            return replace(row, left_out=str(reason))
         except TROUBLE as error:
-            trouble = f"{type(error).__name__}: {error}\n{bench.stack.said()}"
+            row = replace(row, trouble=f"{type(error).__name__}: {error}\n{bench.stack.said()}")
         load = bench.load
-        accepted = len(load.accepted - bench.accepted_but)
-        harm = (len(load.doubled()), len(bench.lost()), bench.injected, bench.recovered)
-    return Row(house.on, fault, accepted, *harm, trouble)
+        return replace(
+            row,
+            accepted=len(load.accepted - bench.accepted_but),
+            doubled=len(load.doubled()),
+            lost=len(bench.lost()),
+            injected=bench.injected,
+            recovered=bench.recovered,
+            notes=tuple(bench.notes),
+        )
 
 
-def _report(options: argparse.Namespace, rows: list[Row]) -> str:
+def _report(options: argparse.Namespace, rows: list[Row], measured: str) -> str:
     command = " ".join(["uv run poe faults", *sys.argv[1:]])
-    return f"# Faults\n\n`{command}`, seed {options.seed}\n\n{table(rows)}\n"
+    return (
+        f"# Faults\n\n{ABOUT}\n\n`{command}`, seed {options.seed}\n\n{measured}.\n\n{table(rows)}\n"
+    )
 
 
 if __name__ == "__main__":

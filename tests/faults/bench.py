@@ -18,6 +18,10 @@ PATIENCE = 120.0  # seconds until everything accepted must be done
 LEASE = 3  # TASK_LEASE of every project here
 
 
+class LeftOut(Exception):
+    """This machine cannot do this fault; the text says why."""
+
+
 @dataclass
 class Bench:
     """A project under load, and the servers that it uses."""

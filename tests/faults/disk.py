@@ -3,7 +3,8 @@
 import errno
 from pathlib import Path
 
-from tests.faults.bench import Bench
+from tests import helpers
+from tests.faults.bench import Bench, LeftOut
 
 SIZE = "8m"
 MOUNT = 'mount -t tmpfs -o size="$0" tmpfs "$1" && shift && exec "$@"'
@@ -13,6 +14,8 @@ class SmallDisk:
     """What the process of a terminal sees at `var/`; nobody else sees it."""
 
     def __init__(self, bench: Bench, name: str) -> None:
+        if not helpers.can_unshare():
+            raise LeftOut("this container may not mount a disk")
         self._stack = bench.stack
         self._name = name
         self._stack.wrapper = ["unshare", "-Urm", "sh", "-ec", MOUNT, SIZE, "var"]

@@ -15,12 +15,14 @@ class Row:
 
     on: Combination
     fault: Fault
-    accepted: int
-    doubled: int
-    lost: int
-    injected: int
-    recovered: float
+    accepted: int = 0
+    doubled: int = 0
+    lost: int = 0
+    injected: int = 0
+    recovered: float = 0
     trouble: str = ""
+    left_out: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def failed(self) -> bool:
@@ -31,6 +33,8 @@ class Row:
         may = "" if self.doubled or not self.fault.once else " (never)"
         numbers = (self.accepted, self.accepted - self.lost, f"{self.doubled}{may}", self.lost)
         cells = (*numbers, self.injected, f"{self.recovered:.1f}")
+        if self.left_out:
+            return f"| {self.fault.label}: left out, {self.left_out} | | | | | | |"
         label = f"**{self.fault.label}**" if self.failed else self.fault.label
         return f"| {label} | {' | '.join(map(str, cells))} |"
 
@@ -48,4 +52,5 @@ def _part(on: Combination, rows: list[Row]) -> str:
     sums += [sum(row.doubled for row in rows), sum(row.lost for row in rows)]
     sums += [sum(row.injected for row in rows)]
     total = f"| all | {' | '.join(map(str, sums))} | |"
-    return "\n".join([f"### {on}", "", HEAD, RULE, *map(str, rows), total])
+    notes = [f"\n{note}" for row in rows for note in row.notes]
+    return "\n".join([f"### {on}", "", HEAD, RULE, *map(str, rows), total, *notes])
