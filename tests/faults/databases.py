@@ -1,7 +1,7 @@
 """A database that is locked, restarted, or has no room."""
 
 from tests.faults.bench import Bench
-from tests.faults.disk import SmallDisk
+from tests.faults.disk import SmallDisk, TableOnDisk
 from tests.faults.registry import fault
 
 
@@ -32,7 +32,7 @@ def disk_full(bench: Bench) -> None:
     """The disk that holds SQLite and the broker's file is full for some seconds."""
     disk = SmallDisk(bench, "dev")
     bench.stack.start("dev")
-    bench.table.file = disk.folder / "app.db"
+    bench.table = TableOnDisk(bench, "dev")
     with bench.load.steady(bench.stack.url("dev")):
         bench.pass_time(2, 3)
         for _ in bench.rounds[:4]:

@@ -1,13 +1,44 @@
 """A small disk over `var/`, in a mount namespace of its own, that can be filled."""
 
 import errno
+import json
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 from tests import helpers
 from tests.faults.bench import Bench, LeftOut
+from tests.faults.task_table import TaskTable
 
 SIZE = "8m"
 MOUNT = 'mount -t tmpfs -o size="$0" tmpfs "$1" && shift && exec "$@"'
+
+
+QUERY = """
+import contextlib, json, sqlite3, sys
+with contextlib.closing(sqlite3.connect(sys.argv[1], timeout=20)) as connection:
+    print(json.dumps(connection.execute(sys.argv[2]).fetchall()))
+"""
+
+
+class TableOnDisk(TaskTable):
+    """The outbox on that disk: SQLite opens it from within, for it resolves /proc/PID/root."""
+
+    def __init__(self, bench: Bench, name: str) -> None:
+        super().__init__(bench.table.url, bench.table.file)
+        self._stack = bench.stack
+        self._name = name
+
+    def rows(self, statement: str) -> list[Any]:
+        """Return what a query finds."""
+        pid = self._stack.terminals[self._name].process.pid
+        enter = ("nsenter", "--preserve-credentials", "--user", "--mount", f"--target={pid}")
+        command = [*enter, sys.executable, "-c", QUERY, str(self.file), statement]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        rows: list[Any] = json.loads(done.stdout)
+        return rows
 
 
 class SmallDisk:
