@@ -88,6 +88,10 @@ class Bench:
         before = len(self.load.accepted)
         until(lambda: len(self.load.accepted) > before + 4, lambda: "requests accepted", 20)
 
+    def catch_up(self) -> None:
+        """Wait until few tasks are open, while the load goes on."""
+        until(lambda: self.load.open() < 30, self.state, PATIENCE)
+
     def lost(self) -> set[str]:
         """Return what was accepted, should be done, and is not."""
         return self.load.lost() - self.accepted_but

@@ -18,7 +18,7 @@ def broker_refused(bench: Bench) -> None:
             bench.expect_acceptance()
             bench.pass_time(2, 4)
             bench.broker.start()
-            bench.pass_time(0.5, 1)
+            bench.catch_up()
 
 
 @fault("celery", brokers=SERVERS, proxied=True)
@@ -31,7 +31,7 @@ def broker_silent(bench: Bench) -> None:
             bench.expect_acceptance()
             bench.pass_time(6, 9)
             bench.proxy.pass_on()
-            bench.pass_time(0.5, 1)
+            bench.catch_up()
 
 
 @fault("celery", brokers=SERVERS)
