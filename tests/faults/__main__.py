@@ -94,7 +94,9 @@ def _run_all(options: argparse.Namespace, folder: Path, newest: Environment) -> 
 
 
 def _faults(options: argparse.Namespace, on: Combination) -> list[Fault]:
-    chosen = [fault for fault in FAULTS if fault.applies_to(on)]
+    order = [module.__name__ for module in MODULES]
+    ordered = sorted(FAULTS, key=lambda fault: order.index(fault.run.__module__))
+    chosen = [fault for fault in ordered if fault.applies_to(on)]
     if options.only:
         return [fault for fault in chosen if fault.name in options.only]
     return [fault for fault in chosen if fault.quick or not options.quick]

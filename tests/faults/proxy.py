@@ -1,7 +1,7 @@
 """A TCP proxy that can fall silent: it accepts, and passes nothing on."""
 
 import asyncio
-from contextlib import suppress
+from contextlib import closing, suppress
 from threading import Thread
 
 from tests.projects import services
@@ -31,9 +31,16 @@ class Proxy:
         self._loop.call_soon_threadsafe(self._passing.set)
 
     def close(self) -> None:
-        """Stop; the process ends its connections."""
+        """Cut every connection, and stop."""
+        asyncio.run_coroutine_threadsafe(self._cut(), self._loop).result(10)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
+
+    async def _cut(self) -> None:
+        self._passing.set()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await self._passing.wait()
@@ -48,9 +55,8 @@ class Proxy:
             task.add_done_callback(self._tasks.discard)
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError):
+        with suppress(OSError), closing(writer):
             while block := await reader.read(65536):
                 await self._passing.wait()
                 writer.write(block)
                 await writer.drain()
-        writer.close()
