@@ -41,7 +41,7 @@ def broker_restarted(bench: Bench) -> None:
         _restart_with_messages(bench)
 
 
-@fault("celery", brokers=SERVERS, quick=False)
+@fault("celery", brokers=SERVERS)
 def broker_forgets(bench: Bench) -> None:
     """The broker is restarted while messages stand in it, and has lost them."""
     assert bench.broker

@@ -56,7 +56,7 @@ def long_task(bench: Bench) -> None:
     bench.recover()
 
 
-@fault(once=True)
+@fault(once=True, quick=True)
 def thousand_tasks(bench: Bench) -> None:
     """1,000 tasks in one request."""
     bench.stack.start(*bench.names)

@@ -7,7 +7,7 @@ from tests.faults.bench import Bench
 from tests.faults.registry import fault
 
 
-@fault()
+@fault(quick=True)
 def chaos(bench: Bench) -> None:
     """Kills, terminations and broker or database restarts, at random, under steady load."""
     end = time.monotonic() + (10 if bench.quick else 90)

@@ -33,7 +33,7 @@ def kill_pool_child(bench: Bench) -> None:
             bench.pass_time(0.5, 2)
 
 
-@fault()
+@fault(quick=True)
 def kill_everything(bench: Bench) -> None:
     """kill -9 of all that the project has started at once, then started again."""
     with bench.under_load():

@@ -61,10 +61,10 @@ def fault(
     databases: tuple[str, ...] = DATABASES,
     once: bool = False,
     proxied: bool = False,
-    quick: bool = True,
+    quick: bool = False,
     env: dict[str, str] | None = None,
 ) -> Callable[[Callable[[Bench], None]], Callable[[Bench], None]]:
-    """Register a fault. `once`: it gives no reason to do any task a second time."""
+    """Register a fault. `once`: it gives no reason to do a task twice. `quick`: CI runs it."""
 
     def register(run: Callable[[Bench], None]) -> Callable[[Bench], None]:
         where = (patterns or PATTERNS, brokers, databases)
