@@ -56,13 +56,13 @@ def long_task(bench: Bench) -> None:
     bench.recover()
 
 
-@fault(once=True, quick=True)
+@fault(once=True, quick=True, env={"TASK_LEASE": "30"})
 def thousand_tasks(bench: Bench) -> None:
     """1,000 tasks in one request."""
     bench.stack.start(*bench.names)
     name = bench.load.name()
     bench.inject(lambda: bench.load.send_many(bench.stack.post, name, 1000))
-    bench.recover()
+    bench.recover(patience=2 * PATIENCE)
 
 
 @fault()
