@@ -15,7 +15,7 @@ from tests.faults.task_table import TaskTable
 from tests.projects.terminal import until
 
 PATIENCE = 120.0  # seconds until everything accepted must be done
-LEASE = 3  # TASK_LEASE of every project here
+LEASE = 5  # TASK_LEASE of every project here
 
 
 class LeftOut(Exception):
@@ -89,8 +89,10 @@ class Bench:
         until(lambda: len(self.load.accepted) > before + 4, lambda: "requests accepted", 20)
 
     def catch_up(self) -> None:
-        """Wait until few tasks are open, while the load goes on."""
-        until(lambda: self.load.open() < 30, self.state, PATIENCE)
+        """Hold the load until few tasks are open."""
+        self.load.holding = True
+        until(lambda: self.load.open() < 10, self.state, PATIENCE)
+        self.load.holding = False
 
     def lost(self) -> set[str]:
         """Return what was accepted, should be done, and is not."""

@@ -10,7 +10,7 @@ from random import Random
 
 import httpx2
 
-MOST_OPEN = 300  # tasks: the load is to be steady, not more than the machine can do
+MOST_OPEN = 150  # tasks: the load is to be steady, not more than the machine can do
 MIX = ("instant",) * 6 + ("slow",) * 2 + ("slow_async",) * 2
 
 
@@ -22,7 +22,8 @@ class Load:
         self.accepted: set[str] = set()
         self.refused: Counter[str] = Counter()
         self.threads = 4
-        self.pause = 0.15  # seconds between two requests of one thread
+        self.pause = 0.25  # seconds between two requests of one thread
+        self.holding = False  # the load, until what is open has been done
         self._names = (f"task-{n}" for n in count())
         self._lock = threading.Lock()
         self._random = Random(seed)
@@ -52,7 +53,7 @@ class Load:
     def _send_until(self, stop: threading.Event, url: str) -> None:
         with httpx2.Client(base_url=url, timeout=20, trust_env=False) as client:
             while not stop.wait(self.pause):
-                if self.open() > MOST_OPEN:
+                if self.holding or self.open() > MOST_OPEN:
                     continue
                 kind = self._random.choice(MIX)
                 self.send(client.post, kind, self._random.uniform(0.05, 0.3))
