@@ -81,7 +81,7 @@ class Project:
     def spawn(self) -> None:
         """Start what a task needs, except what is running already."""
         for name in _names():
-            if name not in self.processes:
+            if name not in self.processes or self.processes[name].poll() is not None:
                 self.processes[name] = self._spawn(name)
 
     def start(self) -> None:

@@ -61,4 +61,9 @@ def test_the_documentation_builds(pattern: str, rendered: Render, newest: Enviro
 
 @each_pattern
 def test_its_own_tests_pass(pattern: str, rendered: Render, newest: Environment) -> None:
-    assert " passed in " in newest.test(rendered(pattern))
+    assert " passed" in newest.test(rendered(pattern))
+
+
+@pytest.mark.parametrize("pattern", ["safe", "celery"])
+def test_its_own_faults_lose_nothing(pattern: str, rendered: Render, newest: Environment) -> None:
+    assert "3 passed in " in newest.run(rendered(pattern), "poe", "faults")

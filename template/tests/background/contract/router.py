@@ -60,6 +60,12 @@ async def wait_async(gate: str, background_tasks: BackgroundTasksDep) -> str:
     return background_tasks.add_task(tasks.wait_async, gate)
 
 
+@router.post("/die/{line}", status_code=202)
+async def die(line: str, background_tasks: BackgroundTasksDep) -> str:
+    """Enqueue a task that ends its process."""
+    return background_tasks.add_task(tasks.die, line)
+
+
 @router.post("/slow/{line}", status_code=202)
 async def slow(line: str, background_tasks: BackgroundTasksDep) -> str:
     """Enqueue a task that takes longer than its timeout."""

@@ -81,6 +81,13 @@ async def wait_async(gate: str) -> None:
     mark(f"passed {gate}")
 
 
+@task("contract.die")
+def die(line: str) -> None:
+    """End the process, as a crash in a C library does."""
+    mark(line)
+    os._exit(1)
+
+
 @task("contract.slow", timeout=0.2)
 async def slow(line: str) -> None:
     """Take longer than allowed."""

@@ -23,17 +23,14 @@ Path("var").mkdir(exist_ok=True)
 celery_app = Celery("app", broker=settings.broker_url)
 celery_app.conf.update(
     accept_content=["json"],
-    beat_schedule={
-        "clean": {
-            "task": "background.clean",
-            "schedule": crontab(hour=3, minute=0),
-            "options": {"expires": 3600},
-        }
-    },
+    beat_schedule={"clean": {"task": "background.clean", "schedule": crontab(hour=3, minute=0)}},
     beat_schedule_filename="var/beat",
     broker_connection_retry_on_startup=True,
     broker_connection_timeout=2,
     broker_transport_options=REDIS if settings.broker_url.startswith("redis") else {},
+    # Not exclusive: a worker that restarts finds RabbitMQ still holding the queue of the dead one.
+    control_queue_durable=True,
+    control_queue_exclusive=False,
     enable_utc=True,
     # Acknowledged when it starts: should the worker die, the row's lease ends and the sweep sends
     # another message. Late acknowledgement would only bring a second, unneeded redelivery.

@@ -55,7 +55,7 @@ def _values(run: TaskRun, head_start: timedelta) -> dict[str, Any]:
         "released": 0,
         "cancel_requested": False,
         "publishes": 0,
-        "due_at": max(run_at or run.created_at, run.created_at + head_start),
+        "due_at": run_at or run.created_at + head_start,
         "created_at": run.created_at,
         "run_at": run_at,
     }

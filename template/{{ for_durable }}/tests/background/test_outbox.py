@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import select, text, update
@@ -81,18 +81,6 @@ def test_no_row_without_the_commit(server: Project) -> None:
     assert server.post("/contract/commit/rowless").status_code == 500
     assert server.post("/contract/raise/rowless?status=409").status_code == 409
     assert server.query("SELECT count(*) FROM task_runs") == before
-
-
-def test_kill_9_loses_nothing(server: Project) -> None:
-    gates = [f"killed-{n}" for n in range(30)]
-    assert [server.post(f"/contract/wait/{gate}").status_code for gate in gates] == [202] * 30
-    server.wait_for_marks("waiting killed", 2)  # some are running, the others are waiting
-    server.kill(server.runner)
-    server.start()
-    for gate in gates:
-        server.open_gate(gate)
-    passed = {f"passed {gate}" for gate in gates}
-    wait_for(lambda: passed == set(server.marks("passed killed")), "every accepted task")
 
 
 @pytest.fixture
@@ -226,17 +214,6 @@ def test_misspelt_options_are_refused() -> None:
 def test_a_moment_needs_a_time_zone() -> None:
     with pytest.raises(EnqueueError, match="has no time zone: use datetime.now"):
         background_tasks().options(run_at=datetime(2030, 1, 1))
-
-
-@pytest.mark.disrupts
-def test_sigterm_releases_what_outlasts_the_grace(server: Project) -> None:
-    task_id = server.post("/contract/wait-async/endless").json()
-    server.wait_for_marks("waiting endless")
-    runner = server.runner
-    server.terminate(runner)
-    query = f"SELECT state, attempts - released FROM task_runs WHERE id = '{UUID(task_id).hex}'"
-    wait_for(lambda: server.query(query) == [("pending", 0)], "the release of the row")
-    server.kill(runner)
 
 
 def test_any_error_can_be_stored(claimable: str) -> None:

@@ -1,0 +1,54 @@
+"""Faults, on real processes: `uv run poe faults` runs these alone. Nothing accepted is lost."""
+
+from uuid import UUID
+
+import pytest
+
+from tests.servers import Project, wait_for
+
+
+def test_kill_9_loses_nothing(server: Project) -> None:
+    gates = [f"killed-{n}" for n in range(30)]
+    assert [server.post(f"/contract/wait/{gate}").status_code for gate in gates] == [202] * 30
+    server.wait_for_marks("waiting killed", 2)  # some are running, the others are waiting
+    server.kill(server.runner)
+    server.start()
+    for gate in gates:
+        server.open_gate(gate)
+    passed = {f"passed {gate}" for gate in gates}
+    wait_for(lambda: passed == set(server.marks("passed killed")), "every accepted task")
+
+
+@pytest.mark.faults
+def test_a_task_that_kills_its_process_takes_no_other_along(server: Project) -> None:
+    innocent = server.post("/contract/wait/innocent").json()
+    server.wait_for_marks("waiting innocent")
+    deadly = server.post("/contract/die/deadly").json()
+    server.wait_for_marks("deadly")
+    server.open_gate("innocent")
+
+    def dead() -> bool:
+        server.start()  # it ends with the task where the API runs it
+        return state(server, deadly) == "dead"
+
+    wait_for(dead, "the end of the deadly task")
+    assert server.marks("deadly") == ["deadly"] * 2
+    wait_for(lambda: state(server, innocent) == "succeeded", "the end of the innocent task")
+
+
+def state(server: Project, task_id: str) -> str:
+    """Return the state of a task run, whether or not the API answers."""
+    [(found,)] = server.query(f"SELECT state FROM task_runs WHERE id = '{UUID(task_id).hex}'")
+    return str(found)
+
+
+@pytest.mark.faults
+@pytest.mark.disrupts
+def test_sigterm_releases_what_outlasts_the_grace(server: Project) -> None:
+    task_id = server.post("/contract/wait-async/endless").json()
+    server.wait_for_marks("waiting endless")
+    runner = server.runner
+    server.terminate(runner)
+    query = f"SELECT state, attempts - released FROM task_runs WHERE id = '{UUID(task_id).hex}'"
+    wait_for(lambda: server.query(query) == [("pending", 0)], "the release of the row")
+    server.kill(runner)
