@@ -145,7 +145,8 @@ def test_many_slow_tasks_delay_no_def_route(server: Project) -> None:
 @pytest.mark.parametrize("value", ["NaN", "1e999", r'"\ud800"'])
 def test_what_is_no_text_is_refused(server: Project, value: str) -> None:
     headers = {"Content-Type": "application/json"}
-    answer = server.post("/actions", content=f'{{"action_name": {value}}}', headers=headers)
+    content = '{"action_name": VALUE}'.replace("VALUE", value)
+    answer = server.post("/actions", content=content, headers=headers)
     assert (answer.status_code, answer.json()["detail"]) == (422, "The request is not valid.")
 
 

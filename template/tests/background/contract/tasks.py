@@ -76,7 +76,9 @@ async def wait_async(gate: str) -> None:
     """Do the same without a thread, and say how far it has come."""
     mark(f"waiting {gate}")
     progress(0.5, "half way")
-    while not await anyio.Path(gate).exists():
+    while True:
+        if await anyio.Path(gate).exists():
+            break
         await asyncio.sleep(0.01)
     mark(f"passed {gate}")
 

@@ -18,13 +18,12 @@ from celery import bootsteps, signals
 from celery.exceptions import SoftTimeLimitExceeded
 
 from app import database, domains, logs, monitoring
-from app.background import embedded_broker, outbox, upkeep
+from app.background import embedded_broker, outbox, shutdown, upkeep
 from app.background.backend import backend
 from app.background.celery_app import celery_app, queues
 from app.background.lease import leases
 from app.background.publisher import publish_due
 from app.background.settings import settings
-from app.background.shutdown import Interrupted, busy, interrupt_after_grace, interruptible
 from app.background.table import Claim
 from app.background.task import TASKS, check_options
 
@@ -36,7 +35,7 @@ log = logging.getLogger(__name__)
 
 def execute(task_id: str, attempts: int) -> None:
     """Run the task of this row, unless another message of the same attempt has already done so."""
-    with busy():
+    with shutdown.busy():
         found = database.execute(outbox.claim(outbox.announced(task_id, attempts)))
         if not found:
             return
@@ -48,9 +47,9 @@ def execute(task_id: str, attempts: int) -> None:
 def _outcome(claim: Claim) -> sa.Update:
     name = claim.run.task.name
     try:
-        with monitoring.attempt(name, claim.due), interruptible():
+        with monitoring.attempt(name, claim.due), shutdown.interruptible():
             _perform(claim)
-    except Interrupted:
+    except shutdown.Interrupted:
         log.warning("task %s is cut off: the worker stops", claim.run)
         _loop.cache_clear()
         monitoring.count(name, "released")
@@ -133,7 +132,7 @@ class Sweeper(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships no
         """Prepare the database, then sweep until it stops."""
         settings.refuse_embedded_broker_in_production()
         database.prepare_sync()
-        interrupt_after_grace(worker)
+        shutdown.interrupt_after_grace(worker)
         if settings.worker_metrics_port:
             monitoring.serve(settings.worker_metrics_port)
         self.entry = worker.timer.call_repeatedly(settings.task_sweep, _sweep, [worker])
