@@ -39,11 +39,11 @@ def upgrade() -> None:
         sa.Column("traceback", sa.Text()),
     )
     _index("ix_task_runs_due", ["priority", "due_at"], OPEN)
-    _index("ix_task_runs_lease", ["due_at"], sa.text("state = 'running'"))
+    _index("ix_task_runs_lease", ["due_at"], sa.text("state IN ('running')"))
     _index("ix_task_runs_published", ["publish_again_at"], sa.text("publish_again_at IS NOT NULL"))
     served = sa.text("state NOT IN ('pending', 'retrying') AND published_at IS NOT NULL")
     _index("ix_task_runs_served", ["name", "published_at"], served)
-    _index("ix_task_runs_ended", ["finished_at"], sa.text("state IN ('succeeded', 'cancelled')"))
+    _index("ix_task_runs_ended", ["finished_at"], sa.text("finished_at IS NOT NULL"))
     # For the lists, the newest first.
     op.create_index("ix_task_runs_created", "task_runs", ["created_at", "id"])
     op.create_index("ix_task_runs_state", "task_runs", ["state", "created_at", "id"])

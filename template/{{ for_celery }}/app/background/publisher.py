@@ -158,14 +158,12 @@ def _lost() -> sa.ColumnElement[bool]:
     other = task_runs.alias()
     overtaken = sa.exists().where(
         other.c.name == row.name,
-        other.c.state.not_in(outbox.WAITING),
+        ~outbox.state_in(outbox.WAITING, other),
         other.c.published_at > row.published_at,
     )
     recently = now() - timedelta(seconds=settings.task_lease)
-    runs = sa.exists().where(other.c.state == "running", other.c.due_at > now())
-    ran = sa.exists().where(
-        other.c.state.in_(("succeeded", "cancelled")), other.c.finished_at > recently
-    )
+    runs = sa.exists().where(outbox.state_in(["running"], other), other.c.due_at > now())
+    ran = sa.exists().where(other.c.finished_at > recently)
     lost = overtaken | ~(runs | ran) | (row.published_at < now() - LONGEST_WAIT)
     return (row.publish_again_at <= now()) & lost
 

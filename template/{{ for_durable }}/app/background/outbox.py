@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import ColumnElement, func
+from sqlalchemy import ColumnElement, FromClause, func
 
 from app.background.settings import settings
 from app.background.table import COLUMNS, Claim, task_runs
@@ -32,11 +32,16 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def state_in(states: Iterable[str], table: FromClause = task_runs) -> ColumnElement[bool]:
+    """Match these states. They are written into the statement, or no partial index would serve."""
+    return table.c.state.in_([sa.literal(state, literal_execute=True) for state in states])
+
+
 # `due_at` says when somebody may claim a row that is open: at once, after the backoff or, for a
 # running one, when its lease ends. One partial index serves all three.
 def due() -> ColumnElement[bool]:
     """Match the rows that anybody may claim now."""
-    return row.state.in_(OPEN) & (row.due_at <= now())
+    return state_in(OPEN) & (row.due_at <= now())
 
 
 def _claimable() -> ColumnElement[bool]:
@@ -124,7 +129,7 @@ def bury() -> sa.Update:
     error = "The process died while running this task."
     return (
         task_runs.update()
-        .where(row.state == "running", row.due_at <= now())
+        .where(state_in(["running"]), row.due_at <= now())
         .where(~_attempts_left() | row.cancel_requested)
         .values(state=state, finished_at=now(), error=error)
         .returning(row.name, row.id, row.attempts, row.state)

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from app import database, monitoring
-from app.background.outbox import OPEN, WAITING, now, row
+from app.background.outbox import OPEN, WAITING, now, row, state_in
 from app.background.settings import settings
 from app.background.table import COLUMNS, Moment, task_runs
 from app.monitoring import Failure
@@ -81,8 +81,8 @@ def retry(task_id: str) -> sa.Update:
 def clean() -> sa.Executable:
     """Delete some of what ended well, or was cancelled, over TASK_RETENTION days ago."""
     before = now() - timedelta(days=settings.task_retention)
-    old = sa.select(row.id).where(row.state.in_(("succeeded", "cancelled")))
-    old = old.where(row.finished_at < before).limit(CLEANED_AT_A_TIME)
+    old = sa.select(row.id).where(row.finished_at < before, row.state != "dead")
+    old = old.limit(CLEANED_AT_A_TIME)
     return task_runs.delete().where(row.id.in_(old)).returning(row.id)
 
 
@@ -97,7 +97,7 @@ def report_buried(buried: Iterable[sa.Row[Any]]) -> None:
 async def report(who: str) -> monitoring.Report:
     """Return how deep the outbox is; `who` is degraded when nobody starts what is due."""
     oldest = sa.func.min(row.due_at, type_=Moment()).label("due_at")
-    depth = sa.select(row.state, sa.func.count().label("number"), oldest).where(row.state.in_(OPEN))
+    depth = sa.select(row.state, sa.func.count().label("number"), oldest).where(state_in(OPEN))
     async with database.engine().connect() as connection:
         found = list(await connection.execute(depth.group_by(row.state)))
     waits = [(now() - each.due_at).total_seconds() for each in found if each.state in WAITING]

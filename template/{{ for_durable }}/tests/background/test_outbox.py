@@ -205,8 +205,22 @@ def test_old_task_runs_are_deleted_and_the_dead_are_kept(migrated: None) -> None
         ids = [tasks.add_task(write_log, "x") for _ in range(4)]
     old = now() - timedelta(days=settings.task_retention + 1)
     for task_id, state in zip(ids, ("succeeded", "cancelled", "dead", "pending"), strict=True):
-        execute(update(task_runs).where(row.id == task_id).values(state=state, finished_at=old))
+        ended = None if state == "pending" else old
+        execute(update(task_runs).where(row.id == task_id).values(state=state, finished_at=ended))
     assert {found.id for found in database.execute(upkeep.clean())} == set(ids[:2])
+
+
+def test_a_claim_reads_only_the_rows_that_are_open(migrated: None) -> None:
+    if sync_engine().dialect.name != "sqlite":
+        return  # PostgreSQL plans by what is there, and nothing is
+    options = {"render_postcompile": True}
+    statement = outbox.claim_first(5).compile(sync_engine(), compile_kwargs=options)
+    with sync_engine().connect() as connection:
+        values = tuple(map(str, (statement.params[name] for name in statement.positiontup or ())))
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+        steps = [step[3] for step in plan if "due" in step[3]]
+    look = "SEARCH task_runs USING INDEX ix_task_runs_due (priority=? AND due_at<?)"
+    assert steps == [look] * 3
 
 
 def test_misspelt_options_are_refused() -> None:
