@@ -15,7 +15,7 @@ import uv
 from filelock import FileLock
 
 from tests import helpers
-from tests.projects.terminal import Dev
+from tests.projects.terminal import Dev, Terminal
 
 # What a test run, uv, poe and coverage leave to their children, and what projects take as settings.
 PRIVATE = (
@@ -60,6 +60,10 @@ class Environment:
         litter = project.parent / f"{project.name}-tmp"
         litter.mkdir(exist_ok=True)
         return self.run(project, "poe", "test", TMPDIR=str(litter), **variables)
+
+    def terminal(self, project: Path, *command: str) -> Terminal:
+        """Run a command in a terminal."""
+        return Terminal(uv.find_uv_bin(), "run", *command, cwd=project, env=self.variables)
 
     def dev(self, project: Path, **variables: str) -> Dev:
         """Start the project, as its README says."""

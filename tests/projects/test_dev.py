@@ -40,6 +40,57 @@ def test_dev_serves_does_tasks_and_ends_with_one_ctrl_c(
         assert_ctrl_c_ends_it(dev)
 
 
+SLOW_TASK = """\
+import time
+from pathlib import Path
+
+from app.background import task
+
+
+@task("slow.work", retries=0)
+def work() -> None:
+    Path("begun").touch()
+    time.sleep(4)
+    Path("done").write_text("done")
+"""
+SLOW_ROUTER = """\
+from fastapi import APIRouter
+
+from app.background import BackgroundTasksDep
+from app.slow.tasks import work
+
+router = APIRouter()
+
+
+@router.post("/slow", status_code=202)
+def slow(background_tasks: BackgroundTasksDep) -> dict[str, str]:
+    return {"task_id": background_tasks.add_task(work)}
+"""
+
+
+def test_one_ctrl_c_lets_a_running_task_finish(rendered: Render, newest: Environment) -> None:
+    project = rendered("celery")
+    (project / "app" / "slow").mkdir()
+    (project / "app" / "slow" / "tasks.py").write_text(SLOW_TASK)
+    (project / "app" / "slow" / "router.py").write_text(SLOW_ROUTER)
+    with newest.dev(project) as dev:
+        dev.post("/slow")
+        until((project / "begun").exists, lambda: f"the start of the task:\n{dev.screen}")
+        assert_ctrl_c_ends_it(dev)
+        assert (project / "done").exists(), dev.screen
+
+
+def test_when_one_process_cannot_start_none_is_left(rendered: Render, newest: Environment) -> None:
+    project = rendered("celery")
+    (project / "app" / "broken").mkdir()
+    (project / "app" / "broken" / "router.py").write_text("routes = []\n")
+    with newest.terminal(project, "poe", "dev") as terminal:
+        until(
+            lambda: not terminal.processes(), lambda: f"{terminal.processes()}\n{terminal.screen}"
+        )
+        assert "api ended by itself, with 1; the others were stopped." in terminal.screen
+
+
 def test_the_worker_and_beat_are_processes_of_their_own(
     rendered: Render, newest: Environment
 ) -> None:

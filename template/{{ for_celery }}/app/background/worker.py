@@ -60,7 +60,7 @@ def _outcome(claim: Claim) -> sa.Update:
     except BaseException as error:
         log.error("task %s failed", claim.run, exc_info=error, extra=claim.run.fields)
         monitoring.failed(claim.failure(error))
-        return outbox.fail(claim, error, outbox.backoff(claim))
+        return outbox.fail(claim, error, claim.backoff())
     monitoring.count(name, "succeeded")
     return outbox.succeed(claim)
 

@@ -8,7 +8,6 @@ once, may run twice after a crash, and must be idempotent.
 The statements are written once: the API runs them async, workers and scripts through `def` code.
 """
 
-import random
 import traceback
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -191,12 +190,6 @@ def _mine(claim: Claim) -> sa.Update:
     return task_runs.update().where(
         row.id == claim.run.task_id, row.attempts == claim.attempt, row.state == "running"
     )
-
-
-def backoff(claim: Claim) -> timedelta:
-    """Return the wait before the next attempt; jitter spreads what has failed together."""
-    longest = settings.task_backoff * 2 ** min(claim.attempt - 1, 20)
-    return timedelta(seconds=min(3600, longest * random.uniform(0.5, 1)))
 
 
 def _text(lines: list[str]) -> str:

@@ -1,12 +1,14 @@
 """The table `task_runs`, and one row of it that this process has claimed."""
 
 import json
+import random
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
+from app.background.settings import settings
 from app.background.task import TASKS, TaskRun
 from app.monitoring import Failure
 
@@ -79,6 +81,11 @@ class Claim:
         permanent = isinstance(error, options.get("discard_on", ()))
         transient = isinstance(error, options.get("retry_on", BaseException))
         return self.retries_left > 0 and transient and not permanent
+
+    def backoff(self) -> timedelta:
+        """Return the wait before the next attempt; jitter spreads what has failed together."""
+        longest = settings.task_backoff * 2 ** min(self.attempt - 1, 20)
+        return timedelta(seconds=min(3600, longest * random.uniform(0.5, 1)))
 
     def failure(self, error: BaseException) -> Failure:
         """Describe the failure of this attempt, for the log and whoever else is told."""

@@ -142,7 +142,7 @@ class Runner:
                 return end
             log.error("task %s failed", claim.run, exc_info=error, extra=claim.run.fields)
             monitoring.failed(claim.failure(error))
-            wait = outbox.backoff(claim)
+            wait = claim.backoff()
             self._loop.call_later(wait.total_seconds(), self._sweep_now)
             return outbox.fail(claim, error, wait)
         monitoring.count(claim.run.task.name, "succeeded")

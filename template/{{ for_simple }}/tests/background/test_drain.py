@@ -9,6 +9,7 @@ import pytest
 from app.background.backend import backend
 from app.background.settings import settings
 from app.background.task import Task, TaskRun
+from tests.servers import wait_for
 
 started: list[str] = []
 ended: list[str] = []
@@ -31,8 +32,7 @@ async def serve(*runs: TaskRun) -> None:
     async with backend.lifespan():
         for each in runs:
             backend.start([each])
-        while len(started) < len(runs):
-            await asyncio.sleep(0)
+        await asyncio.to_thread(wait_for, lambda: len(started) == len(runs), "their start")
 
 
 @pytest.mark.parametrize(("grace", "finished"), [(5.0, ["long", "short"]), (0.2, ["short"])])
