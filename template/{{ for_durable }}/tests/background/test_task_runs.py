@@ -71,7 +71,7 @@ def test_two_callers_do_not_share_a_key(server: Project) -> None:
 
 
 def test_a_delayed_task_waits(server: Project) -> None:
-    _, task_id = post(server, "options/delayed?delay=0.4")
+    _, task_id = post(server, "options/delayed?delay=0.3")
     assert status(server, task_id, "pending")["run_at"] > status(server, task_id)["created_at"]
     found = status(server, task_id, "succeeded")
     assert found["started_at"] >= found["run_at"]
