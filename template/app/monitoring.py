@@ -3,8 +3,10 @@
 Metrics are right with several processes: each writes its own into files that `/metrics` adds up.
 """
 
+import atexit
 import logging
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -19,9 +21,12 @@ def _metrics_folder() -> Path:
     """Return the folder that this process shares with the other processes of its server."""
     if given := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         return Path(given)
-    server = parent.pid if (parent := parent_process()) else os.getpid()
+    parent = parent_process()  # of a server with several processes
+    server = (parent.pid if parent else None) or os.getpid()
     folder = Path(tempfile.gettempdir(), f"metrics-{os.getuid()}-{server}")
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)  # for the processes that a worker forks
+    if server == os.getpid():
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
 
 

@@ -27,9 +27,8 @@ from app.background.settings import settings
 from app.background.table import Claim
 from app.background.task import TASKS, check_options
 
-KILLED_AFTER = (
-    10.0  # seconds after its timeout, a `def` task that ignores it takes its process along
-)
+# Seconds after its timeout: a `def` task that ignores the interruption takes its process along.
+KILLED_AFTER = 10.0
 log = logging.getLogger(__name__)
 
 
