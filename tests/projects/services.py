@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from random import randrange
 
 import pytest
 
@@ -165,9 +166,13 @@ def _wait_for(text: str, log: Path) -> None:
 
 
 def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
+    while True:  # below the ports that outgoing connections get, which could take it meanwhile
+        with (
+            suppress(OSError),
+            socket.create_server(("127.0.0.1", randrange(15_000, 32_000))) as it,
+        ):
+            port: int = it.getsockname()[1]
+            return port
 
 
 def _unprivileged() -> str | None:
