@@ -6,6 +6,8 @@ import pytest
 
 from tests.servers import Project, wait_for
 
+pytestmark = pytest.mark.faults
+
 
 def test_kill_9_loses_nothing(server: Project) -> None:
     gates = [f"killed-{n}" for n in range(30)]
@@ -19,7 +21,6 @@ def test_kill_9_loses_nothing(server: Project) -> None:
     wait_for(lambda: passed == set(server.marks("passed killed")), "every accepted task")
 
 
-@pytest.mark.faults
 def test_a_task_that_kills_its_process_takes_no_other_along(server: Project) -> None:
     innocent = server.post("/contract/wait/innocent").json()
     server.wait_for_marks("waiting innocent")
@@ -42,7 +43,6 @@ def state(server: Project, task_id: str) -> str:
     return str(found)
 
 
-@pytest.mark.faults
 @pytest.mark.disrupts
 def test_sigterm_releases_what_outlasts_the_grace(server: Project) -> None:
     task_id = server.post("/contract/wait-async/endless").json()
