@@ -121,9 +121,8 @@ class _EveryProcess(Collector):
     def collect(self) -> Iterator[Metric]:
         for file in FOLDER.glob("gauge_live*.db"):
             if not _lives(pid := int(file.stem.split("_")[-1])):
-                mark_process_dead(pid, str(FOLDER))  # type: ignore[no-untyped-call]  # it runs no task any more
-        every = MultiProcessCollector(None, str(FOLDER))  # type: ignore[no-untyped-call]
-        yield from every.collect()  # type: ignore[no-untyped-call]
+                mark_process_dead(pid, str(FOLDER))  # it runs no task any more
+        yield from MultiProcessCollector(None, str(FOLDER)).collect()
 
 
 def _lives(pid: int) -> bool:

@@ -16,12 +16,13 @@ import sys
 import time
 import tomllib
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import httpx2
-from sqlalchemy import create_engine, make_url, text
+if TYPE_CHECKING:  # what takes long to import waits until the processes have been started
+    import httpx2
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 30.0  # seconds; only a failing test waits that long
@@ -40,16 +41,13 @@ def wait_for(condition: Callable[[], Any], what: str, patience: float = PATIENCE
 class Project:
     """A copy of this project in a folder of its own, with a database and a queue of its own."""
 
-    def __init__(self, folder: Path, domain: Path | None = None, **env: str) -> None:
+    def __init__(self, folder: Path, *domains: Path, **env: str) -> None:
         self.folder = folder
         self.url = ""
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         shutil.copytree(ROOT / "app", folder / "app", ignore=shutil.ignore_patterns("__pycache__"))
-        if domain:
+        for domain in domains:
             shutil.copytree(domain, folder / "app" / domain.name)
-        self._client = httpx2.Client(
-            limits=httpx2.Limits(max_keepalive_connections=0), timeout=PATIENCE, trust_env=False
-        )
         self._database = Database()
         self._port = "0"
         self._metrics_port = free_port()
@@ -66,6 +64,13 @@ class Project:
             migrated = self.run("-c", "from app.database import migrate; migrate()")
             assert migrated.returncode == 0, migrated.stderr
 
+    @cached_property
+    def _client(self) -> "httpx2.Client":
+        import httpx2
+
+        limits = httpx2.Limits(max_keepalive_connections=0)
+        return httpx2.Client(limits=limits, timeout=PATIENCE, trust_env=False)
+
     def close(self) -> None:
         """End everything, as by SIGKILL."""
         for name in list(self.processes):
@@ -78,9 +83,9 @@ class Project:
         """The name of the process that runs the tasks."""
         return "worker" if "worker" in self.processes else "api"
 
-    def spawn(self) -> None:
-        """Start what a task needs, except what is running already."""
-        for name in _names():
+    def spawn(self, *names: str) -> None:
+        """Start these, or all that a task needs, except what is running already."""
+        for name in names or _names():
             if name not in self.processes or self.processes[name].poll() is not None:
                 self.processes[name] = self._spawn(name)
 
@@ -90,13 +95,24 @@ class Project:
         self._port = wait_for(self._served_port, f"the API\n{self.log('api')}")
         self.url = f"http://127.0.0.1:{self._port}"
 
-    def post(self, path: str, **kwargs: Any) -> httpx2.Response:
+    def post(self, path: str, **kwargs: Any) -> "httpx2.Response":
         """Send a request on a connection of its own."""
         return self._client.post(self.url + path, **kwargs)
 
-    def get(self, path: str) -> httpx2.Response:
+    def get(self, path: str) -> "httpx2.Response":
         """Send a request on a connection of its own."""
         return self._client.get(self.url + path)
+
+    def status(self, task_id: str, *states: str) -> dict[str, Any]:
+        """Return the status of a task run, as soon as it has ended or is in one of these states."""
+        wanted = states or ("succeeded", "dead", "cancelled")
+
+        def found() -> dict[str, Any] | None:
+            now: dict[str, Any] = self.get(f"/tasks/{task_id}").json()
+            return now if now["state"] in wanted else None
+
+        result: dict[str, Any] = wait_for(found, f"{wanted} of task run {task_id}")
+        return result
 
     def lines(self, path: str) -> Iterator[str]:
         """Give the lines of an answer as they come."""
@@ -137,6 +153,8 @@ class Project:
 
     def query(self, statement: str) -> list[Any]:
         """Return the rows that a statement finds in the project's database."""
+        from sqlalchemy import create_engine, text
+
         url = self._database.url.replace("sqlite:///", f"sqlite:///{self.folder}/")
         engine = create_engine(url)
         with engine.connect() as connection:
@@ -186,8 +204,7 @@ class Database:
         self._name = f"test_{uuid4().hex}"
         self.url = "sqlite:///var/app.db"
         if self._server:
-            url = make_url(self._server).set(database=self._name)
-            self.url = url.render_as_string(hide_password=False)
+            self.url = self._address(database=self._name)
 
     def create(self) -> None:
         """Create it; SQLite does so by itself."""
@@ -199,12 +216,17 @@ class Database:
 
     def _execute(self, statement: str) -> None:
         if self._server:
-            url = make_url(self._server).set(drivername="postgresql")
-            address = url.render_as_string(hide_password=False)
-            import psycopg  # here, for it takes long and most test runs do without
+            import psycopg
 
+            address = self._address(drivername="postgresql")
             with psycopg.connect(address, autocommit=True) as connection:
                 connection.execute(statement.encode())
+
+    def _address(self, **parts: Any) -> str:
+        from sqlalchemy import make_url
+
+        assert self._server
+        return make_url(self._server).set(**parts).render_as_string(hide_password=False)
 
 
 def free_port() -> int:

@@ -2,30 +2,21 @@
 
 import argparse
 import signal
-import sqlite3
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from random import SystemRandom
 
-import httpx2
-import psycopg
-
 from tests import helpers
-from tests.faults import brokers, burdens, chaos, clock, databases, kills, terminations
-from tests.faults.bench import LeftOut
 from tests.faults.house import House
 from tests.faults.registry import BROKERS, DATABASES, FAULTS, PATTERNS, Combination, Fault
+from tests.faults.run import MODULES, run
 from tests.faults.table import Row, table
 from tests.faults.versions import versions
 from tests.projects import environments
 from tests.projects.environments import Environment
 
-MODULES = (kills, terminations, burdens, brokers, databases, clock, chaos)
-TROUBLE = (AssertionError, OSError, RuntimeError, httpx2.HTTPError, psycopg.Error, sqlite3.Error)
 ABOUT = """\
 Each row is one fault, done to the real processes of a freshly rendered project under load. Accepted:
 requests answered 202. Done: their effects, lines in a file outside the database. Doubled: effects
@@ -88,7 +79,7 @@ def _run_all(options: argparse.Namespace, folder: Path, newest: Environment) -> 
     for on in _combinations(options):
         with House(on, folder, newest) as house:
             for fault in _faults(options, on):
-                row = _run(house, fault, options)
+                row = run(house, fault, options.seed, quick=options.quick)
                 print(f"[{on}] {row}", *row.trouble.splitlines(), sep="\n", flush=True)
                 yield row
 
@@ -100,28 +91,6 @@ def _faults(options: argparse.Namespace, on: Combination) -> list[Fault]:
     if options.only:
         return [fault for fault in chosen if fault.name in options.only]
     return [fault for fault in chosen if fault.quick or not options.quick]
-
-
-def _run(house: House, fault: Fault, options: argparse.Namespace) -> Row:
-    number = time.monotonic_ns()
-    with house.bench(fault, number, options.seed, options.quick) as bench:
-        row = Row(house.on, fault)
-        try:
-            fault.run(bench)
-        except LeftOut as reason:
-            return replace(row, left_out=str(reason))
-        except TROUBLE as error:
-            row = replace(row, trouble=f"{type(error).__name__}: {error}\n{bench.stack.said()}")
-        load = bench.load
-        return replace(
-            row,
-            accepted=len(load.accepted - bench.accepted_but),
-            doubled=len(load.doubled()),
-            lost=len(bench.lost()),
-            injected=bench.injected,
-            recovered=bench.recovered,
-            notes=tuple(bench.notes),
-        )
 
 
 def _report(options: argparse.Namespace, rows: list[Row], measured: str) -> str:

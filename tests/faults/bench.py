@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from random import Random
@@ -60,6 +60,19 @@ class Bench:
         """Do one harm, and count it."""
         fault()
         self.injected += 1
+
+    def repeat(
+        self,
+        *harms: Callable[[], object],
+        restart: Iterable[str],
+        pause: tuple[float, float] = (0.3, 2),
+    ) -> None:
+        """Do these harms in every round, and start again what they have ended."""
+        for _ in self.rounds:
+            for harm in harms:
+                self.inject(harm)
+            self.stack.start(*restart)
+            self.pass_time(*pause)
 
     def pass_time(self, shortest: float, longest: float) -> None:
         """Let the load run for a random time: the moment of a fault must not be a chosen one."""
@@ -123,6 +136,10 @@ class Bench:
         finally:
             stop.set()
             watcher.join(60)
+
+    def received(self) -> int:
+        """Return how many messages the worker has taken, which its log says of each."""
+        return self.stack.terminals["worker"].screen.count("] received")
 
     def wipe_broker(self) -> None:
         """Throw away all messages that stand in the broker."""

@@ -1,5 +1,7 @@
 """Tasks, and numbers of tasks, that are hard to bear."""
 
+from functools import partial
+
 from tests.faults.bench import LEASE, PATIENCE, Bench
 from tests.faults.registry import fault
 from tests.projects.terminal import until
@@ -11,7 +13,7 @@ def leaving_task(bench: Bench) -> None:
     with bench.under_load(), bench.kept_alive():
         for _ in bench.rounds[:4]:
             leaving = bench.load.send(bench.stack.post, "leave", 2)
-            until(lambda name=leaving: bench.load.effects()[name], bench.state, PATIENCE)  # type: ignore[misc]
+            until(partial(bench.load.times, leaving), bench.state, PATIENCE)
             bench.injected += 2
 
 
@@ -34,7 +36,7 @@ def endless_task(bench: Bench) -> None:
     """A task that never ends: others go on, and its process can be ended."""
     with bench.under_load():
         endless = bench.load.send(bench.stack.post, "never_end")
-        until(lambda: bench.load.effects()[endless], bench.state, PATIENCE)
+        until(partial(bench.load.times, endless), bench.state, PATIENCE)
         bench.pass_time(2, 4)
         until(lambda: bench.load.accepted, bench.state, PATIENCE)
         before = set(bench.load.accepted)
@@ -44,13 +46,24 @@ def endless_task(bench: Bench) -> None:
         bench.stack.start(bench.runner)
 
 
+@fault("celery")
+def stubborn_task(bench: Bench) -> None:
+    """`def` tasks that outlast their time limit: one is interrupted, one has to be killed; both die."""
+    with bench.under_load():
+        for kind in ("interrupted", "stubborn"):
+            name = bench.load.send(bench.stack.post, kind)
+            bench.accepted_but.add(name)
+            until(partial(bench.table.is_dead, name), bench.state, PATIENCE)
+            bench.injected += 1
+
+
 @fault(once=True)
 def long_task(bench: Bench) -> None:
     """Tasks that take three times as long as their lease, with two processes to run them."""
     second = f"{bench.runner}-2"
     bench.stack.start(*bench.names, second)
     for kind in ("slow", "slow_async") * (1 if bench.quick else 2):
-        bench.inject(lambda kind=kind: bench.load.send(bench.stack.post, kind, 3 * LEASE))  # type: ignore[misc]
+        bench.inject(partial(bench.load.send, bench.stack.post, kind, 3 * LEASE))
     with bench.load.steady(bench.stack.url()):
         bench.pass_time(LEASE, LEASE + 1)
     bench.recover()
@@ -72,11 +85,8 @@ def two_of_each(bench: Bench) -> None:
     bench.stack.start(*bench.names, *seconds)
     with bench.load.steady(bench.stack.url("api"), bench.stack.url("api-2")):
         bench.pass_time(1, 2)
-        for _ in bench.rounds:
-            for name in seconds:
-                bench.inject(lambda name=name: bench.stack.kill_group(name))  # type: ignore[misc]
-            bench.stack.start(*seconds)
-            bench.pass_time(0.5, 1)
+        kills = [partial(bench.stack.kill_group, name) for name in seconds]
+        bench.repeat(*kills, restart=seconds, pause=(0.5, 1))
     bench.recover()
 
 

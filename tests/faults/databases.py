@@ -1,5 +1,7 @@
 """A database that is locked, restarted, or has no room."""
 
+from functools import partial
+
 from tests.faults.bench import Bench
 from tests.faults.disk import SmallDisk, TableOnDisk
 from tests.faults.registry import fault
@@ -11,7 +13,7 @@ def database_locked(bench: Bench) -> None:
     with bench.under_load():
         for n in bench.rounds[:6]:
             with bench.table.locked():
-                bench.inject(lambda: bench.pass_time(1 + n * 2, 2 + n * 2))  # noqa: B023
+                bench.inject(partial(bench.pass_time, 1 + n * 2, 2 + n * 2))
             bench.pass_time(1, 2)
 
 

@@ -53,7 +53,7 @@ class House:
 
     def _subfolder(self, name: str) -> Path:
         # Its name becomes that of RabbitMQ's node; PostgreSQL enters it as another user.
-        folder = self.folder / f"faults-{name}-{services._free_port()}"
+        folder = self.folder / f"faults-{name}-{services.free_port()}"
         folder.mkdir()
         return folder
 
@@ -111,4 +111,4 @@ class House:
         if self.broker:
             target = proxy.port if proxy else self.broker.port
             env["BROKER_URL"] = self.broker.url.replace(f":{self.broker.port}", f":{target}")
-        return Stack(project, env | fault.env, {name: services._free_port() for name in APIS})
+        return Stack(project, env | fault.env, {name: services.free_port() for name in APIS})

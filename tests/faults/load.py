@@ -94,6 +94,14 @@ class Load:
             return Counter()
         return Counter(line.split()[0] for line in self.log.read_text().splitlines())
 
+    def starts(self) -> list[float]:
+        """Return when each effect's attempt began, in seconds since the epoch."""
+        return [float(line.split()[1]) for line in self.log.read_text().splitlines()]
+
+    def times(self, name: str) -> int:
+        """Return how often a task has been done."""
+        return self.effects()[name]
+
     def lost(self) -> set[str]:
         """Return what was accepted and is not done, yet."""
         return self.accepted - self.effects().keys()

@@ -12,7 +12,7 @@ class Proxy:
 
     def __init__(self, target: int) -> None:
         self.target = target
-        self.port = services._free_port()
+        self.port = services.free_port()
         self._loop = asyncio.new_event_loop()
         self._passing = asyncio.Event()
         self._passing.set()

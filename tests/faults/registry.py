@@ -1,4 +1,4 @@
-"""The faults, in the order in which they run."""
+"""The faults: each registers itself, with where it applies."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -64,7 +64,7 @@ def fault(
     quick: bool = False,
     env: dict[str, str] | None = None,
 ) -> Callable[[Callable[[Bench], None]], Callable[[Bench], None]]:
-    """Register a fault. `once`: it gives no reason to do a task twice. `quick`: CI runs it."""
+    """Register a fault. `once`: it gives no reason to do a task twice. `quick`: `--quick` runs it."""
 
     def register(run: Callable[[Bench], None]) -> Callable[[Bench], None]:
         where = (patterns or PATTERNS, brokers, databases)

@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import psycopg
 from tests.projects import services
 
 
-class Server:
+class Server(ABC):
     """A server of which one instance runs at a time, or none."""
 
     url: str
@@ -26,12 +27,12 @@ class Server:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.port = services._free_port()
+        self.port = services.free_port()
         self._running: AbstractContextManager[Path] | None = None
 
+    @abstractmethod
     def command(self) -> list[str]:
         """Return how it is started."""
-        raise NotImplementedError
 
     def env(self) -> dict[str, str]:
         """Return what it finds in its environment."""
@@ -40,10 +41,10 @@ class Server:
     def start(self) -> None:
         """Start it, unless it runs."""
         if self._running is None:
-            self._running = services._running(
+            self._running = services.running(
                 self.command(), self.folder, self.env(), self.user, self.end
             )
-            services._wait_for(self.ready, self._running.__enter__())
+            services.wait_for(self.ready, self._running.__enter__())
 
     def stop(self) -> None:
         """Shut it down in an orderly way, if it runs."""
@@ -67,7 +68,7 @@ class Redis(Server):
 
     def command(self) -> list[str]:
         """Return how it is started."""
-        [server] = services._programs("redis-server")
+        [server] = services.programs("redis-server")
         keep = ("--appendonly", "yes", "--appendfsync", "always")
         options = ("--bind", "127.0.0.1", "--port", str(self.port), "--save", "")
         return [server, *options, *(keep if self.keeps else ("--appendonly", "no"))]
@@ -87,17 +88,17 @@ class Rabbitmq(Server):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.url = f"amqp://guest:guest@127.0.0.1:{self.port}//"
-        self._mapper, self._distribution = services._free_port(), services._free_port()
+        self._mapper, self._distribution = services.free_port(), services.free_port()
         (folder / "plugins").write_text("[].\n")
         (folder / "empty").touch()
-        [epmd] = services._programs("epmd")
+        [epmd] = services.programs("epmd")
         mapping = [epmd, "-address", "127.0.0.1", "-port", str(self._mapper)]
-        self._mapping = services._running(mapping, folder)
+        self._mapping = services.running(mapping, folder)
         self._mapping.__enter__()
 
     def command(self) -> list[str]:
         """Return how it is started."""
-        return services._programs("rabbitmq-server")
+        return services.programs("rabbitmq-server")
 
     def env(self) -> dict[str, str]:
         """Return where it keeps everything."""
@@ -136,17 +137,17 @@ class Postgres(Server):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.user = services._unprivileged()
+        self.user = services.unprivileged()
         if self.user:
             shutil.chown(folder, self.user)
-        [initdb] = services._programs("initdb")
+        [initdb] = services.programs("initdb")
         options = ("--auth=trust", "--username=test", "--no-sync", "--encoding=UTF8")
         command = [initdb, *options, str(folder / "data")]
         subprocess.run(command, cwd="/", user=self.user, stdout=subprocess.DEVNULL, check=True)
 
     def command(self) -> list[str]:
         """Return how it is started."""
-        [server] = services._programs("postgres")
+        [server] = services.programs("postgres")
         settings = [f"port={self.port}", f"unix_socket_directories={self.folder}"]
         settings += ["listen_addresses=127.0.0.1", "fsync=off"]
         options = [option for setting in settings for option in ("-c", setting)]

@@ -22,6 +22,11 @@ class TaskTable:
         [[number]] = self.rows(f"SELECT count(*) FROM task_runs WHERE state IN ({states})")
         return int(number)
 
+    def running(self) -> int:
+        """Return how many task runs are claimed."""
+        [[number]] = self.rows("SELECT count(*) FROM task_runs WHERE state = 'running'")
+        return int(number)
+
     def is_dead(self, name: str) -> bool:
         """Tell whether the attempts of a task are used up."""
         dead = self.rows("SELECT CAST(arguments AS TEXT) FROM task_runs WHERE state = 'dead'")

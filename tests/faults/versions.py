@@ -17,7 +17,7 @@ def versions(environment: Environment) -> str:
     """Return one line of names and versions."""
     python = Path(environment.variables["UV_PROJECT_ENVIRONMENT"], "bin", "python")
     packages = _said(str(python), "-c", ASK, *PACKAGES)
-    servers = [_said(*services._programs(name), option) for name, option in SERVERS.items()]
+    servers = [_said(*services.programs(name), option) for name, option in SERVERS.items()]
     own = f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"
     return ", ".join([own, packages, *servers, _rabbitmq()])
 

@@ -6,6 +6,7 @@ does with what it declares itself is shown once for each, in test_versions.py.
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -55,11 +56,16 @@ class Environment:
         """Do the same with `uv run`."""
         return self.uv(project, "run", *command, **variables)
 
-    def test(self, project: Path, **variables: str) -> str:
+    def test(self, project: Path, *options: str, **variables: str) -> str:
         """Run the project's own tests, as its README says, and return what was printed."""
         litter = project.parent / f"{project.name}-tmp"
         litter.mkdir(exist_ok=True)
-        return self.run(project, "poe", "test", TMPDIR=str(litter), **variables)
+        return self.run(project, "poe", "test", *options, TMPDIR=str(litter), **variables)
+
+    def assert_every_test_passes(self, project: Path, **variables: str) -> None:
+        """Run them all, as the project's own CI does; one that is left out is a failure, too."""
+        said = self.test(project, "-m", "", **variables)
+        assert re.search(r"^=* *\d+ passed in ", said, re.MULTILINE), said
 
     def terminal(self, project: Path, *command: str) -> Terminal:
         """Run a command in a terminal."""

@@ -44,21 +44,21 @@ class Service:
 @contextmanager
 def redis() -> Iterator[Service]:
     """Start a Redis server."""
-    [server] = _programs("redis-server")
+    [server] = programs("redis-server")
     with _folder() as folder:
-        port = str(_free_port())
+        port = str(free_port())
         options = ("--bind", "127.0.0.1", "--port", port, "--save", "", "--loglevel", "verbose")
-        with _running([server, *options], folder) as log:
-            _wait_for("Ready to accept connections", log)
+        with running([server, *options], folder) as log:
+            wait_for("Ready to accept connections", log)
             yield Service(f"redis://127.0.0.1:{port}/0", log, "Accepted 127.0.0.1:")
 
 
 @contextmanager
 def rabbitmq() -> Iterator[Service]:
     """Start a RabbitMQ server, with an Erlang port mapper of its own."""
-    server, epmd = _programs("rabbitmq-server", "epmd")
+    server, epmd = programs("rabbitmq-server", "epmd")
     with _folder() as folder:
-        port, mapper = _free_port(), str(_free_port())
+        port, mapper = free_port(), str(free_port())
         (folder / "plugins").write_text("[].\n")
         (folder / "empty").touch()
         env = {
@@ -66,7 +66,7 @@ def rabbitmq() -> Iterator[Service]:
             "ERL_EPMD_PORT": mapper,
             "RABBITMQ_CONF_ENV_FILE": str(folder / "empty"),
             "RABBITMQ_CONFIG_FILE": str(folder / "empty"),
-            "RABBITMQ_DIST_PORT": str(_free_port()),
+            "RABBITMQ_DIST_PORT": str(free_port()),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "plugins"),
             "RABBITMQ_LOGS": "-",
             "RABBITMQ_MNESIA_BASE": str(folder / "mnesia"),
@@ -76,8 +76,8 @@ def rabbitmq() -> Iterator[Service]:
             "RABBITMQ_PID_FILE": str(folder / "pid"),
         }
         mapping = [epmd, "-address", "127.0.0.1", "-port", mapper]
-        with _running(mapping, folder), _running([server], folder, env) as log:
-            _wait_for("Server startup complete", log)
+        with running(mapping, folder), running([server], folder, env) as log:
+            wait_for("Server startup complete", log)
             yield Service(
                 f"amqp://guest:guest@127.0.0.1:{port}//", log, "accepting AMQP connection"
             )
@@ -86,12 +86,12 @@ def rabbitmq() -> Iterator[Service]:
 @contextmanager
 def postgres() -> Iterator[Service]:
     """Start a PostgreSQL server, which refuses to run as root."""
-    initdb, server = _programs("initdb", "postgres")
-    user = _unprivileged()
+    initdb, server = programs("initdb", "postgres")
+    user = unprivileged()
     with _folder() as folder:
         if user:
             shutil.chown(folder, user)
-        data, port = folder / "data", _free_port()
+        data, port = folder / "data", free_port()
         settings = ["log_connections=on", f"port={port}", f"unix_socket_directories={folder}"]
         settings += ["listen_addresses=127.0.0.1", "fsync=off"]
         initialise = [initdb, "--auth=trust", "--username=test", "--no-sync", "--encoding=UTF8"]
@@ -101,8 +101,8 @@ def postgres() -> Iterator[Service]:
         options = [option for setting in settings for option in ("-c", setting)]
         # SIGINT is its fast shutdown; at SIGTERM it would wait for clients to go.
         command = [server, "-D", str(data), *options]
-        with _running(command, folder, user=user, end=signal.SIGINT) as log:
-            _wait_for("ready to accept connections", log)
+        with running(command, folder, user=user, end=signal.SIGINT) as log:
+            wait_for("ready to accept connections", log)
             url = f"postgresql+psycopg://test@127.0.0.1:{port}/postgres"
             yield Service(url, log, "connection authorized: user=test database=")
 
@@ -112,7 +112,8 @@ def missing(*names: str) -> list[str]:
     return [name for name in names if not shutil.which(name, path=os.pathsep.join(FOLDERS))]
 
 
-def _programs(*names: str) -> list[str]:
+def programs(*names: str) -> list[str]:
+    """Return the paths of these programs, or leave the test out."""
     if lacking := missing(*names):
         message = f"not installed: {', '.join(lacking)}"
         (pytest.fail if os.environ.get("DEMAND_SERVICES") else pytest.skip)(message)
@@ -121,7 +122,7 @@ def _programs(*names: str) -> list[str]:
 
 
 @contextmanager
-def _running(
+def running(
     command: list[str],
     folder: Path,
     env: Mapping[str, str] | None = None,
@@ -161,11 +162,13 @@ def _folder() -> Iterator[Path]:
         yield Path(folder)
 
 
-def _wait_for(text: str, log: Path) -> None:
+def wait_for(text: str, log: Path) -> None:
+    """Wait until a log holds this text."""
     until(lambda: text in log.read_text(errors="replace"), lambda: f"{text!r}:\n{log.read_text()}")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nobody listens on."""
     while True:  # below the ports that outgoing connections get, which could take it meanwhile
         with (
             suppress(OSError),
@@ -175,7 +178,7 @@ def _free_port() -> int:
             return port
 
 
-def _unprivileged() -> str | None:
+def unprivileged() -> str | None:
     """Return whom a server may run as when we are root."""
     if os.geteuid() != 0:
         return None

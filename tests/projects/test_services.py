@@ -42,8 +42,7 @@ def runs(*cases: tuple[str, str]) -> pytest.MarkDecorator:
 def test_its_own_tests_pass_on(
     pattern: str, started: Started, rendered: Render, newest: Environment
 ) -> None:
-    said = newest.test(rendered(pattern), **urls(started, "TEST_"))
-    assert " passed" in said
+    newest.assert_every_test_passes(rendered(pattern), **urls(started, "TEST_"))
     for service in started.values():
         service.assert_used()
 

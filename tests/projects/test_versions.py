@@ -38,7 +38,7 @@ def test_it_imports_with_what_it_declares(
 def test_its_own_tests_pass_with_the_lowest_versions(
     pattern: str, rendered: Render, lowest: Environment
 ) -> None:
-    assert " passed" in lowest.test(rendered(pattern))
+    lowest.assert_every_test_passes(rendered(pattern))
 
 
 def test_the_lowest_versions_are_the_declared_ones(rendered: Render, lowest: Environment) -> None:
@@ -56,4 +56,4 @@ def test_its_own_tests_pass_on_the_newest_python(rendered: Render, cache: Path) 
     python = environments.newest_python(cache)
     if python is None:
         pytest.skip("not installed: a Python newer than this one")
-    assert " passed" in environments.shared(cache, "highest", python).test(rendered("celery"))
+    environments.shared(cache, "highest", python).assert_every_test_passes(rendered("celery"))

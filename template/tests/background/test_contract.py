@@ -1,6 +1,6 @@
 """The contract: what a route and a task may rely on. It is the same under every pattern.
 
-Where patterns differ, the backend declares it (`supports_...`), and the test asks the backend. All
+Where patterns differ, the backend declares what it `supports`, and the test asks the backend. All
 of it runs on real processes: a test client returns only after the tasks, and could prove no order.
 """
 

@@ -15,6 +15,8 @@ KINDS = {
     "slow_async": tasks.slow_async,
     "leave": tasks.leave,
     "never_end": tasks.never_end,
+    "interrupted": tasks.interrupted,
+    "stubborn": tasks.stubborn,
 }
 
 

@@ -3,6 +3,7 @@
 # mypy: disable-error-code="import-not-found,untyped-decorator"
 
 import asyncio
+import contextlib
 import os
 import threading
 import time
@@ -53,6 +54,20 @@ def leave(name: str, attempts: float) -> None:
     if sum(line.startswith(f"{name} ") for line in file.read_text().splitlines()) <= attempts:
         os._exit(1)
     effect(name, time.time())
+
+
+@task("faults.interrupted", retries=0, timeout=1)
+def interrupted(_name: str, _seconds: float) -> None:
+    """Work for longer than the time limit."""
+    threading.Event().wait()
+
+
+@task("faults.stubborn", retries=0, timeout=1)
+def stubborn(_name: str, _seconds: float) -> None:
+    """Take no notice of any interruption."""
+    while True:
+        with contextlib.suppress(Exception):
+            threading.Event().wait()
 
 
 @task("faults.never_end")

@@ -90,7 +90,7 @@ def die(line: str) -> None:
     os._exit(1)
 
 
-@task("contract.slow", timeout=0.2)
+@task("contract.slow", timeout=0.05)
 async def slow(line: str) -> None:
     """Take longer than allowed."""
     mark(line)

@@ -13,16 +13,16 @@ from contextlib import asynccontextmanager
 from threading import Thread
 
 import anyio
-from fastapi import APIRouter
 from sqlalchemy.orm import Session
 
+from app.background.no_outbox import progress, report, router
 from app.background.perform import perform_contained
 from app.background.settings import settings
 from app.background.task import TaskRun, check_options
-from app.monitoring import Report
+
+__all__ = ["backend", "lifespan", "progress", "report", "router"]
 
 log = logging.getLogger(__name__)
-router = APIRouter()
 
 
 class Async:
@@ -88,15 +88,6 @@ class Async:
 
 
 backend = Async()
-
-
-def progress(fraction: float, note: str = "") -> None:
-    """Nobody can ask for the progress of a task here: this does nothing."""
-
-
-async def report() -> Report:
-    """Return how the mechanism fares: it has nothing that could be down."""
-    return Report()
 
 
 @asynccontextmanager

@@ -9,14 +9,11 @@ from pathlib import Path
 
 from celery import Celery
 from celery.schedules import crontab
-from kombu import Queue  # type: ignore[attr-defined]
+from kombu.entity import Queue
 
-from app.background import embedded_broker
+from app.background import embedded_broker, redis_broker
 from app.background.settings import settings
 from app.background.task import TASKS
-
-# Bounded waits: kombu's defaults wait for ever on a Redis that accepts and never answers.
-REDIS = {"socket_timeout": 3, "socket_connect_timeout": 1}
 
 embedded_broker.prepare(settings.broker_url)
 Path("var").mkdir(exist_ok=True)
@@ -27,7 +24,7 @@ celery_app.conf.update(
     beat_schedule_filename="var/beat",
     broker_connection_retry_on_startup=True,
     broker_connection_timeout=2,
-    broker_transport_options=REDIS if settings.broker_url.startswith("redis") else {},
+    broker_transport_options=redis_broker.options(settings.broker_url),
     # Not exclusive: a worker that restarts finds RabbitMQ still holding the queue of the dead one.
     control_queue_durable=True,
     control_queue_exclusive=False,
@@ -53,4 +50,4 @@ def queue_of(name: str) -> str:
 def queues() -> list[Queue]:
     """Return every queue that a task is sent to. A worker serves them all, or those of its -Q."""
     names = {settings.task_queue, *map(queue_of, TASKS)}
-    return [Queue(name) for name in sorted(names)]  # type: ignore[no-untyped-call]
+    return [Queue(name) for name in sorted(names)]

@@ -78,8 +78,8 @@ def _perform(claim: Claim) -> None:
         leases.hold(claim)  # a `def` task cannot be cancelled; Celery's time limit ends it
         try:
             run.task.func(*run.args, **run.kwargs)
-        except SoftTimeLimitExceeded:
-            raise TimeoutError from None
+        except SoftTimeLimitExceeded as interruption:
+            raise TimeoutError from interruption  # whose traceback says where the task was
 
 
 class _Cancelled(BaseException):
@@ -156,11 +156,11 @@ def _limits(name: str) -> dict[str, float]:
     return {"soft_time_limit": timeout, "time_limit": timeout + KILLED_AFTER}
 
 
-@signals.setup_logging.connect  # type: ignore[untyped-decorator]
 def _set_up_logging(**_: Any) -> None:
     logs.configure()
 
 
+signals.setup_logging.connect(_set_up_logging)
 domains.import_tasks()
 check_options("celery", backend.supports)
 for name in TASKS:

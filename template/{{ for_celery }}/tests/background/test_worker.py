@@ -3,6 +3,7 @@
 import re
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ from tests.servers import Project, wait_for
 def test_worker_and_api_know_the_same_tasks(server: Project) -> None:
     banner = wait_for(lambda: "[tasks]" in (log := server.log("worker")) and log, "the banner")
     in_worker = set(re.findall(r"^  \. (\S+)", banner, re.MULTILINE))
-    in_api = set(TASKS) | {name for name in in_worker if name.startswith("contract.")}
+    in_api = set(TASKS) | {n for n in in_worker if n.startswith(("contract.", "workers."))}
     assert len(in_api) > len(TASKS)
     assert in_worker == in_api | {"background.clean"}
 
@@ -125,6 +126,31 @@ def test_processes_that_start_together_share_the_embedded_broker(tmp_path: Path)
         queue = connection.SimpleQueue("shared")
         queue.put("here")
         assert queue.get(timeout=1).payload == "here"
+
+
+def test_a_task_is_sent_to_its_queue(empty: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "actions.write_log"
+    monkeypatch.setitem(TASKS, name, replace(TASKS[name], options={"queue": "slow"}))
+    monkeypatch.setattr(publisher.publisher, "wake", lambda: None)
+    with background_tasks() as tasks:
+        task_id = tasks.add_task(write_log, "never run")
+    publisher.publish_due()
+    with celery_app.connection_for_read() as connection:
+        arguments, *_ = connection.SimpleQueue("tasks.slow").get(timeout=5).payload
+    assert arguments == [task_id, 0]
+
+
+def test_a_worker_serves_every_queue(server: Project) -> None:
+    server.post("/workers/elsewhere/served")
+    assert server.wait_for_marks("served") == ["served"]
+
+
+@pytest.mark.faults
+def test_a_def_task_is_interrupted_at_its_timeout(server: Project) -> None:
+    task_id = server.post("/workers/endless").json()
+    ended = server.status(task_id)
+    assert (ended["state"], ended["attempts"], ended["error"]) == ("dead", 1, "TimeoutError")
+    assert "endless" in ended["traceback"]
 
 
 def test_every_registered_task_has_the_same_body() -> None:

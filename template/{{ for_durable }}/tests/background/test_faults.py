@@ -11,14 +11,18 @@ pytestmark = pytest.mark.faults
 
 def test_kill_9_loses_nothing(server: Project) -> None:
     gates = [f"killed-{n}" for n in range(30)]
-    assert [server.post(f"/contract/wait/{gate}").status_code for gate in gates] == [202] * 30
+    task_ids = {gate: server.post(f"/contract/wait/{gate}").json() for gate in gates}
     server.wait_for_marks("waiting killed", 2)  # some are running, the others are waiting
     server.kill(server.runner)
+    [cut_off, *_] = server.marks("waiting killed")
     server.start()
     for gate in gates:
         server.open_gate(gate)
     passed = {f"passed {gate}" for gate in gates}
     wait_for(lambda: passed == set(server.marks("passed killed")), "every accepted task")
+    ends = {gate: server.status(task_id) for gate, task_id in task_ids.items()}
+    assert {end["state"] for end in ends.values()} == {"succeeded"}
+    assert ends[cut_off.removeprefix("waiting ")]["attempts"] == 2
 
 
 def test_a_task_that_kills_its_process_takes_no_other_along(server: Project) -> None:
@@ -30,15 +34,19 @@ def test_a_task_that_kills_its_process_takes_no_other_along(server: Project) -> 
 
     def dead() -> bool:
         server.start()  # it ends with the task where the API runs it
-        return state(server, deadly) == "dead"
+        return stored(server, deadly) == "dead"
 
     wait_for(dead, "the end of the deadly task")
     assert server.marks("deadly") == ["deadly"] * 2
-    wait_for(lambda: state(server, innocent) == "succeeded", "the end of the innocent task")
+    server.start()
+    assert server.status(innocent)["state"] == "succeeded"
+    lost = server.status(deadly)
+    why = "The process died while running this task."
+    assert (lost["state"], lost["attempts"], lost["error"]) == ("dead", 2, why)
 
 
-def state(server: Project, task_id: str) -> str:
-    """Return the state of a task run, whether or not the API answers."""
+def stored(server: Project, task_id: str) -> str:
+    """Return the state in the row of a task run, whether or not the API answers."""
     [(found,)] = server.query(f"SELECT state FROM task_runs WHERE id = '{UUID(task_id).hex}'")
     return str(found)
 

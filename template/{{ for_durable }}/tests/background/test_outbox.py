@@ -9,7 +9,6 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import select, text, update
-from sqlalchemy.orm import Session
 
 from app import database
 from app.actions.tasks import write_log
@@ -26,20 +25,9 @@ from tests.servers import Project, wait_for
 NAME = "actions.write_log"
 
 
-def status(server: Project, task_id: str) -> dict[str, Any]:
-    """Return the status of a task run that has ended."""
-
-    def ended() -> dict[str, Any] | None:
-        found: dict[str, Any] = server.get(f"/tasks/{task_id}").json()
-        return found if found["state"] in ("succeeded", "dead") else None
-
-    result: dict[str, Any] = wait_for(ended, f"the end of task run {task_id}")
-    return result
-
-
 def test_the_status_of_a_task_run_that_succeeded(server: Project) -> None:
     [task_id, _] = server.post("/contract/notes/async/status").json()
-    found = status(server, task_id)
+    found = server.status(task_id)
     assert found.pop("duration") >= 0
     assert found.pop("created_at") <= found.pop("started_at") <= found.pop("finished_at")
     assert found == {
@@ -67,7 +55,7 @@ def test_the_status_of_what_is_no_task_run(server: Project, task_id: object, cod
 def test_a_failing_task_is_retried_until_it_succeeds_or_is_dead(server: Project) -> None:
     flaky = server.post("/contract/flaky/flaky?failures=1").json()
     hopeless = server.post("/contract/flaky/hopeless?failures=99").json()
-    ends = [status(server, task_id) for task_id in (flaky, hopeless)]
+    ends = [server.status(task_id) for task_id in (flaky, hopeless)]
     assert [(end["state"], end["attempts"]) for end in ends] == [("succeeded", 2), ("dead", 2)]
     assert (server.marks("flaky"), server.marks("hopeless")) == (["flaky"] * 2, ["hopeless"] * 2)
     why = "SELECT error, traceback FROM task_runs WHERE state = 'dead' AND error LIKE '%hopeless'"
@@ -95,15 +83,14 @@ def claimable(migrated: None) -> str:
 
 def claim(task_id: str) -> list[Claim]:
     """Claim a task run, if it can be claimed."""
-    with Session(sync_engine()) as session, session.begin():
-        found = session.execute(outbox.claim(outbox.due() & (row.id == task_id)))
-        return [Claim.of(one) for one in found]
+    found = database.execute(outbox.claim(outbox.due() & (row.id == task_id)))
+    return [Claim.of(one) for one in found]
 
 
 def stored(task_id: str) -> Any:
     """Return the row of a task run."""
-    with Session(sync_engine()) as session:
-        return session.execute(select(task_runs).where(row.id == task_id)).one()
+    [found] = database.execute(select(task_runs).where(row.id == task_id))
+    return found
 
 
 def execute(statement: Any) -> int:
@@ -226,7 +213,7 @@ def test_a_claim_reads_only_the_rows_that_are_open(migrated: None) -> None:
 def test_misspelt_options_are_refused() -> None:
     refusal = re.escape("@task('x.y'): unknown ['retry'], use ['discard_on', 'queue', 'retries',")
     with pytest.raises(TypeError, match=refusal):
-        task("x.y", retry=3)  # type: ignore[call-arg]
+        task("x.y", retry=3)  # type: ignore[call-arg]  # so does mypy
 
 
 def test_a_moment_needs_a_time_zone() -> None:

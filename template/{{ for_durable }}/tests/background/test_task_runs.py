@@ -13,19 +13,6 @@ from pydantic import SecretStr
 from app.settings import settings
 from tests.servers import Project, wait_for
 
-ENDED = ("succeeded", "dead", "cancelled")
-
-
-def status(server: Project, task_id: str, *states: str) -> dict[str, Any]:
-    """Return the status of a task run, as soon as it is in one of these states."""
-
-    def found() -> dict[str, Any] | None:
-        now: dict[str, Any] = server.get(f"/tasks/{task_id}").json()
-        return now if now["state"] in (states or ENDED) else None
-
-    result: dict[str, Any] = wait_for(found, f"{states or ENDED} of task run {task_id}")
-    return result
-
 
 def post(server: Project, path: str, **headers: str) -> tuple[int, Any]:
     """Send a request, and return the status of the answer and what it says."""
@@ -40,7 +27,7 @@ def test_the_same_key_is_the_same_task_run_under_any_race(server: Project) -> No
     assert answers == [answers[0]] * 8
     assert len(set(answers[0])) == 2
     for task_id in answers[0]:
-        assert status(server, task_id)["attempts"] == 1
+        assert server.status(task_id)["attempts"] == 1
     assert sorted(server.marks("raced")) == ["raced async", "raced def"]
 
 
@@ -50,7 +37,7 @@ KEY = {"Idempotency-Key": str(uuid4())}
 def test_the_same_key_with_other_arguments_is_refused(server: Project) -> None:
     path, key = "options/first", str(uuid4())
     code, task_id = post(server, f"{path}?key={key}")
-    assert (code, status(server, task_id)["state"]) == (202, "succeeded")
+    assert (code, server.status(task_id)["state"]) == (202, "succeeded")
     assert post(server, f"{path}?key={key}") == (202, task_id)
     code, problem = post(server, f"options/second?key={key}")
     assert code == 422
@@ -71,9 +58,9 @@ def test_two_callers_do_not_share_a_key(server: Project) -> None:
 
 
 def test_a_delayed_task_waits(server: Project) -> None:
-    _, task_id = post(server, "options/delayed?delay=0.3")
-    assert status(server, task_id, "pending")["run_at"] > status(server, task_id)["created_at"]
-    found = status(server, task_id, "succeeded")
+    _, task_id = post(server, "options/delayed?delay=0.1")
+    assert server.status(task_id, "pending")["run_at"] > server.status(task_id)["created_at"]
+    found = server.status(task_id, "succeeded")
     assert found["started_at"] >= found["run_at"]
 
 
@@ -93,10 +80,10 @@ def test_progress_is_shown_and_an_async_def_task_is_cancelled_while_it_runs(
 ) -> None:
     _, task_id = post(server, "wait-async/never")
     server.wait_for_marks("waiting never")
-    wait_for(lambda: status(server, task_id, "running")["progress"], "the progress")
-    assert status(server, task_id, "running")["progress_note"] == "half way"
+    wait_for(lambda: server.status(task_id, "running")["progress"], "the progress")
+    assert server.status(task_id, "running")["progress_note"] == "half way"
     assert server.post(f"/tasks/{task_id}/cancel").json()["cancel_requested"] is True
-    found = status(server, task_id)
+    found = server.status(task_id)
     assert (found["state"], found["progress"]) == ("cancelled", 0.5)
 
 
@@ -104,16 +91,16 @@ def test_a_def_task_that_is_cancelled_runs_on_and_shows_the_request(server: Proj
     _, task_id = post(server, "wait/cancelled-gate")
     server.wait_for_marks("waiting cancelled-gate")
     server.post(f"/tasks/{task_id}/cancel")
-    assert status(server, task_id, "running")["cancel_requested"] is True
+    assert server.status(task_id, "running")["cancel_requested"] is True
     server.open_gate("cancelled-gate")
-    assert status(server, task_id)["state"] == "succeeded"
+    assert server.status(task_id)["state"] == "succeeded"
 
 
 def test_a_dead_task_run_begins_anew_with_all_its_retries(server: Project) -> None:
     _, task_id = post(server, "flaky/reborn?failures=3")
-    assert status(server, task_id, "dead")["error"] == "ConnectionError: reborn"
+    assert server.status(task_id, "dead")["error"] == "ConnectionError: reborn"
     assert server.post(f"/tasks/{task_id}/retry").json()["state"] == "pending"
-    found = status(server, task_id, "succeeded")
+    found = server.status(task_id, "succeeded")
     assert (found["attempts"], found["error"]) == (4, None)
     assert server.post(f"/tasks/{task_id}/retry").status_code == 409
 
@@ -121,7 +108,7 @@ def test_a_dead_task_run_begins_anew_with_all_its_retries(server: Project) -> No
 def test_the_list_has_pages_and_filters(server: Project) -> None:
     ids = [post(server, "show")[1] for _ in range(5)]
     for task_id in ids:
-        status(server, task_id, "succeeded")
+        server.status(task_id, "succeeded")
     listed: list[str] = []
     query = "?name=contract.show&state=succeeded&limit=2"
     page = server.get(f"/tasks{query}").json()

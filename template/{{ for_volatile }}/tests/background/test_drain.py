@@ -1,4 +1,4 @@
-"""The drain of the pattern simple: tasks finish within the grace, and what is cut off is named."""
+"""The drain: tasks finish within the grace, and what is cut off is named."""
 
 import asyncio
 from inspect import signature
