@@ -17,7 +17,7 @@ def options(url: str) -> dict[str, Any]:
 
     class Channel(redis.Channel):
         def close(self) -> None:
-            # When its connection is gone, Kombu (5.7) closes it a second time, fails to put back what
+            # When its connection is gone, Kombu 5.7 closes it a second time, fails to put back what
             # was not acknowledged, and ends the worker. The outbox sends such messages again.
             self.do_restore = self.connection.client is not None
             super().close()

@@ -1,17 +1,20 @@
 """The task runs over HTTP: the status for whoever has the id, all else for administrators."""
 
+import asyncio
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import datetime
 from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Depends, HTTPException, Query, Response
+from fastapi import APIRouter, Depends, HTTPException, Query
+from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, computed_field
 
-from app import database, sse
+from app import database
 from app.admin import IsAdmin, demand_admin
 from app.background import upkeep
 from app.background.settings import settings
@@ -72,18 +75,22 @@ async def task_status(
     return _shown((await session.execute(upkeep.one(str(task_id)))).first(), task_id, kind)
 
 
-@router.get("/{task_id}/events")
-async def task_events(task_id: UUID, session: SessionDep) -> Response:
+async def _look(task_id: UUID) -> TaskStatus:
+    found = await database.execute_async(upkeep.one(str(task_id)))
+    return _shown(found[0] if found else None, task_id, TaskStatus)
+
+
+@router.get("/{task_id}/events", response_class=EventSourceResponse)
+async def task_events(
+    status: Annotated[TaskStatus, Depends(_look)],
+) -> AsyncIterator[ServerSentEvent]:
     """Stream the state of a task run, at each change, until it has ended (server-sent events)."""
-    _shown((await session.execute(upkeep.one(str(task_id)))).first(), task_id, TaskStatus)
-
-    async def look() -> tuple[str, str, bool]:
-        async with database.engine().connect() as connection:
-            found = (await connection.execute(upkeep.one(str(task_id)))).first()
-        status = _shown(found, task_id, TaskStatus)
-        return status.state, status.model_dump_json(), status.finished_at is not None
-
-    return sse.follow(look, settings.task_sweep)
+    yield ServerSentEvent(event=status.state, data=status)
+    while status.finished_at is None:
+        await asyncio.sleep(settings.task_sweep)
+        before, status = status, await _look(status.task_id)
+        if status != before:
+            yield ServerSentEvent(event=status.state, data=status)
 
 
 @router.get("", dependencies=[Depends(demand_admin)])
