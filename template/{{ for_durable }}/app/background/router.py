@@ -3,7 +3,7 @@
 import asyncio
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Annotated, Any, Literal, TypeVar
@@ -18,7 +18,6 @@ from app import database
 from app.admin import IsAdmin, demand_admin
 from app.background import upkeep
 from app.background.settings import settings
-from app.database import SessionDep
 
 router = APIRouter(prefix="/tasks", tags=["tasks"])
 State = Literal["pending", "running", "retrying", "succeeded", "dead", "cancelled"]
@@ -67,77 +66,66 @@ class TaskPage(BaseModel):
 
 
 @router.get("/{task_id}")
-async def task_status(
-    task_id: UUID, session: SessionDep, admin: IsAdmin
-) -> TaskDetails | TaskStatus:
+async def task_status(task_id: UUID, admin: IsAdmin) -> TaskDetails | TaskStatus:
     """Return the state of a task run; 404 when there is none with this id."""
-    kind = TaskDetails if admin else TaskStatus
-    return _shown((await session.execute(upkeep.one(str(task_id)))).first(), task_id, kind)
-
-
-async def _look(task_id: UUID) -> TaskStatus:
     found = await database.execute_async(upkeep.one(str(task_id)))
-    return _shown(found[0] if found else None, task_id, TaskStatus)
+    return _shown(found, task_id, TaskDetails if admin else TaskStatus)
 
 
 @router.get("/{task_id}/events", response_class=EventSourceResponse)
 async def task_events(
-    status: Annotated[TaskStatus, Depends(_look)],
+    status: Annotated[TaskStatus, Depends(task_status)], admin: IsAdmin
 ) -> AsyncIterator[ServerSentEvent]:
     """Stream the state of a task run, at each change, until it has ended (server-sent events)."""
     yield ServerSentEvent(event=status.state, data=status)
     while status.finished_at is None:
         await asyncio.sleep(settings.task_sweep)
-        before, status = status, await _look(status.task_id)
+        before, status = status, await task_status(status.task_id, admin)
         if status != before:
             yield ServerSentEvent(event=status.state, data=status)
 
 
 @router.get("", dependencies=[Depends(demand_admin)])
 async def task_list(
-    session: SessionDep,
     state: State | None = None,
     name: str | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     cursor: str | None = None,
 ) -> TaskPage:
     """List task runs, the newest first."""
-    found = list(await session.execute(upkeep.page(limit, state, name, _before(cursor))))
-    tasks = [_shown(one, one.id, TaskDetails) for one in found]
+    found = await database.execute_async(upkeep.page(limit, state, name, _before(cursor)))
+    tasks = [_shown([one], one.id, TaskDetails) for one in found]
     last = [[each.created_at.isoformat(), str(each.task_id)] for each in tasks[limit - 1 :]]
     cursor = urlsafe_b64encode(json.dumps(last[0]).encode()).decode() if last else None
     return TaskPage(tasks=tasks, cursor=cursor)
 
 
 @router.post("/{task_id}/retry", dependencies=[Depends(demand_admin)])
-async def retry_task(task_id: UUID, session: SessionDep) -> TaskDetails:
+async def retry_task(task_id: UUID) -> TaskDetails:
     """Let a dead or cancelled task run begin anew, with all its retries."""
-    return await _change(upkeep.retry(str(task_id)), task_id, session, "that is dead or cancelled")
+    return await _change(upkeep.retry(str(task_id)), task_id, "that is dead or cancelled")
 
 
 @router.post("/{task_id}/cancel", dependencies=[Depends(demand_admin)])
-async def cancel_task(task_id: UUID, session: SessionDep) -> TaskDetails:
+async def cancel_task(task_id: UUID) -> TaskDetails:
     """Cancel what waits at once; ask the process that runs it to end the rest."""
-    return await _change(upkeep.cancel(str(task_id)), task_id, session, "that is open")
+    return await _change(upkeep.cancel(str(task_id)), task_id, "that is open")
 
 
-async def _change(
-    statement: sa.Update, task_id: UUID, session: SessionDep, needed: str
-) -> TaskDetails:
-    changed = (await session.execute(statement)).first()
-    if changed is None:
-        found = (await session.execute(upkeep.one(str(task_id)))).first()
-        state = _shown(found, task_id, TaskStatus).state
+async def _change(statement: sa.Update, task_id: UUID, needed: str) -> TaskDetails:
+    changed = await database.execute_async(statement)
+    if not changed:
+        state = (await task_status(task_id, admin=False)).state
         raise HTTPException(409, f"Task run {task_id} is {state}; this needs one {needed}.")
     return _shown(changed, task_id, TaskDetails)
 
 
-def _shown(found: sa.Row[Any] | None, task_id: UUID, kind: type[Shown]) -> Shown:
-    if found is None:
+def _shown(found: Sequence[sa.Row[Any]], task_id: UUID, kind: type[Shown]) -> Shown:
+    if not found:
         raise HTTPException(404, f"There is no task run {task_id}.")
-    row = {**found._mapping, "task_id": found.id}
+    row = {**found[0]._mapping, "task_id": found[0].id}
     with suppress(ValueError):  # what is no JSON is shown as it is
-        row["arguments"] = json.loads(found.arguments)
+        row["arguments"] = json.loads(found[0].arguments)
     return kind.model_validate(row)
 
 
