@@ -63,7 +63,8 @@ def options(
 def new(
     path: Annotated[str, typer.Argument(help="The folder to create; its last part is the name.")],
     pattern: Annotated[
-        Pattern | None, typer.Option(help="How tasks run: see `bgscaffold patterns`. [simple]")
+        Pattern | None,
+        typer.Option(help="How tasks run: see `bgscaffold patterns`. [simple]"),
     ] = None,
     with_celery: Annotated[
         bool, typer.Option("--with-celery", help="The same as --pattern celery.")
@@ -81,8 +82,8 @@ def new(
 
     chosen = choose(pattern, with_celery=with_celery)
     project = Project.at(path, pattern=chosen, ci=ci)
-    done = create(project, git=not no_git, install=install)
     named = with_celery or pattern is not None
+    done = create(project, git=not no_git, install=install)
     say(messages.created_json(done) if as_json else messages.created(done, chosen=named))
 
 
@@ -92,3 +93,38 @@ def patterns() -> None:
     from bgscaffold import messages
 
     raise typer.Exit(not say(messages.patterns()))
+
+
+adding = typer.Typer(help="Add to a project.", no_args_is_help=True)
+app.add_typer(adding, name="add")
+
+
+@adding.callback()
+def adding_options() -> None:
+    """Add to a project."""
+
+
+@adding.command()
+def task(
+    name: Annotated[
+        str, typer.Argument(metavar="DOMAIN.NAME", help="As in invoices.send_reminder.")
+    ],
+    is_async: Annotated[bool, typer.Option("--async", help="An `async def` task.")] = False,
+    cron: Annotated[str, typer.Option(metavar="EXPR", help="Run it by the clock.")] = "",
+    route: Annotated[bool, typer.Option("--route", help="With a route that enqueues it.")] = False,
+    path: Annotated[
+        str | None, typer.Option(help="A folder of the project. [the current one]")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Add a task to a domain, new or old: the function, its test and, if wanted, its route."""
+    from bgscaffold import task_messages
+    from bgscaffold.add_task import add
+    from bgscaffold.cron import check
+    from bgscaffold.existing import find
+    from bgscaffold.task_code import NewTask
+    from bgscaffold.task_name import TaskName
+
+    new = NewTask(TaskName.of(name), is_async, check(cron) if cron else "")
+    done = add(find(path), new, route=route)
+    say(task_messages.added_json(done) if as_json else task_messages.added(done))

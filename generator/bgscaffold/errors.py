@@ -156,6 +156,84 @@ class InstallFailed(Refusal):
     remedy = "see uv's own words above, then run `uv sync` in that folder"
 
 
+class NotAProject(Refusal):
+    """The folder is not in a project that bgscaffold has made."""
+
+    what = "Not a project of bgscaffold"
+    allowed = "a folder of a project that `bgscaffold new` or `copier copy` has made"
+    remedy = "go into the project, or name its folder with --path"
+
+
+class BadTaskName(Refusal):
+    """What should be DOMAIN.NAME cannot be a domain and a function."""
+
+    what = "Not a task name"
+    allowed = (
+        "DOMAIN.NAME, each 1 to 30 of a-z, 0-9 and _, first a letter; no keyword or builtin of Python,"
+        " no module of app/ or tests/, no name that the generated code needs itself"
+    )
+    remedy = "choose another name, such as invoices.send_reminder"
+
+
+class NameTaken(Refusal):
+    """A name that would be defined is defined already; nothing was changed."""
+
+    what = "The name is taken"
+    allowed = "a name that nothing has yet"
+    remedy = "choose another name, or rename what has it"
+
+
+class FileTaken(Refusal):
+    """A file that would be written is there already; nothing was changed."""
+
+    what = "The file is there already"
+    allowed = "a test file that does not exist yet"
+    remedy = "choose another name, or move the file away"
+
+
+class RouteTaken(Refusal):
+    """Another route has the path already; nothing was changed."""
+
+    what = "Another route has this path already"
+    allowed = "a path that no router of app/ has"
+    remedy = "choose another name, or leave out --route and write the route yourself"
+
+
+class CannotEdit(Refusal):
+    """A file cannot be added to without a risk to what stands in it; nothing was changed."""
+
+    what = "Cannot add to the file"
+    allowed = "a Python file without a syntax error, as the formatter leaves it"
+    remedy = "mend the file, or run `uv run poe format`, then run the same command again"
+
+
+class CannotAdd(Refusal):
+    """The system did not let the files be written; all are as they were."""
+
+    what = "Cannot write the files, nothing was changed"
+    allowed = "a project you may write to, on a disk with room"
+    remedy = "free some space or mend the permissions, then run the same command again"
+
+
+class BadCron(Refusal):
+    """The value of --cron is no cron expression."""
+
+    what = "Not a cron expression"
+    allowed = (
+        "five fields, minute hour day month weekday: *, a number, a-b, */n, a-b/n, or several with"
+        " commas; jan to dec, sun to sat"
+    )
+    remedy = "correct it, for instance '0 3 * * *' for every night at three"
+
+
+class NoSchedule(Refusal):
+    """--cron was asked of a project that has no schedule."""
+
+    what = "This project cannot run tasks by the clock"
+    allowed = "--cron in a project whose backend supports it"
+    remedy = "leave out --cron, and let a cron job or a timer of the platform enqueue the task"
+
+
 class Interrupted(Refusal):
     """Ctrl-C or SIGTERM came before the project was in its place."""
 

@@ -1,0 +1,68 @@
+"""A project that exists already: where it lies, and what its answers say."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from bgscaffold.errors import NotAProject
+from bgscaffold.patterns import Pattern
+
+ANSWERS_FILE = ".copier-answers.yml"
+HOUSE = ("app/domains.py", "app/background/__init__.py")  # what every project has
+ANSWER = re.compile(r"^(\w+):[ \t]+['\"]?(.*?)['\"]?[ \t]*$", re.MULTILINE)
+LINE_LENGTH = re.compile(r"^\[tool\.ruff\][^\[]*?^line-length\s*=\s*(\d+)", re.MULTILINE)
+SUPPORTS = re.compile(r"\bsupport(?:s|ed)\s*=\s*frozenset\((.*?)\)", re.IGNORECASE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Existing:
+    """A project on the disk, with the answers it was made from."""
+
+    root: Path
+    answers: dict[str, str]
+
+    @property
+    def pattern(self) -> Pattern:
+        """Return how its tasks run."""
+        return Pattern(self.answers["pattern"])
+
+    @property
+    def line_length(self) -> int:
+        """Return how long its ruff lets a line be."""
+        found = LINE_LENGTH.search(read(self.root / "pyproject.toml"))
+        return int(found[1]) if found else 88
+
+    @property
+    def supports(self) -> set[str]:
+        """Return the options that its backend says it can honour."""
+        room = sorted((self.root / "app" / "background").glob("*.py"))
+        declared = " ".join(part for file in room for part in SUPPORTS.findall(read(file)))
+        return set(re.findall(r"[\"']([\w ]+)[\"']", declared))
+
+
+def find(start: str | None) -> Existing:
+    """Return the project that a folder lies in: the given one, or the current."""
+    folder = Path(start or ".").absolute()
+    for candidate in [folder, *folder.parents]:
+        if (candidate / ANSWERS_FILE).is_file():
+            return opened(candidate)
+    raise NotAProject(str(folder), f"no {ANSWERS_FILE} here or in a folder above")
+
+
+def opened(root: Path) -> Existing:
+    """Return the project at this root, if it is one of bgscaffold."""
+    answers = dict(ANSWER.findall(read(root / ANSWERS_FILE)))
+    if answers.get("pattern") not in set(Pattern):
+        raise NotAProject(str(root), f"{ANSWERS_FILE} names no pattern of bgscaffold")
+    for part in HOUSE:
+        if not (root / part).is_file():
+            raise NotAProject(str(root), f"it has no {part}")
+    return Existing(root, answers)
+
+
+def read(file: Path) -> str:
+    """Return what a file holds, as far as it can be read; '' when it cannot."""
+    try:
+        return file.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""

@@ -1,0 +1,357 @@
+"""Adding to a Python file without changing a character of what stands there.
+
+Nothing is rewritten: text is only put in between. That this went well is proven on the result, by
+its syntax tree and by its characters; what cannot be proven is refused.
+"""
+
+import ast
+import io
+import re
+import symtable
+import sys
+import tokenize
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeGuard
+
+from bgscaffold.errors import CannotEdit, NameTaken
+
+IMPORTS_END = 88  # columns: the line length of ruff's own, under which imports are to be sorted too
+
+
+@dataclass(frozen=True)
+class Import:
+    """A name that added code needs: a member of a module, or the module itself."""
+
+    module: str
+    member: str = ""
+
+    def __str__(self) -> str:
+        return (
+            f"from {self.module} import {self.member}" if self.member else f"import {self.module}"
+        )
+
+    @property
+    def target(self) -> str:
+        """Return the full dotted name."""
+        return f"{self.module}.{self.member}" if self.member else self.module
+
+    @property
+    def local(self) -> str:
+        """Return the name that the import statement binds."""
+        return self.member or self.module
+
+
+@dataclass(frozen=True)
+class Source:
+    """The text of a Python file, how it is stored, and how long its lines may be."""
+
+    path: Path
+    text: str
+    package: str  # what relative imports are relative to
+    own: frozenset[str] = frozenset()  # the top-level packages of the project itself
+    encoding: str = "utf-8"
+    width: int = IMPORTS_END
+    tree: ast.Module = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tree", parsed(self.text, self.path))
+
+    @property
+    def newline(self) -> str:
+        """Return how its lines end."""
+        return "\r\n" if lines(self.text)[:1] and lines(self.text)[0].endswith("\r\n") else "\n"
+
+    @property
+    def content(self) -> bytes:
+        """Return the bytes to store."""
+        return self.text.encode(self.encoding)
+
+    def changed(self, text: str) -> "Source":
+        """Return it with another text, once it is proven that nothing was lost."""
+        after = Source(self.path, text, self.package, self.own, self.encoding, self.width)
+        if not (keeps_characters(self.text, text) and keeps_statements(self.tree, after.tree)):
+            raise CannotEdit(str(self.path), "its lines are laid out in a way that is not foreseen")
+        return after
+
+    def bound(self) -> set[str]:
+        """Return every name that the module binds."""
+        symbols = symtable.symtable(self.text, str(self.path), "exec").get_symbols()
+        return {s.get_name() for s in symbols if s.is_assigned() or s.is_imported()}
+
+    def refuse_taken(self, *names: str) -> None:
+        """Refuse names that the module binds already."""
+        for name in sorted(self.bound().intersection(names)):
+            raise NameTaken(name, f"{self.path} has it already")
+
+
+def load(path: Path, package: str, own: frozenset[str], width: int, start: str) -> Source:
+    """Read a file as Python does; what is missing or empty begins with `start`."""
+    try:
+        raw = path.read_bytes() if path.exists() else b""
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(raw).readline)
+        text = raw.decode(encoding)
+    except (SyntaxError, UnicodeDecodeError) as error:
+        raise CannotEdit(str(path), str(error)) from error
+    except OSError as error:
+        raise CannotEdit(str(path), error.strerror or "") from error
+    text = text if text.strip() else start
+    return Source(path, text, package, own, encoding, min(width, IMPORTS_END))
+
+
+def parsed(text: str, path: Path) -> ast.Module:
+    """Compile a module, or refuse it with the line that is wrong."""
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            compile(text, str(path), "exec", dont_inherit=True)
+            return ast.parse(text)
+    except (SyntaxError, ValueError) as error:  # for a null byte, older ones raise the second
+        where = f"line {error.lineno}: {error.msg}" if isinstance(error, SyntaxError) else error
+        raise CannotEdit(str(path), str(where)) from error
+
+
+def lines(text: str) -> list[str]:
+    """Split a text into lines as Python counts them, each with its end."""
+    return io.StringIO(text, newline="").readlines()
+
+
+def keeps_characters(before: str, after: str) -> bool:
+    """Tell whether all characters are still there, in their order."""
+    remaining = iter(after)
+    return all(character in remaining for character in before)
+
+
+def keeps_statements(before: ast.Module, after: ast.Module) -> bool:
+    """Tell whether all statements are still there, in their order; imports may have gained names."""
+    remaining = iter(after.body)
+    return ast.get_docstring(before) in (None, ast.get_docstring(after)) and all(
+        any(is_kept(statement, candidate) for candidate in remaining) for statement in before.body
+    )
+
+
+def is_kept(before: ast.stmt, after: ast.stmt) -> bool:
+    """Tell whether a statement is the same, or the same import with more names."""
+    if isinstance(before, ast.ImportFrom) and isinstance(after, ast.ImportFrom):
+        old, new = ({(a.name, a.asname) for a in each.names} for each in (before, after))
+        return (before.module, before.level) == (after.module, after.level) and old <= new
+    return ast.dump(before) == ast.dump(after)
+
+
+# ---- Names ---------------------------------------------------------------------------------------
+
+
+def imported(source: Source, wanted: Import) -> tuple[Source, str]:
+    """Return the source with this import, and the expression by which code then calls it."""
+    for local, origin in origins(source):
+        if wanted.target == origin or wanted.target.startswith(f"{origin}."):
+            refuse_rebound(source, local.split(".")[0])
+            return source, local + wanted.target.removeprefix(origin)
+    source.refuse_taken(wanted.local)
+    return with_import(source, wanted), wanted.local
+
+
+def origins(source: Source) -> Iterator[tuple[str, str]]:
+    """Give what the module's own imports call things, and what these are in full."""
+    for statement in source.tree.body:
+        if isinstance(statement, ast.Import):
+            yield from ((alias.asname or alias.name, alias.name) for alias in statement.names)
+        elif isinstance(statement, ast.ImportFrom):
+            module = module_of(statement, source.package)
+            yield from ((a.asname or a.name, f"{module}.{a.name}") for a in statement.names)
+
+
+def module_of(statement: ast.ImportFrom, package: str) -> str:
+    """Return the full name of the module that a statement imports from."""
+    if not statement.level:
+        return statement.module or ""
+    above = package.split(".")[: len(package.split(".")) - statement.level + 1]
+    return ".".join([*above, *([statement.module] if statement.module else [])])
+
+
+def refuse_rebound(source: Source, name: str) -> None:
+    """Refuse an imported name that the module also gives to something else."""
+    symbol = symtable.symtable(source.text, str(source.path), "exec").lookup(name)
+    if symbol.is_assigned():
+        raise NameTaken(name, f"{source.path} imports it, and assigns it too")
+
+
+# ---- Imports -------------------------------------------------------------------------------------
+
+
+def with_import(source: Source, wanted: Import) -> Source:
+    """Add an import where sorted imports have it."""
+    for statement in source.tree.body:
+        if wanted.member and takes_members_of(statement, wanted.module):
+            return source.changed(widened(source, statement, wanted.member))
+    return source.changed(with_statement(source, wanted))
+
+
+def takes_members_of(statement: ast.stmt, module: str) -> TypeGuard[ast.ImportFrom]:
+    """Tell whether a statement imports plain members of a module, to which another can be added."""
+    if not isinstance(statement, ast.ImportFrom) or statement.level:
+        return False
+    plain = all(alias.asname is None and alias.name != "*" for alias in statement.names)
+    return statement.module == module and plain
+
+
+def widened(source: Source, statement: ast.ImportFrom, member: str) -> str:
+    """Put a member between those that a statement imports."""
+    later = next((a for a in statement.names if rank(a.name) > rank(member)), None)
+    near = later or statement.names[-1]
+    all_lines = lines(source.text)
+    line = all_lines[near.lineno - 1]
+    indent = prefix(line, near.col_offset)
+    gap = ", " if indent.strip() else f",{source.newline}{indent}"
+    at = len(indent if later else prefix(line, near.end_col_offset or 0))
+    added = f"{member}{gap}" if later else f"{gap}{member}"
+    all_lines[near.lineno - 1] = fitted(f"{line[:at]}{added}{line[at:]}", source)
+    return "".join(all_lines)
+
+
+def fitted(line: str, source: Source) -> str:
+    """Return a line or, when it is a whole import that is too long, one line for each name."""
+    found = re.fullmatch(r"(from [\w.]+ import )([\w, ]+)", line.rstrip("\r\n"))
+    if found is None or len(found[0]) <= source.width:
+        return line
+    members = [f"    {name}," for name in found[2].split(", ")]
+    return source.newline.join([f"{found[1]}(", *members, ")", ""])
+
+
+def prefix(line: str, column: int) -> str:
+    """Return what stands before a column, which Python counts in bytes."""
+    return line.encode()[:column].decode()
+
+
+def rank(member: str) -> tuple[int, list[int | str]]:
+    """Return where a member stands among sorted ones: constants, classes, then all else."""
+    kind = 0 if member.isupper() and len(member) > 1 else 1 if member[:1].isupper() else 2
+    return kind, natural(member)
+
+
+def natural(name: str) -> list[int | str]:
+    """Return a key that sorts numbers within names by what they count."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name.lower())]
+
+
+def with_statement(source: Source, wanted: Import) -> str:
+    """Put a new import statement between the others, or at the top when there are none."""
+    block = import_block(source.tree)
+    new = ast.parse(str(wanted)).body[0]
+    index = sum(key(each, source.own) < key(new, source.own) for each in block)
+    text = fitted(f"{wanted}{source.newline}", source)
+    if not block:
+        return alone(source, text)
+    if index and section(block[index - 1], source.own) == section(new, source.own):
+        return put(source, block[index - 1].end_lineno or 0, text)
+    if index < len(block) and section(block[index], source.own) == section(new, source.own):
+        return put(source, above(source, block[index]), text)
+    if index:
+        return put(source, block[index - 1].end_lineno or 0, source.newline + text)
+    return put(source, above(source, block[0]), text + source.newline)
+
+
+def import_block(tree: ast.Module) -> list[ast.stmt]:
+    """Return the imports that a module begins with."""
+    block: list[ast.stmt] = []
+    for statement in tree.body[ast.get_docstring(tree) is not None :]:
+        if not isinstance(statement, ast.Import | ast.ImportFrom):
+            break
+        block.append(statement)
+    return block
+
+
+def key(statement: ast.stmt, own: frozenset[str]) -> tuple[object, ...]:
+    """Return where an import stands among sorted ones."""
+    is_from = isinstance(statement, ast.ImportFrom)
+    first = rank(statement.names[0].name) if isinstance(statement, ast.ImportFrom) else ()
+    return section(statement, own), is_from, natural(module_named(statement)), first
+
+
+def section(statement: ast.stmt, own: frozenset[str]) -> int:
+    """Return the section of an import: future, Python's own, others', the project's, relative."""
+    if isinstance(statement, ast.ImportFrom) and statement.level:
+        return 4
+    top = module_named(statement).split(".")[0]
+    if top == "__future__":
+        return 0
+    return 3 if top in own else 1 if top in sys.stdlib_module_names else 2
+
+
+def module_named(statement: ast.stmt) -> str:
+    """Return the module that an import statement names, or the first of them."""
+    if isinstance(statement, ast.ImportFrom):
+        return "." * statement.level + (statement.module or "")
+    assert isinstance(statement, ast.Import)
+    return statement.names[0].name
+
+
+def above(source: Source, statement: ast.stmt) -> int:
+    """Return the number of lines before an import and the comments that belong to it."""
+    at = statement.lineno - 1
+    # Without a docstring, the comment over the first import may well be the file's own.
+    if ast.get_docstring(source.tree) is None and statement is source.tree.body[0]:
+        return at
+    all_lines = lines(source.text)
+    while at and all_lines[at - 1].lstrip().startswith("#"):
+        at -= 1
+    return at
+
+
+def alone(source: Source, text: str) -> str:
+    """Put the only import of a module under its docstring and the comments at its head."""
+    all_lines, body = lines(source.text), source.tree.body
+    documented = ast.get_docstring(source.tree) is not None
+    at = (body[0].end_lineno or 0) if documented else head(all_lines)
+    rest = all_lines[at:]
+    blank = next((n for n, line in enumerate(rest) if line.strip()), len(rest))
+    code = body[documented:]
+    wanted = 0 if not code else 2 if is_definition(code[0]) else 1
+    gap = [source.newline] if at and not blank else []
+    missing = wanted - max(0, blank - 1)
+    kept = at + min(blank, 1)
+    return "".join(
+        [
+            *ended(all_lines[:kept], source),
+            *gap,
+            text,
+            *[source.newline] * missing,
+            *all_lines[kept:],
+        ]
+    )
+
+
+def head(all_lines: list[str]) -> int:
+    """Return how many lines of comments a file begins with."""
+    comments = (n for n, line in enumerate(all_lines) if not line.startswith("#"))
+    return next(comments, len(all_lines))
+
+
+def is_definition(statement: ast.stmt) -> bool:
+    """Tell whether two empty lines belong before a statement."""
+    return isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+
+
+def put(source: Source, after: int, text: str) -> str:
+    """Put text after so many lines."""
+    all_lines = lines(source.text)
+    return "".join([*ended(all_lines[:after], source), text, *all_lines[after:]])
+
+
+def ended(some: list[str], source: Source) -> list[str]:
+    """Return lines of which the last has an end."""
+    if not some or some[-1].endswith(("\n", "\r")):
+        return some
+    return [*some[:-1], some[-1] + source.newline]
+
+
+# ---- Code ----------------------------------------------------------------------------------------
+
+
+def appended(source: Source, code: str) -> Source:
+    """Add a definition at the end, two empty lines below the rest."""
+    all_lines = ended(lines(source.text), source)
+    empty = next((n for n, line in enumerate(reversed(all_lines)) if line.strip()), 0)
+    gap = [source.newline] * (2 - empty)
+    return source.changed("".join([*all_lines, *gap, code.replace("\n", source.newline)]))

@@ -1,0 +1,56 @@
+"""The name of a task to add, as a value that cannot be wrong."""
+
+import builtins
+import re
+from dataclasses import dataclass
+from keyword import iskeyword
+
+from bgscaffold.errors import BadTaskName
+
+PART = re.compile(r"\A[a-z][a-z0-9_]{0,29}\Z")
+# The mechanism, the revisions, and the first part of the URLs of task runs.
+NO_DOMAINS = frozenset(["background", "migrations", "tasks"])
+# What the generated code itself calls by these names.
+NO_FUNCTIONS = frozenset(
+    [
+        *("app", "asyncio", "background_tasks", "caplog", "client", "enqueued", "item_id"),
+        *("logging", "pytest", "router", "server", "task", "wait_for"),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class TaskName:
+    """A domain, and the function in it."""
+
+    domain: str
+    function: str
+
+    @classmethod
+    def of(cls, name: str) -> "TaskName":
+        """Read DOMAIN.NAME."""
+        parts = name.split(".")
+        if len(parts) != 2:
+            raise BadTaskName(name, "not two parts with a dot between them")
+        for part in parts:
+            if not PART.search(part) or iskeyword(part):
+                raise BadTaskName(name, f"{part!r}")
+        domain, function = parts
+        if domain in NO_DOMAINS:
+            raise BadTaskName(name, f"{domain!r} is the mechanism's")
+        if function in NO_FUNCTIONS or hasattr(builtins, function):
+            raise BadTaskName(name, f"{function!r} means something else already")
+        return cls(domain, function)
+
+    def __str__(self) -> str:
+        return f"{self.domain}.{self.function}"
+
+    @property
+    def module(self) -> str:
+        """Return the module that the function stands in."""
+        return f"app.{self.domain}.tasks"
+
+    @property
+    def slug(self) -> str:
+        """Return the last part of its route."""
+        return self.function.replace("_", "-")

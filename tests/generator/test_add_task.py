@@ -1,0 +1,631 @@
+"""`bgscaffold add task`: what it writes, what it says, what it refuses."""
+
+import errno
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import bgscaffold.staging
+import bgscaffold.writing
+from tests import helpers
+from tests.generator.conftest import Machine, Outcome, Run
+
+TASKS = '''\
+"""Tasks of the domain `invoices`."""
+
+import logging
+
+from app.background import task
+
+
+@task("invoices.send_reminder")
+def send_reminder(item_id: int) -> None:
+    """Do the work for one item. It may run twice, so let twice be as good as once."""
+    logging.getLogger(__name__).info("send_reminder: item %d", item_id)
+'''
+ROUTER = '''\
+"""Routes of the domain `invoices`."""
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from app.background import BackgroundTasksDep
+from app.invoices.tasks import send_reminder
+
+router = APIRouter(tags=["invoices"])
+
+
+class Accepted(BaseModel):
+    """The work is accepted, and will be done after this response."""
+
+    task_id: str
+
+
+@router.post("/invoices/{item_id}/send-reminder", status_code=202)
+async def enqueue_send_reminder(item_id: int, background_tasks: BackgroundTasksDep) -> Accepted:
+    """Accept a call of `send_reminder`; the background does it."""
+    return Accepted(task_id=background_tasks.add_task(send_reminder, item_id))
+'''
+TEST = '''\
+"""The task `invoices.send_reminder`."""
+
+import pytest
+
+from app.invoices.tasks import send_reminder
+
+
+def test_the_task_says_what_it_works_on(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    send_reminder(7)
+    assert caplog.messages == ["send_reminder: item 7"]
+'''
+TEST_OF_ROUTE = '''\
+"""The task `invoices.send_reminder`."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from app.invoices.tasks import send_reminder
+from tests.servers import Project, wait_for
+
+Calls = list[tuple[str, list[Any], dict[str, Any]]]
+
+
+def test_the_task_says_what_it_works_on(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    asyncio.run(send_reminder(7))
+    assert caplog.messages == ["send_reminder: item 7"]
+
+
+def test_the_route_enqueues_the_task(client: TestClient, enqueued: Calls) -> None:
+    answer = client.post("/invoices/7/send-reminder")
+    assert (answer.status_code, list(answer.json())) == (202, ["task_id"])
+    assert enqueued == [("invoices.send_reminder", [7], {})]
+
+
+def test_the_real_server_does_it(server: Project) -> None:
+    answer = server.post("/invoices/7/send-reminder")
+    assert answer.status_code == 202
+    line = "send_reminder: item 7"
+    wait_for(lambda: line in server.log(server.runner), line)
+'''
+
+
+@pytest.fixture(scope="session")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Render a project, once."""
+    return helpers.render("safe", "none", tmp_path_factory.mktemp("original") / "shop")
+
+
+@pytest.fixture
+def shop(machine: Machine, original: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a project of the test's own, and stand in it."""
+    shutil.copytree(original, machine.here / "shop")
+    monkeypatch.chdir(machine.here / "shop")
+    return machine.here / "shop"
+
+
+def changes(project: Path, original: Path) -> dict[str, bytes]:
+    """Return every file that differs from what was rendered, with what it holds."""
+    before, after = helpers.tree(original), helpers.tree(project)
+    assert before.keys() <= after.keys()
+    return {path: content for path, content in after.items() if before.get(path) != content}
+
+
+# ---- What it writes ------------------------------------------------------------------------------
+
+
+def test_a_task_in_a_new_domain(run: Run, shop: Path, original: Path) -> None:
+    assert run("add", "task", "invoices.send_reminder") == Outcome(
+        0,
+        f"Added the task invoices.send_reminder to {shop}, pattern safe.\n"
+        "  app/invoices/__init__.py              new\n"
+        "  tests/invoices/__init__.py            new\n"
+        "  app/invoices/tasks.py                 new\n"
+        "  tests/invoices/test_send_reminder.py  new\n"
+        "\n"
+        "Next:\n"
+        "  uv run poe dev                start the API\n"
+        "  uv run pytest tests/invoices  run the domain's tests\n"
+        "\n"
+        "Its work goes into send_reminder() in app/invoices/tasks.py.\n"
+        "Enqueue it in a route: background_tasks.add_task(send_reminder, 7)\n",
+        "",
+    )
+    assert changes(shop, original) == {
+        "app/invoices/__init__.py": b"",
+        "tests/invoices/__init__.py": b"",
+        "app/invoices/tasks.py": TASKS.encode(),
+        "tests/invoices/test_send_reminder.py": TEST.encode(),
+    }
+
+
+def test_an_async_task_with_a_route(run: Run, shop: Path, original: Path) -> None:
+    os.chdir(shop / "app" / "actions")
+    done = run("add", "task", "invoices.send_reminder", "--async", "--route")
+    assert done == Outcome(
+        0,
+        f"Added the task invoices.send_reminder to {shop}, pattern safe.\n"
+        "  app/invoices/__init__.py              new\n"
+        "  tests/invoices/__init__.py            new\n"
+        "  app/invoices/tasks.py                 new\n"
+        "  app/invoices/router.py                new\n"
+        "  tests/invoices/test_send_reminder.py  new\n"
+        "\n"
+        "Next:\n"
+        f"  cd {shop}{' ' * max(0, 54 - 3 - len(str(shop)))}".rstrip()
+        + "\n"
+        f"  {'uv run poe dev':<{wide(shop)}}start the API\n"
+        f"  {'curl -X POST localhost:8000/invoices/7/send-reminder':<{wide(shop)}}enqueue it\n"
+        f"  {'uv run pytest tests/invoices':<{wide(shop)}}run the domain's tests\n"
+        "\n"
+        "Its work goes into send_reminder() in app/invoices/tasks.py.\n",
+        "",
+    )
+    assert changes(shop, original) == {
+        "app/invoices/__init__.py": b"",
+        "tests/invoices/__init__.py": b"",
+        "app/invoices/tasks.py": TASKS.replace("def send", "async def send").encode(),
+        "app/invoices/router.py": ROUTER.encode(),
+        "tests/invoices/test_send_reminder.py": TEST_OF_ROUTE.encode(),
+    }
+
+
+def wide(shop: Path) -> int:
+    """Return how wide the column of commands is when the first is to go there."""
+    return max(len(f"cd {shop}"), 52) + 2
+
+
+def test_a_task_in_a_domain_that_is_there(run: Run, shop: Path, original: Path) -> None:
+    tasks = (original / "app/signup/tasks.py").read_text()
+    router = (original / "app/signup/router.py").read_text()
+    assert run("add", "task", "signup.purge", "--route").code == 0
+    changed = changes(shop, original)
+    assert list(changed) == [
+        *("app/signup/router.py", "app/signup/tasks.py", "tests/signup/test_purge.py")
+    ]
+    assert changed["app/signup/tasks.py"].decode() == (
+        tasks.replace("from email.message", "import logging\nfrom email.message")
+        + '\n\n@task("signup.purge")\ndef purge(item_id: int) -> None:\n'
+        '    """Do the work for one item. It may run twice, so let twice be as good as once."""\n'
+        '    logging.getLogger(__name__).info("purge: item %d", item_id)\n'
+    )
+    assert changed["app/signup/router.py"].decode() == (
+        router.replace("import send_welcome", "import purge, send_welcome")
+        + '\n\n@router.post("/signup/{item_id}/purge", status_code=202)\n'
+        "async def enqueue_purge(item_id: int, background_tasks: BackgroundTasksDep) -> Accepted:\n"
+        '    """Accept a call of `purge`; the background does it."""\n'
+        "    return Accepted(task_id=background_tasks.add_task(purge, item_id))\n"
+    )
+
+
+def test_it_says_so_in_json(run: Run, shop: Path) -> None:
+    done = run("add", "task", "order_items.pack_box", "--route", "--json")
+    assert json.loads(done.out) == {
+        "task": "order_items.pack_box",
+        "path": str(shop),
+        "pattern": "safe",
+        "files": {
+            "app/order_items/__init__.py": "new",
+            "tests/order_items/__init__.py": "new",
+            "app/order_items/tasks.py": "new",
+            "app/order_items/router.py": "new",
+            "tests/order_items/test_pack_box.py": "new",
+        },
+        "route": "POST /order-items/7/pack-box",
+        "next_steps": [
+            "uv run poe dev",
+            "curl -X POST localhost:8000/order-items/7/pack-box",
+            "uv run pytest tests/order_items",
+        ],
+    }
+    assert json.loads(run("add", "task", "a.b", "--json").out)["route"] is None
+
+
+def test_a_project_elsewhere(run: Run, shop: Path, machine: Machine) -> None:
+    os.chdir(machine.here)
+    assert "\n  cd shop\n" in run("add", "task", "a.b", "--path", "shop/app").out
+    assert (shop / "app/a/tasks.py").exists()
+
+
+def test_a_schedule_where_the_backend_supports_it(run: Run, shop: Path) -> None:
+    backend = shop / "app/background/backend.py"
+    text = backend.read_text()
+    with_cron = text.replace('SUPPORTED | {"start', 'frozenset({"cron"}) | {"start')
+    backend.write_text(with_cron)
+    assert text != with_cron
+    done = run("add", "task", "night.tidy", "--cron", " 0  3 * * *", "--route")
+    assert done.code == 0
+    assert (shop / "app/night/tasks.py").read_text().split("\n\n\n")[1] == (
+        '@task("night.tidy", cron="0 3 * * *")\n'
+        "def tidy() -> None:\n"
+        '    """Do its work. It may run twice, so let twice be as good as once."""\n'
+        '    logging.getLogger(__name__).info("tidy")\n'
+    )
+    assert (shop / "app/night/router.py").read_text().split("\n\n\n")[2] == (
+        '@router.post("/night/tidy", status_code=202)\n'
+        "async def enqueue_tidy(background_tasks: BackgroundTasksDep) -> Accepted:\n"
+        '    """Accept a call of `tidy`; the background does it."""\n'
+        "    return Accepted(task_id=background_tasks.add_task(tidy))\n"
+    )
+    test = (shop / "tests/night/test_tidy.py").read_text()
+    assert '    tidy()\n    assert caplog.messages == ["tidy"]\n' in test
+    assert '    assert enqueued == [("night.tidy", [], {})]\n' in test
+
+
+@pytest.mark.parametrize(
+    ("router", "path", "url"),
+    [
+        ("router = APIRouter(prefix='/v1/x')", "/{item_id}/b", "/v1/x/7/b"),
+        ("router: APIRouter = APIRouter(tags=['x'])", "/a/{item_id}/b", "/a/7/b"),
+        ("router = make()", "/a/{item_id}/b", "/a/7/b"),
+    ],
+)
+def test_the_prefix_of_a_router_counts(
+    router: str, path: str, url: str, run: Run, shop: Path
+) -> None:
+    (shop / "app/a").mkdir()
+    (shop / "app/a/router.py").write_text(f"from fastapi import APIRouter\n\n{router}\n")
+    done = run("add", "task", "a.b", "--route", "--json")
+    assert json.loads(done.out)["route"] == f"POST {url}"
+    assert f'@router.post("{path}", status_code=202)\n' in (shop / "app/a/router.py").read_text()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "from app.signup.router import Accepted",
+        "class Accepted(BaseModel):\n    task_id: str",
+        "class Accepted(BaseModel):\n    task_id = ''",
+    ],
+)
+def test_an_answer_that_is_there_is_used(answer: str, run: Run, shop: Path) -> None:
+    (shop / "app/a").mkdir()
+    text = f"from fastapi import APIRouter\n{answer}\nrouter = APIRouter()\n"
+    (shop / "app/a/router.py").write_text(text)
+    assert run("add", "task", "a.b", "--route").code == 0
+    assert (shop / "app/a/router.py").read_text().count("class Accepted") == text.count("class")
+
+
+@pytest.mark.parametrize("width", [72, 79, 88, 100, 120])
+def test_it_is_formatted_for_the_projects_own_line_length(width: int, run: Run, shop: Path) -> None:
+    (shop / "pyproject.toml").write_text(f"[tool.ruff]\nline-length = {width}\n")
+    run("add", "task", "invoices.send_reminder", "--route")
+    assert_formatted(shop / "app/invoices")
+
+
+@pytest.mark.parametrize("options", [[], ["--async"], ["--route"], ["--async", "--route"]])
+@pytest.mark.parametrize(
+    "name", ["a.b", f"{'d' * 30}.b", f"a.{'n' * 30}", f"{'d' * 30}.{'n' * 30}"]
+)
+def test_it_is_formatted_whatever_it_is_called(
+    name: str, options: list[str], run: Run, shop: Path
+) -> None:
+    run("add", "task", name, *options)
+    assert_formatted(shop / "app" / name.split(".")[0], shop / "tests" / name.split(".")[0])
+
+
+def test_without_a_configuration_lines_have_ruffs_own_length(run: Run, shop: Path) -> None:
+    (shop / "pyproject.toml").unlink()
+    run("add", "task", "invoices.send_reminder", "--route")
+    assert_formatted(shop / "app/invoices")
+
+
+def assert_formatted(*folders: Path) -> None:
+    """Let ruff look at what was written, under the configuration of the project."""
+    for command in (["format", "--check"], ["check"], ["check", "--isolated"]):
+        ruff = [sys.executable, "-m", "ruff", *command, "--no-cache", *map(str, folders)]
+        done = subprocess.run(ruff, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_crlf_and_a_byte_order_mark_stay(run: Run, shop: Path) -> None:
+    file = shop / "app/actions/tasks.py"
+    raw = b"\xef\xbb\xbf" + file.read_bytes().replace(b"\n", b"\r\n")
+    file.write_bytes(raw)
+    assert run("add", "task", "actions.tidy").code == 0
+    after = file.read_bytes()
+    assert after.startswith(raw[:3])
+    assert after.count(b"\n") == after.count(b"\r\n") == raw.count(b"\n") + 8
+    assert raw[-300:] in after
+
+
+def test_permissions_stay(run: Run, shop: Path) -> None:
+    file = shop / "app/actions/tasks.py"
+    file.chmod(0o640)
+    assert run("add", "task", "actions.tidy").code == 0
+    assert file.stat().st_mode & 0o777 == 0o640
+
+
+def test_an_empty_file_is_as_good_as_none(run: Run, shop: Path) -> None:
+    (shop / "app/invoices").mkdir()
+    (shop / "app/invoices/tasks.py").write_text("\n")
+    assert run("add", "task", "invoices.send_reminder").code == 0
+    assert (shop / "app/invoices/tasks.py").read_text() == TASKS
+
+
+# ---- What it refuses -----------------------------------------------------------------------------
+
+
+def refused(run: Run, shop: Path, original: Path, *arguments: str) -> str:
+    """Run what is refused, see that nothing was changed, and return the first line."""
+    before, folders = helpers.tree(shop), sorted(shop.rglob("*"))
+    done = run("add", "task", *arguments)
+    assert (done.code, done.out) == (1, "")
+    assert "\n  allowed: " in done.err
+    assert "\n  remedy:  " in done.err
+    assert (helpers.tree(shop), sorted(shop.rglob("*"))) == (before, folders)
+    return done.err.splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("tidy", "not two parts with a dot between them"),
+        ("a.b.c", "not two parts with a dot between them"),
+        ("", "not two parts with a dot between them"),
+        (".", "''"),
+        ("a.", "''"),
+        (".b", "''"),
+        ("A.b", "'A'"),
+        ("a.B", "'B'"),
+        ("1a.b", "'1a'"),
+        ("_a.b", "'_a'"),
+        ("a-b.c", "'a-b'"),
+        ("a.größe", "'größe'"),
+        ("\u0430.b", "'\u0430'"),
+        ("a.b\n", "'b\\n'"),
+        ("a/../b.c", None),
+        ("../a.b", None),
+        ("a.b/c", "'b/c'"),
+        ("a\\b.c", "'a\\\\b'"),
+        ("class.b", "'class'"),
+        ("a.async", "'async'"),
+        ("{{ x }}.b", "'{{ x }}'"),
+        ('a.b"', "'b\"'"),
+        (f"{'a' * 31}.b", f"'{'a' * 31}'"),
+        (f"a.{'b' * 300}", f"'{'b' * 300}'"),
+        ("background.b", "'background' is the mechanism's"),
+        ("migrations.b", "'migrations' is the mechanism's"),
+        ("tasks.b", "'tasks' is the mechanism's"),
+        ("a.print", "'print' means something else already"),
+        ("a.int", "'int' means something else already"),
+        ("a.task", "'task' means something else already"),
+        ("a.background_tasks", "'background_tasks' means something else already"),
+        ("main.b", "app/main.py is a module already"),
+        ("settings.b", "app/settings.py is a module already"),
+        ("domains.b", "app/domains.py is a module already"),
+        ("database.b", "app/database.py is a module already"),
+        ("monitoring.b", "app/monitoring.py is a module already"),
+        ("servers.b", "tests/servers.py is a module already"),
+        ("conftest.b", "tests/conftest.py is a module already"),
+    ],
+)
+def test_a_name_that_is_none(
+    name: str, reason: str | None, run: Run, shop: Path, original: Path
+) -> None:
+    line = refused(run, shop, original, "--", name)
+    because = "not two parts with a dot between them" if reason is None else reason
+    assert line == f"Not a task name: {name!r} ({because})"
+
+
+def test_the_words_of_a_refusal(run: Run, shop: Path) -> None:
+    assert run("add", "task", "A.b").err == (
+        "Not a task name: 'A.b' ('A')\n"
+        "  allowed: DOMAIN.NAME, each 1 to 30 of a-z, 0-9 and _, first a letter; no keyword or"
+        " builtin of Python, no module of app/ or tests/, no name that the generated code needs"
+        " itself\n"
+        "  remedy:  choose another name, such as invoices.send_reminder\n"
+    )
+
+
+def test_a_domain_that_is_a_link_out_of_the_project(
+    run: Run, shop: Path, original: Path, tmp_path: Path
+) -> None:
+    (shop / "app/outside").symlink_to(tmp_path)
+    assert refused(run, shop, original, "outside.b") == (
+        "Not a task name: 'outside.b' (app/outside is a link out of the project)"
+    )
+
+
+def test_a_task_name_that_is_taken(run: Run, shop: Path, original: Path) -> None:
+    (shop / "app/other").mkdir()
+    (shop / "app/other/tasks.py").write_text(
+        "from app.background import task\n\n\n@task(\n    'actions.tidy')\ndef f() -> None: ...\n"
+    )
+    assert refused(run, shop, original, "actions.tidy") == (
+        f"The name is taken: 'actions.tidy' ({shop}/app/other/tasks.py, line 4)"
+    )
+
+
+def test_a_function_that_is_there(run: Run, shop: Path, original: Path) -> None:
+    with (shop / "app/actions/tasks.py").open("a") as tasks:
+        tasks.write("\n\ndef tidy() -> None: ...\n\n\n@print()\ndef other() -> None: ...\n")
+    assert refused(run, shop, original, "actions.tidy") == (
+        f"The name is taken: 'tidy' ({shop}/app/actions/tasks.py has it already)"
+    )
+
+
+@pytest.mark.parametrize("name", ["signup", "enqueue_tidy", "Accepted"])
+def test_a_name_in_the_router_that_is_there(
+    name: str, run: Run, shop: Path, original: Path
+) -> None:
+    router = shop / "app/signup/router.py"
+    text = router.read_text().replace("    task_id: str\n", "    x: str\n")
+    router.write_text(f"{text}\n\ndef enqueue_tidy() -> None: ...\n" if "_" in name else text)
+    line = refused(
+        run, shop, original, f"signup.{'signup' if name == 'signup' else 'tidy'}", "--route"
+    )
+    why = "has one without a task_id" if name == "Accepted" else "has it already"
+    assert line == f"The name is taken: {name!r} ({router} {why})"
+
+
+def test_a_test_that_is_there(run: Run, shop: Path, original: Path) -> None:
+    test = shop / "tests/signup/test_tidy.py"
+    test.write_text("# mine\n")
+    assert refused(run, shop, original, "signup.tidy") == f"The file is there already: '{test}'"
+
+
+@pytest.mark.parametrize(
+    ("router", "path"),
+    [("APIRouter()", "/signup/{n}/tidy"), ("APIRouter(prefix='/signup')", "/{n}/tidy")],
+)
+def test_a_path_that_another_route_has(
+    router: str, path: str, run: Run, shop: Path, original: Path
+) -> None:
+    (shop / "app/other").mkdir()
+    (shop / "app/other/router.py").write_text(
+        f"router = {router}\n\n\n@router.get('/')\n@router.post({path!r})\ndef f(n): ...\n"
+    )
+    (shop / "app/neither").mkdir()
+    (shop / "app/neither/router.py").write_text(
+        "router = APIRouter(prefix=PREFIX)\n\n\n@router.post('/x')\n@router.get()\ndef f(n): ...\n"
+    )
+    (shop / "app/broken").mkdir()
+    (shop / "app/broken/router.py").write_text("def f(:\n")
+    assert refused(run, shop, original, "signup.tidy", "--route") == (
+        "Another route has this path already: '/signup/{item_id}/tidy'"
+        f" ({shop}/app/other/router.py, line 5)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("x = 1\n", "it has no router = APIRouter()"),
+        ("router = f(prefix=X)\n", "the prefix of its router is no plain text"),
+        ("router = f(prefix='/{x}')\n", "the prefix of its router is no plain text"),
+        ("x = 1\nrouter = (\n", "line 2: '(' was never closed"),
+    ],
+)
+def test_a_router_that_cannot_be_added_to(
+    text: str, reason: str, run: Run, shop: Path, original: Path
+) -> None:
+    router = shop / "app/signup/router.py"
+    router.write_text(text)
+    assert refused(run, shop, original, "signup.tidy", "--route") == (
+        f"Cannot add to the file: '{router}' ({reason})"
+    )
+
+
+def test_a_schedule_that_the_pattern_cannot_keep(run: Run, shop: Path, original: Path) -> None:
+    assert run("add", "task", "a.b", "--cron", "0 3 * * *").err == (
+        "This project cannot run tasks by the clock: '0 3 * * *'"
+        " (its pattern is safe, without a schedule)\n"
+        "  allowed: --cron in a project whose backend supports it\n"
+        "  remedy:  leave out --cron, and let a cron job or a timer of the platform enqueue the"
+        " task\n"
+    )
+    line = refused(run, shop, original, "a.b", "--cron", "0 25 * * *")
+    assert line == "Not a cron expression: '0 25 * * *' (hour '25')"
+
+
+def test_where_no_project_is(run: Run, machine: Machine) -> None:
+    assert run("add", "task", "a.b") == Outcome(
+        1,
+        "",
+        f"Not a project of bgscaffold: '{machine.here}'"
+        " (no .copier-answers.yml here or in a folder above)\n"
+        "  allowed: a folder of a project that `bgscaffold new` or `copier copy` has made\n"
+        "  remedy:  go into the project, or name its folder with --path\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("answers", "reason"),
+    [
+        ("", ".copier-answers.yml names no pattern of bgscaffold"),
+        ("pattern: blue\n", ".copier-answers.yml names no pattern of bgscaffold"),
+        ("pattern: 'safe'  \n", "it has no app/domains.py"),
+    ],
+)
+def test_a_project_of_somebody_else(answers: str, reason: str, run: Run, machine: Machine) -> None:
+    (machine.here / ".copier-answers.yml").write_text(answers)
+    done = run("add", "task", "a.b", "--path", ".")
+    assert done.err.startswith(f"Not a project of bgscaffold: '{machine.here}' ({reason})\n")
+
+
+# ---- What goes wrong on the way ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("step", range(6))
+def test_a_file_that_cannot_be_put_in_its_place(
+    step: int, run: Run, shop: Path, original: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two new packages, a changed file and a new one; then an old one cannot be replaced."""
+    (shop / "app/signup/__init__.py").unlink()
+    steps = iter(range(99))
+    replace = os.replace
+
+    def fail(source: Path, target: Path) -> None:
+        if next(steps) == step:
+            raise OSError(errno.EIO, "Input/output error", str(target))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", fail)
+    if step < 4:
+        line = refused(run, shop, original, "signup.tidy", "--route")
+        assert line.startswith("Cannot write the files, nothing was changed: '")
+        assert line.endswith("' (Input/output error)")
+    else:
+        assert run("add", "task", "signup.tidy", "--route").code == 0
+
+
+def test_a_full_disk(run: Run, shop: Path, original: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = Path.write_bytes
+
+    def fill(path: Path, content: bytes) -> int:
+        if "test_tidy" in path.name:
+            write(path, content[:5])
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        return write(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", fill)
+    line = refused(run, shop, original, "invoices.tidy", "--route")
+    assert line.endswith("(No space left on device)")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_on_the_way(
+    number: signal.Signals, run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = helpers.tree(shop)
+    handlers = [signal.getsignal(each) for each in bgscaffold.staging.SIGNALS]
+    monkeypatch.setattr(Path, "write_bytes", lambda *_: os.kill(os.getpid(), number))
+    done = run("add", "task", "invoices.tidy")
+    assert (done.code, done.err.split(":")[0]) == (130, "Interrupted, nothing was created")
+    assert helpers.tree(shop) == before
+    assert not (shop / "app/invoices").exists()
+    assert [signal.getsignal(each) for each in bgscaffold.staging.SIGNALS] == handlers
+
+
+def test_what_nobody_foresaw_changes_nothing_either(
+    run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    before = helpers.tree(shop)
+    monkeypatch.setattr(bgscaffold.writing, "replace_all", fail)
+    assert run("add", "task", "invoices.tidy").err.startswith(
+        "bgscaffold failed: ZeroDivisionError"
+    )
+    assert helpers.tree(shop) == before
+
+
+def test_a_folder_that_is_not_writable(run: Run, shop: Path, original: Path) -> None:
+    if os.geteuid() == 0:  # who may write anywhere, but not make a folder of a file
+        (shop / "tests/invoices").write_text("mine")
+    else:
+        (shop / "tests").chmod(0o555)
+    line = refused(run, shop, original, "invoices.tidy")
+    assert line.startswith("Cannot write the files, nothing was changed: ")

@@ -1,0 +1,78 @@
+"""`bgscaffold add task` in real projects: clean at once, green at once, and the task runs."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests import helpers
+from tests.projects.environments import Environment
+from tests.projects.terminal import until
+
+Render = Callable[..., Path]
+each_pattern = pytest.mark.parametrize("pattern", helpers.PATTERNS)
+TASKS = (
+    ["invoices.send_reminder", "--route"],  # a new domain
+    ["invoices.collect", "--async", "--route"],  # the same, now an old one
+    ["signup.purge", "--async", "--route"],
+    ["actions.tidy"],
+    [f"{'d' * 30}.{'n' * 30}", "--route"],  # the longest lines
+)
+
+
+def with_tasks(project: Path) -> Path:
+    """Add tasks of every kind to a project."""
+    for task in TASKS:
+        add(project, *task)
+    return project
+
+
+def add(project: Path, *task: str) -> None:
+    """Add one task, as its user does."""
+    command = [sys.executable, "-m", "bgscaffold", "add", "task", *task]
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@each_pattern
+def test_lint_formatting_types_and_tests_are_green(
+    pattern: str, rendered: Render, newest: Environment
+) -> None:
+    project = with_tasks(rendered(pattern))
+    newest.run(project, "ruff", "check", "--isolated")
+    assert "Success: no issues found" in newest.run(project, "poe", "check")
+    said = newest.test(project)
+    assert " passed" in said
+    # Once without, and once with the server.
+    assert said.count("tests/invoices/test_send_reminder.py ") == 2
+    assert said.count("tests/invoices/test_collect.py ") == 2
+    assert said.count("tests/actions/test_tidy.py ") == 1
+
+
+@each_pattern
+def test_a_request_to_the_new_route_has_its_effect(
+    pattern: str, rendered: Render, newest: Environment
+) -> None:
+    project = rendered(pattern)
+    add(project, "invoices.send_reminder", "--route")
+    add(project, "signup.purge", "--async", "--route")
+    with newest.dev(project) as dev:
+        dev.post("/invoices/7/send-reminder")
+        dev.post("/signup/8/purge")
+        wanted = {"send_reminder: item 7", "purge: item 8"}
+        until(lambda: all(line in dev.screen for line in wanted), lambda: f"both:\n{dev.screen}")
+
+
+def test_every_pattern_gets_the_same_code(rendered: Render) -> None:
+    trees = [helpers.tree(with_tasks(rendered(pattern, "none"))) for pattern in helpers.PATTERNS]
+    rooms = [{path: content for path, content in tree.items() if is_users(path)} for tree in trees]
+    assert rooms[1:] == rooms[:1] * 3
+    assert f"tests/{'d' * 30}/test_{'n' * 30}.py" in rooms[0]
+
+
+def is_users(path: str) -> bool:
+    """Tell whether a file lies in one of the domains."""
+    domains = {task[0].split(".")[0] for task in TASKS}
+    return path.split("/")[0] in ("app", "tests") and path.split("/")[1] in domains
