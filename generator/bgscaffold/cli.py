@@ -64,7 +64,9 @@ def new(
     path: Annotated[str, typer.Argument(help="The folder to create; its last part is the name.")],
     pattern: Annotated[
         Pattern | None,
-        typer.Option(help="How tasks run: see `bgscaffold patterns`. [simple]"),
+        typer.Option(
+            help="How tasks run: see `bgscaffold patterns`. [simple; asked in a terminal]"
+        ),
     ] = None,
     with_celery: Annotated[
         bool, typer.Option("--with-celery", help="The same as --pattern celery.")
@@ -77,12 +79,14 @@ def new(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Create a project."""
-    from bgscaffold import messages
+    from bgscaffold import messages, wizard
     from bgscaffold.new import create
 
     chosen = choose(pattern, with_celery=with_celery)
     project = Project.at(path, pattern=chosen, ci=ci)
     named = with_celery or pattern is not None
+    if not named and not as_json and wizard.is_possible():
+        project, named = wizard.advised(project), True
     done = create(project, git=not no_git, install=install)
     say(messages.created_json(done) if as_json else messages.created(done, chosen=named))
 

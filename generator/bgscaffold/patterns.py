@@ -80,6 +80,62 @@ RECORDS = {
 }
 
 
+@dataclass(frozen=True)
+class Question:
+    """A question of the wizard, and its possible answers."""
+
+    text: str
+    answers: tuple[str, ...]
+
+
+QUESTIONS = (
+    Question(
+        "How long does your slowest task take? A server that is told to stop, as at every deploy,\n"
+        "gets a grace to finish what runs: 30 seconds on most platforms.",
+        (
+            "a moment: a mail, a line in a log",
+            "seconds, and it always ends within the grace",
+            "longer than the grace, or nobody knows",
+        ),
+    ),
+    Question(
+        "May a task that was accepted be lost, when the process crashes or the machine goes down?",
+        (
+            "yes, now and then",
+            "no",
+            "no, and tasks need processes or machines of their own",
+        ),
+    ),
+)
+
+ADVICE = {
+    (0, 0): (Pattern.SIMPLE, "Short work that may be lost needs no more than FastAPI itself."),
+    (1, 0): (Pattern.ASYNC, "Tasks run concurrently and bounded, and finish within the grace."),
+    (2, 0): (
+        Pattern.SAFE,
+        "What outlasts the grace would be lost at every deploy, not only in a crash.",
+    ),
+    (0, 1): (
+        Pattern.SAFE,
+        "Tasks wait in the database, so a crash loses none; no server is needed.",
+    ),
+    (1, 1): (
+        Pattern.SAFE,
+        "Tasks wait in the database, so a crash loses none; no server is needed.",
+    ),
+    (2, 1): (Pattern.SAFE, "Tasks wait in the database, and what a deploy cuts off runs again."),
+    (0, 2): (
+        Pattern.CELERY,
+        "Workers run the tasks, on as many machines as you like; none is lost.",
+    ),
+    (1, 2): (
+        Pattern.CELERY,
+        "Workers run the tasks, on as many machines as you like; none is lost.",
+    ),
+    (2, 2): (Pattern.CELERY, "Workers run the tasks, apart from the API; its deploys stop none."),
+}
+
+
 def choose(pattern: Pattern | None, *, with_celery: bool) -> Pattern:
     """Return the pattern that the two options together ask for."""
     if with_celery and pattern not in (None, Pattern.CELERY):

@@ -70,9 +70,13 @@ class Terminal:
         """What has been printed so far, without colours."""
         return re.sub(r"\x1b\[[0-9;]*m", "", self._output.decode(errors="replace"))
 
+    def type(self, keys: str) -> None:
+        """Press keys, one after another."""
+        os.write(self._keyboard, keys.encode())
+
     def press_ctrl_c(self) -> None:
         """Press Ctrl-C, once."""
-        os.write(self._keyboard, b"\x03")
+        self.type("\x03")
 
     def processes(self) -> dict[int, str]:
         """Return every process that the command has started and that still lives."""

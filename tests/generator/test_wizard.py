@@ -1,0 +1,173 @@
+"""The wizard of `new`: whom it asks, what it advises, what it does with the answers."""
+
+import itertools
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from bgscaffold.patterns import ADVICE, QUESTIONS
+from tests import helpers
+from tests.generator.conftest import Machine, Run
+from tests.projects.terminal import Terminal, until
+
+ADVISED = {
+    ("a moment", "yes"): "simple",
+    ("seconds", "yes"): "async",
+    ("longer", "yes"): "safe",
+    ("a moment", "no"): "safe",
+    ("seconds", "no"): "safe",
+    ("longer", "no"): "safe",
+    ("a moment", "no, and"): "celery",
+    ("seconds", "no, and"): "celery",
+    ("longer", "no, and"): "celery",
+}
+
+
+def test_two_questions_decide() -> None:
+    answers = [range(len(question.answers)) for question in QUESTIONS]
+    assert list(ADVICE) == sorted(itertools.product(*answers), key=lambda pair: pair[::-1])
+    told = {
+        (first, second): ADVICE[one, two][0].value
+        for (one, first), (two, second) in itertools.product(
+            enumerate(("a moment", "seconds", "longer")), enumerate(("yes", "no", "no, and"))
+        )
+    }
+    assert told == ADVISED
+    for beginning, question in zip(zip(*ADVISED, strict=True), QUESTIONS, strict=True):
+        for begun, answer in zip(dict.fromkeys(beginning), question.answers, strict=True):
+            assert answer.startswith(begun)
+
+
+def test_the_lines_fit_on_a_screen() -> None:
+    lines = [line for q in QUESTIONS for text in (q.text, *q.answers) for line in text.split("\n")]
+    advice = [f"Advice: {pattern}. {reason}" for pattern, reason in ADVICE.values()]
+    assert max(len(line) for line in [*lines, *advice]) <= 95
+
+
+SETSID = shutil.which("setsid") or ""  # which is found no more once a test has its machine
+
+SCREEN = """\
+1. How long does your slowest task take? A server that is told to stop, as at every deploy,
+gets a grace to finish what runs: 30 seconds on most platforms.
+     1  a moment: a mail, a line in a log
+     2  seconds, and it always ends within the grace
+     3  longer than the grace, or nobody knows
+1, 2, 3? 2
+
+2. May a task that was accepted be lost, when the process crashes or the machine goes down?
+     1  yes, now and then
+     2  no
+     3  no, and tasks need processes or machines of their own
+1, 2, 3? 2
+
+Advice: safe. Tasks wait in the database, so a crash loses none; no server is needed.
+Enter takes safe; or type simple, async or celery: 
+
+Created shop in {here}/shop, pattern safe.
+"""
+
+
+def at_terminal(machine: Machine, *arguments: str) -> Terminal:
+    """Run `bgscaffold` in a terminal."""
+    if not (machine.bin / "setsid").exists():
+        (machine.bin / "setsid").symlink_to(SETSID)
+    return Terminal(*helpers.process(*arguments), cwd=machine.here, env=dict(os.environ))
+
+
+def see(terminal: Terminal, text: str) -> None:
+    """Wait until the terminal shows a text."""
+    until(lambda: text in terminal.screen, lambda: f"{text!r}:\n{terminal.screen}")
+
+
+def answer(terminal: Terminal, *answers: str) -> None:
+    """Type each answer when it is asked for."""
+    for number, text in enumerate(answers, 1):
+        see(terminal, f"{number}. " if number < 3 else "Enter takes")
+        terminal.type(f"{text}\n")
+
+
+def test_enter_takes_the_advice(machine: Machine) -> None:
+    with at_terminal(machine, "new", "shop", "--no-git") as terminal:
+        answer(terminal, "2", "2", "")
+        assert terminal.process.wait() == 0
+        see(terminal, "The same again: bgscaffold new shop --pattern=safe --ci=github --no-git")
+        shown = terminal.screen.replace("\r\n", "\n")
+    assert shown.startswith(SCREEN.format(here=machine.here))
+    assert "pattern: safe\n" in (machine.here / "shop/.copier-answers.yml").read_text()
+
+
+def test_another_pattern_can_be_typed(machine: Machine) -> None:
+    with at_terminal(machine, "new", "shop", "--no-git") as terminal:
+        answer(terminal, "1", "x")
+        see(terminal, "'x' is none of these.")
+        terminal.type("3\n")
+        see(terminal, "Advice: celery.")
+        terminal.type("blue\n")
+        see(terminal, "'blue' is none of these.")
+        terminal.type(" ASYNC \n")
+        assert terminal.process.wait() == 0
+        see(terminal, "--pattern=async")
+
+
+@pytest.mark.parametrize("key", ["\x03", "\x04"], ids=["Ctrl-C", "Ctrl-D"])
+@pytest.mark.parametrize("answered", [[], ["1"], ["1", "1"]])
+def test_who_leaves_gets_nothing(key: str, answered: list[str], machine: Machine) -> None:
+    with at_terminal(machine, "new", "shop") as terminal:
+        answer(terminal, *answered)
+        see(terminal, ["1. ", "2. ", "Enter takes"][len(answered)])
+        see(terminal, ["1, 2, 3? ", "1, 2, 3? ", "celery: "][len(answered)])
+        terminal.type(key)
+        assert terminal.process.wait() == 130
+        see(terminal, f"\r\nInterrupted, nothing was created: '{machine.here}/shop'\r\n")
+        assert "Traceback" not in terminal.screen
+    assert list(machine.here.iterdir()) == []
+
+
+@pytest.mark.parametrize("option", ["--pattern=simple", "--with-celery", "--json"])
+def test_who_has_said_it_all_is_asked_nothing(option: str, machine: Machine) -> None:
+    with at_terminal(machine, "new", "shop", "--no-git", option) as terminal:
+        assert terminal.process.wait() == 0
+        assert "1. " not in terminal.screen
+
+
+@pytest.mark.parametrize("arguments", [["Shop"], ["taken"]])
+def test_what_is_refused_is_refused_before_the_questions(
+    arguments: list[str], machine: Machine
+) -> None:
+    (machine.here / "taken").mkdir()
+    (machine.here / "taken" / "notes.txt").touch()
+    with at_terminal(machine, "new", *arguments) as terminal:
+        assert terminal.process.wait() == 1
+        see(terminal, "remedy:")
+        assert "1. " not in terminal.screen
+
+
+def test_in_this_process(run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same once more where coverage sees it."""
+    typed = iter(["9", "2", "1", ""])
+    monkeypatch.setattr("builtins.input", lambda _prompt: next(typed))
+    monkeypatch.setattr("bgscaffold.wizard.is_possible", lambda: True)
+    assert "pattern async.\n" in run("new", "shop", "--no-git").out
+
+    def leave(_prompt: str) -> str:
+        raise EOFError
+
+    monkeypatch.setattr("builtins.input", leave)
+    done = run("new", "other")
+    assert (done.code, done.err.splitlines()[0]) == (
+        130,
+        f"Interrupted, nothing was created: '{machine.here}/other'",
+    )
+    assert [path.name for path in Path(machine.here).iterdir()] == ["shop"]
+
+
+@pytest.mark.parametrize("stream", ["sys.stdin", "sys.stdout"])
+def test_a_closed_stream_is_no_terminal(stream: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from bgscaffold import wizard
+
+    monkeypatch.setattr(stream, None)
+    possible = wizard.is_possible()
+    monkeypatch.undo()
+    assert not possible
