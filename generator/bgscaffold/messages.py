@@ -91,4 +91,4 @@ def patterns() -> str:
 
 def row(promise: str, *cells: str) -> str:
     """Return one line of the table."""
-    return f"{promise:<38}{''.join(f'{cell:<17}' for cell in cells)}".rstrip()
+    return f"{promise:<38}{''.join(f'{cell:<16}' for cell in cells)}".rstrip()

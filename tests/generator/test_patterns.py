@@ -1,5 +1,7 @@
 """`bgscaffold patterns` and the records behind it."""
 
+import pytest
+
 from bgscaffold.patterns import PROMISES, RECORDS, Pattern
 from tests import helpers
 from tests.generator.conftest import Outcome, Run
@@ -10,21 +12,26 @@ async   concurrent and bounded, on the event loop of the web process
 safe    kept in the database, run by the web process, resumed after a crash
 celery  kept in the database, run by Celery workers on many machines
 
-                                      simple           async            safe             celery
-tasks run in                          web process      event loop       web process      workers
-a failing task stops only itself      yes              yes              yes              yes
-a wrong argument fails the request    yes              yes              yes              yes
-a failure is seen in                  log              log              log, row         log, row
-at SIGTERM, within the grace          finishes         finishes         finishes         finishes
-not finished within the grace         lost             lost             resumed          resumed
-kill -9, power cut                    lost             lost             resumed          resumed
-broker down                           -                -                -                accepted
-retry with backoff, then dead         no               no               yes              yes
-GET /tasks/{id}                       no               no               yes              yes
-enqueued in the caller's transaction  -                -                yes              yes
-a server, in development              none             none             none             none
-servers, in production                none             none             none             broker, db
-many machines                         own requests     own requests     with PostgreSQL  yes
+                                      simple          async           safe            celery
+tasks run in                          web process     event loop      web process     workers
+a failing task stops only itself      yes             yes             yes             yes
+a wrong argument fails the request    yes             yes             yes             yes
+a failure is seen in                  log, metrics    log, metrics    and in its row  and in its row
+timeout                               of async def    of async def    of async def    of all tasks
+at SIGTERM, within the grace          finishes        finishes        finishes        finishes
+not finished within the grace         lost            lost            runs again      runs again
+kill -9, power cut                    lost            lost            resumed         resumed
+broker down                           -               -               -               accepted
+retry with backoff, then dead         no              no              yes             yes
+idempotency key, delay, priority      no              no              yes             yes
+GET /tasks/{id}: state, progress      no              no              yes             yes
+list, cancel, retry a dead one        no              no              yes             yes
+queues of their own                   no              no              no              yes
+health, metrics, JSON logs            yes             yes             yes             yes
+enqueued in the caller's transaction  -               -               yes             yes
+a server, in development              none            none            none            none
+servers, in production                none            none            none            broker, db
+many machines                         own requests    own requests    with PostgreSQL yes
 
 At least once: after a crash a task may run twice, so write tasks that bear it.
 """
@@ -32,6 +39,42 @@ At least once: after a crash a task may run twice, so write tasks that bear it.
 
 def test_the_table(run: Run) -> None:
     assert run("patterns") == Outcome(0, TABLE, "")
+
+
+def test_it_fits_on_a_terminal() -> None:
+    assert max(map(len, TABLE.splitlines())) <= 100
+    assert len(TABLE.splitlines()) <= 40
+
+
+# A row of the command, and the row of docs/patterns.md that says the same at length.
+SAME = {
+    "a failing task stops only itself": "one failing task does not stop the next",
+    "a wrong argument fails the request": "a wrong argument fails the request, not the task",
+    "at SIGTERM, within the grace": "SIGTERM",
+    "not finished within the grace": "cut off by the end of the grace",
+    "kill -9, power cut": "`kill -9`, power cut",
+    "retry with backoff, then dead": (
+        "retry with backoff and jitter, then dead; permanent errors at once"
+    ),
+    "idempotency key, delay, priority": "idempotency key, delay, priority",
+    "GET /tasks/{id}: state, progress": "`GET /tasks/{id}`: state, progress, events",
+    "list, cancel, retry a dead one": "list, cancel, retry a dead one, with `ADMIN_TOKEN`",
+    "queues of their own": "queues of their own",
+    "health, metrics, JSON logs": "`/health/live`, `/health/ready`, `/metrics`, JSON logs",
+    "enqueued in the caller's transaction": "enqueued in the caller's own transaction",
+    "many machines": "many machines",
+}
+
+
+@pytest.mark.parametrize(("promise", "title"), SAME.items())
+def test_the_page_of_the_patterns_says_the_same(promise: str, title: str) -> None:
+    page = (helpers.ROOT / "docs" / "patterns.md").read_text(encoding="utf-8")
+    [line] = [line for line in page.splitlines() if line.startswith(f"| {title} |")]
+    at_length = [cell.strip() for cell in line.strip("|").split("|")[1:]]
+    in_short = [record.promises[PROMISES.index(promise)] for record in RECORDS.values()]
+    assert [long.startswith(short) for long, short in zip(at_length, in_short, strict=True)] == (
+        [True] * 4
+    )
 
 
 def test_each_pattern_has_one_record_with_every_promise() -> None:

@@ -46,7 +46,8 @@ def test_the_lines_fit_on_a_screen() -> None:
     assert max(len(line) for line in [*lines, *advice]) <= 95
 
 
-SETSID = shutil.which("setsid") or ""  # which is found no more once a test has its machine
+# Programs that are found no more once a test has its machine.
+SETSID, ENV = (shutil.which(name) or name for name in ("setsid", "env"))
 
 SCREEN = """\
 1. How long does your slowest task take? A server that is told to stop, as at every deploy,
@@ -73,7 +74,9 @@ def at_terminal(machine: Machine, *arguments: str) -> Terminal:
     """Run `bgscaffold` in a terminal."""
     if not (machine.bin / "setsid").exists():
         (machine.bin / "setsid").symlink_to(SETSID)
-    return Terminal(*helpers.process(*arguments), cwd=machine.here, env=dict(os.environ))
+    # With Ctrl-C in force, whatever started the tests.
+    command = [ENV, "--default-signal=INT", *helpers.process(*arguments)]
+    return Terminal(*command, cwd=machine.here, env=dict(os.environ))
 
 
 def see(terminal: Terminal, text: str) -> None:
@@ -91,7 +94,7 @@ def answer(terminal: Terminal, *answers: str) -> None:
 def test_enter_takes_the_advice(machine: Machine) -> None:
     with at_terminal(machine, "new", "shop", "--no-git") as terminal:
         answer(terminal, "2", "2", "")
-        assert terminal.process.wait() == 0
+        assert terminal.process.wait(60) == 0
         see(terminal, "The same again: bgscaffold new shop --pattern=safe --ci=github --no-git")
         shown = terminal.screen.replace("\r\n", "\n")
     assert shown.startswith(SCREEN.format(here=machine.here))
@@ -107,7 +110,7 @@ def test_another_pattern_can_be_typed(machine: Machine) -> None:
         terminal.type("blue\n")
         see(terminal, "'blue' is none of these.")
         terminal.type(" ASYNC \n")
-        assert terminal.process.wait() == 0
+        assert terminal.process.wait(60) == 0
         see(terminal, "--pattern=async")
 
 
@@ -119,7 +122,7 @@ def test_who_leaves_gets_nothing(key: str, answered: list[str], machine: Machine
         see(terminal, ["1. ", "2. ", "Enter takes"][len(answered)])
         see(terminal, ["1, 2, 3? ", "1, 2, 3? ", "celery: "][len(answered)])
         terminal.type(key)
-        assert terminal.process.wait() == 130
+        assert terminal.process.wait(60) == 130
         see(terminal, f"\r\nInterrupted, nothing was created: '{machine.here}/shop'\r\n")
         assert "Traceback" not in terminal.screen
     assert list(machine.here.iterdir()) == []
@@ -128,7 +131,7 @@ def test_who_leaves_gets_nothing(key: str, answered: list[str], machine: Machine
 @pytest.mark.parametrize("option", ["--pattern=simple", "--with-celery", "--json"])
 def test_who_has_said_it_all_is_asked_nothing(option: str, machine: Machine) -> None:
     with at_terminal(machine, "new", "shop", "--no-git", option) as terminal:
-        assert terminal.process.wait() == 0
+        assert terminal.process.wait(60) == 0
         assert "1. " not in terminal.screen
 
 
@@ -139,7 +142,7 @@ def test_what_is_refused_is_refused_before_the_questions(
     (machine.here / "taken").mkdir()
     (machine.here / "taken" / "notes.txt").touch()
     with at_terminal(machine, "new", *arguments) as terminal:
-        assert terminal.process.wait() == 1
+        assert terminal.process.wait(60) == 1
         see(terminal, "remedy:")
         assert "1. " not in terminal.screen
 
