@@ -132,3 +132,18 @@ def task(
     new = NewTask(TaskName.of(name), is_async, check(cron) if cron else "")
     done = add(find(path), new, route=route)
     say(task_messages.added_json(done) if as_json else task_messages.added(done))
+
+
+@app.command()
+def doctor(
+    path: Annotated[str, typer.Argument(help="A folder of the project.")] = ".",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Look for what is wrong with a project, and say what to do."""
+    from bgscaffold.doctor import examine, is_well, told, told_json
+    from bgscaffold.existing import find
+
+    project = find(path)
+    found = examine(project)
+    said = say(told_json(project, found) if as_json else told(found))
+    raise typer.Exit(0 if said and is_well(found) else 1)

@@ -1,0 +1,304 @@
+"""Looks at a project from inside, for `bgscaffold doctor`.
+
+The project's own Python runs this file, in the project's folder: it sees what the API and a worker
+would see. It imports what the project has, and nothing of bgscaffold, which is not installed there.
+Each line that it prints is a JSON object: first the facts, then one finding after another.
+"""
+
+import json
+import os
+import platform
+import re
+import sys
+import tomllib
+import traceback
+from collections.abc import Callable, Iterator
+from importlib import import_module, metadata
+from pathlib import Path
+from threading import Thread
+from typing import Any
+from urllib.parse import quote
+
+HERE = Path.cwd()
+PROCESSES = Path("/proc")
+PATIENCE = 3.0  # seconds for whatever asks a server
+IMPORTS = 15.0  # seconds for what imports the project: on a busy machine that takes some
+CLEANING = "background.clean"  # the one task of Celery that is not the user's
+
+Finding = dict[str, str]
+
+
+def ok(what: str, detail: str) -> Finding:
+    """Return a finding that is well."""
+    return {"state": "ok", "what": what, "detail": detail, "remedy": ""}
+
+
+def warn(what: str, detail: str, remedy: str) -> Finding:
+    """Return a finding that somebody should know of."""
+    return {"state": "warn", "what": what, "detail": detail, "remedy": remedy}
+
+
+def fail(what: str, detail: str, remedy: str) -> Finding:
+    """Return a finding that must be mended."""
+    return {"state": "FAIL", "what": what, "detail": detail, "remedy": remedy}
+
+
+# ---- Facts ---------------------------------------------------------------------------------------
+
+
+def facts() -> dict[str, Any]:
+    """Return what is installed."""
+    project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))
+    needed = [
+        re.match(r"[\w.-]+", line) for line in project.get("project", {}).get("dependencies", [])
+    ]
+    names = [found[0] for found in needed if found]
+    return {
+        "python": platform.python_version(),
+        "fastapi": version("fastapi"),
+        "missing": [name for name in names if not version(name)],
+    }
+
+
+def version(name: str) -> str:
+    """Return the installed version of a package, '' if there is none."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+# ---- Settings, tasks -----------------------------------------------------------------------------
+
+
+def settings() -> Finding:
+    """Load the settings of the application and of its pattern."""
+    import_module("app.background.settings")
+    environment = import_module("app.settings").settings.environment
+    return ok("settings", f"they load, ENVIRONMENT is {environment}")
+
+
+def tasks() -> Finding:
+    """Import what a worker imports, then what the API imports, and compare their tasks."""
+    known: dict[str, Any] = import_module("app.background.task").TASKS
+    import_module("app.domains").import_tasks()
+    worker = registered_by_worker() if has_broker() else set(known)
+    check_options()
+    import_module("app.main")
+    if only := sorted(set(known) ^ worker):
+        remedy = "declare each in the tasks.py of its domain, which is all that workers import"
+        return fail("tasks", f"known to the API, not to a worker: {', '.join(only)}", remedy)
+    same = ", the same in API and worker" if has_broker() else ""
+    return ok("tasks", f"{len(known)} registered{same}")
+
+
+def registered_by_worker() -> set[str]:
+    """Return the tasks that a Celery worker would take."""
+    names = import_module("app.background.worker").celery_app.tasks
+    return {name for name in names if not name.startswith("celery.") and name != CLEANING}
+
+
+def check_options() -> None:
+    """Raise what the start of the API would raise when a task declares too much."""
+    module = import_module("app.background.backend")
+    pattern = re.match(r"Pattern (\w+)", module.__doc__ or "")
+    check = import_module("app.background.task").check_options
+    check(pattern[1] if pattern else "this one", module.backend.supports)
+
+
+def has_broker() -> bool:
+    """Tell whether the project's pattern is the one with a broker."""
+    return (HERE / "app" / "background" / "celery_app.py").is_file()
+
+
+def told(error: BaseException) -> str:
+    """Name the file of the project that an error comes from, its line, and the error."""
+    frames = traceback.extract_tb(error.__traceback__)
+    places = [(frame.filename, frame.lineno) for frame in frames]
+    if isinstance(error, SyntaxError):
+        places.append((error.filename or "", error.lineno))
+    own = [(path, line) for path, line in places if path.startswith(f"{HERE}{os.sep}app")]
+    placeless = isinstance(error, OSError | RuntimeError) or hasattr(error, "errors")
+    if placeless or hasattr(error, "orig") or not own:
+        return words(error)
+    path, line = own[-1]
+    return f"{Path(path).relative_to(HERE).as_posix()}, line {line}: {words(error)}"
+
+
+def words(error: BaseException) -> str:
+    """Return what an error says: the first line, or each setting that is wrong, without its value."""
+    if errors := getattr(error, "errors", None):
+        wrong = errors(include_url=False, include_input=False, include_context=False)
+        return "; ".join(f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in wrong)
+    error = getattr(error, "orig", None) or error
+    text = error.msg if isinstance(error, SyntaxError) else str(error)
+    return f"{type(error).__name__}: {(text.strip().splitlines() or [''])[0]}"
+
+
+# ---- The database --------------------------------------------------------------------------------
+
+
+def database() -> Finding:
+    """Open the database as the application would, but create nothing."""
+    sa = import_module("sqlalchemy")
+    url = sa.make_url(import_module("app.settings").settings.database_url)
+    if url.get_backend_name() == "sqlite" and (missing := no_file(url)):
+        return missing
+    with engine(url).connect() as connection:
+        # SQLite opens any file at once, and looks into it at the first question about it.
+        sqlite = url.get_backend_name() == "sqlite"
+        connection.execute(sa.text("PRAGMA schema_version" if sqlite else "SELECT 1"))
+    return ok("database", url.render_as_string(hide_password=True))
+
+
+def no_file(url: Any) -> Finding | None:
+    """Return what is to be said of a SQLite file that is not there yet."""
+    if not url.database or url.database == ":memory:":
+        remedy = "give DATABASE_URL a file: sqlite:///var/app.db"
+        return fail("database", "SQLite in memory: each connection has one of its own", remedy)
+    file = Path(url.database)
+    if file.exists():
+        return None
+    folder = next(parent for parent in file.absolute().parents if parent.exists())
+    if not os.access(folder, os.W_OK):
+        remedy = "let the user who runs the application write there"
+        return fail("database", f"{file} is not there, and {folder} is not writable", remedy)
+    return ok("database", f"{file}, which the first start makes")
+
+
+def engine(url: Any) -> Any:
+    """Return an engine that changes nothing, and waits for nobody for long."""
+    sa = import_module("sqlalchemy")
+    if url.get_backend_name() != "sqlite":
+        return sa.create_engine(url, poolclass=sa.NullPool, connect_args={"connect_timeout": 2})
+    file = quote(str(Path(url.database).absolute()))
+    address = f"sqlite+pysqlite:///file:{file}?mode=ro&uri=true"
+    return sa.create_engine(address, poolclass=sa.NullPool, connect_args={"timeout": 2})
+
+
+def migrations() -> Finding:
+    """Compare the revision of the database with the newest that the code has."""
+    sa, migration = import_module("sqlalchemy"), import_module("alembic.runtime.migration")
+    url = sa.make_url(import_module("app.settings").settings.database_url)
+    itself = url.get_backend_name() == "sqlite"
+    needed, known = revisions()
+    if itself and not Path(url.database or "").exists():
+        return ok("migrations", f"{listed(needed)}, applied at the first start")
+    with engine(url).connect() as connection:
+        present = set(migration.MigrationContext.configure(connection).get_current_heads())
+    if present == needed:
+        return ok("migrations", f"current, {listed(needed)}")
+    at = f"the database is at {listed(present)}"
+    if present - known:
+        newer = "run the code that the database was migrated by"
+        return fail("migrations", f"{at}, which this code does not know", newer)
+    behind = f"{at}, the code needs {listed(needed)}"
+    if itself:
+        return warn("migrations", f"{behind}; the next start applies it", "uv run poe migrate")
+    return fail("migrations", behind, "uv run poe migrate")
+
+
+def revisions() -> tuple[set[str], set[str]]:
+    """Return the newest revisions of the code, and all of them."""
+    config = import_module("alembic.config").Config()
+    config.set_main_option("script_location", "app:migrations")
+    config.set_main_option("path_separator", "os")
+    scripts = import_module("alembic.script").ScriptDirectory.from_config(config)
+    return set(scripts.get_heads()), {script.revision for script in scripts.walk_revisions()}
+
+
+def listed(revisions: set[str]) -> str:
+    """Return revisions as text."""
+    return ", ".join(sorted(revisions)) or "no revision"
+
+
+# ---- Celery --------------------------------------------------------------------------------------
+
+
+def broker() -> Finding:
+    """Connect to the broker, once."""
+    settings = import_module("app.background.settings").settings
+    settings.refuse_embedded_broker_in_production()
+    if settings.broker_url.startswith("sqla+"):
+        return ok("broker", "the embedded one, a file, for development")
+    celery_app = import_module("app.background.celery_app").celery_app
+    with celery_app.connection_for_write(connect_timeout=2) as connection:
+        connection.ensure_connection(max_retries=1, interval_start=0, timeout=2)
+        connection.default_channel.close()
+        # Without a password it would show one that is hidden.
+        return ok("broker", connection.as_uri(include_password=not connection.password))
+
+
+def beat() -> Finding:
+    """Count the beats of this project that run on this machine."""
+    if not (PROCESSES / "self").exists():
+        return ok("beat", "whether one runs cannot be seen on this system")
+    folders = [folder for folder in PROCESSES.iterdir() if folder.name.isdigit()]
+    running = sorted(int(folder.name) for folder in folders if is_beat(folder))
+    if len(running) > 1:
+        told = f"{len(running)} run on this machine, processes {', '.join(map(str, running))}"
+        return warn("beat", told, "end all but one: each sends every scheduled task")
+    here = "one runs" if running else "none runs"
+    return ok("beat", f"{here} on this machine; other machines cannot be seen from here")
+
+
+def is_beat(process: Path) -> bool:
+    """Tell whether a process is a beat of this project."""
+    try:
+        words = (process / "cmdline").read_bytes().decode(errors="replace").split("\0")
+        python = Path(words[0]).name.startswith("python")  # and not the uv that waits for it
+        own = python and "beat" in words and "app.background.worker" in words
+        return own and (process / "cwd").resolve() == HERE.resolve()
+    except OSError:  # it has ended, or belongs to somebody else
+        return False
+
+
+# ---- All of it -----------------------------------------------------------------------------------
+
+
+def bounded(check: Callable[[], Finding], patience: float, remedy: str) -> Finding:
+    """Return what a check finds; an error, or no answer in time, is a finding too."""
+    name = check.__name__
+    found = [fail(name, f"no answer within {patience:g} s", remedy)]
+
+    def look() -> None:
+        try:
+            found.append(check())
+        except BaseException as error:  # noqa: BLE001  # whatever it is, it is told
+            found.append(fail(name, told(error), remedy))
+
+    thread = Thread(target=look, daemon=True)
+    thread.start()
+    thread.join(patience)
+    return found[-1]
+
+
+def findings() -> Iterator[Finding]:
+    """Give one finding after another, as far as those before let it be looked for."""
+    yield (first := bounded(settings, IMPORTS, "correct it in the environment, or in .env"))
+    if first["state"] != "ok":
+        yield warn("the rest", "not looked at, for the settings do not load", "mend them first")
+        return
+    yield bounded(tasks, IMPORTS, "mend it: the application does not start like this")
+    yield (reached := bounded(database, PATIENCE, "start it, or correct DATABASE_URL"))
+    if reached["state"] == "ok":
+        yield bounded(migrations, PATIENCE, "see whether app/migrations/ is as it was committed")
+    if has_broker():
+        yield bounded(broker, PATIENCE, "start it, or set BROKER_URL to redis://... or amqp://...")
+        yield bounded(beat, PATIENCE, "run it again")
+
+
+def main() -> None:
+    """Print the facts, then the findings."""
+    results = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # what the project's modules print when they are imported goes elsewhere
+    known = facts()
+    print(json.dumps(known), file=results, flush=True)
+    sys.path.insert(0, str(HERE))
+    for finding in () if known["missing"] else findings():
+        print(json.dumps(finding), file=results, flush=True)
+    os._exit(0)  # not later: a thread may still wait for a server
+
+
+if __name__ == "__main__":
+    main()

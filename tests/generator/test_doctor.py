@@ -1,0 +1,399 @@
+"""`bgscaffold doctor`: what it makes of a machine, and of what the probe tells.
+
+What the probe finds in real projects is shown in tests/projects/test_doctor.py.
+"""
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from bgscaffold import doctor, probe
+from bgscaffold.doctor import Finding
+from bgscaffold.tested import FASTAPI
+from tests import helpers
+from tests.generator.conftest import Machine, Outcome, Run
+
+FACTS = {"python": "3.11.7", "fastapi": "0.150.1", "missing": []}
+WELL = [{"state": "ok", "what": "settings", "detail": "they load", "remedy": ""}]
+Install = Callable[..., None]
+
+
+@pytest.fixture(scope="session")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Render a project, once."""
+    return helpers.render("celery", "none", tmp_path_factory.mktemp("original") / "shop")
+
+
+@pytest.fixture
+def shop(machine: Machine, original: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a project of the test's own, on a machine with uv, and stand in it."""
+    shutil.copytree(original, machine.here / "shop")
+    monkeypatch.chdir(machine.here / "shop")
+    for name in ("UV_PROJECT_ENVIRONMENT", "VIRTUAL_ENV"):
+        monkeypatch.delenv(name, raising=False)
+    machine.install("uv", "echo uv 0.9.1")
+    machine.install("git", "echo git version 2.39.5")
+    return machine.here / "shop"
+
+
+def installs(shop: Path, *lines: object, script: str = "", place: str = ".venv/bin/python") -> None:
+    """Give the project a Python that tells what a probe would, whatever it is asked to run."""
+    python = shop / place
+    python.parent.mkdir(parents=True)
+    told = "\n".join(json.dumps(line) for line in lines)
+    python.write_text(f"#!/bin/sh\n/bin/cat <<'END'\n{told}\nEND\n{script}\n")
+    python.chmod(0o755)
+
+
+def test_all_is_well(run: Run, shop: Path) -> None:
+    installs(shop, FACTS, *WELL)
+    assert run("doctor") == Outcome(
+        0,
+        "ok    uv           0.9.1\n"
+        "ok    git          2.39.5\n"
+        "ok    answers      shop, pattern celery\n"
+        "ok    template     v0.1.0, the same as this bgscaffold\n"
+        f"ok    environment  Python 3.11.7, {shop}/.venv\n"
+        "ok    fastapi      0.150.1, tested from 0.133 to 0.165\n"
+        "ok    settings     they load\n",
+        "",
+    )
+
+
+def test_it_says_so_in_json(run: Run, shop: Path) -> None:
+    done = run("doctor", "app/actions", "--json")
+    said = json.loads(done.out)
+    assert done.code == 1
+    assert list(said) == ["path", "pattern", "well", "checks"]
+    assert (said["path"], said["pattern"], said["well"]) == (str(shop), "celery", False)
+    assert said["checks"][-1] == {
+        "state": "FAIL",
+        "what": "environment",
+        "detail": "the project is not installed",
+        "remedy": "uv sync",
+    }
+
+
+def test_a_remedy_stands_under_what_it_mends(run: Run, shop: Path) -> None:
+    assert run("doctor").out.endswith(
+        "FAIL  environment  the project is not installed\n                   remedy: uv sync\n"
+    )
+
+
+def test_no_project(run: Run, machine: Machine) -> None:
+    assert run("doctor").err.startswith(f"Not a project of bgscaffold: '{machine.here}' (")
+
+
+def found(run: Run, what: str) -> tuple[str, str, str]:
+    """Return the state, detail and remedy of one finding."""
+    checks = json.loads(run("doctor", "--json").out)["checks"]
+    [one] = [(c["state"], c["detail"], c["remedy"]) for c in checks if c["what"] == what]
+    return one
+
+
+@pytest.mark.parametrize("script", [None, "exit 3", "exec /bin/sleep 9"])
+def test_a_uv_that_does_not_answer_is_none(
+    script: str | None, run: Run, shop: Path, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "PATIENCE", 0.2)
+    (machine.bin / "uv").unlink()
+    if script:
+        machine.install("uv", script)
+    assert found(run, "uv") == (
+        "FAIL",
+        "not on PATH, or it does not answer",
+        "python3 -m pip install uv, or: pipx install uv",
+    )
+
+
+@pytest.mark.parametrize(
+    ("script", "detail"),
+    [
+        ("exit 1", "not on PATH, or it does not answer; it is needed to create projects"),
+        ("echo git version 2.30.9.windows.1", "2.30.9 is too old to create projects"),
+    ],
+)
+def test_git_is_missed_by_bgscaffold_only(
+    script: str, detail: str, run: Run, shop: Path, machine: Machine
+) -> None:
+    machine.install("git", script)
+    remedy = "install git 2.31 or newer from https://git-scm.com/downloads"
+    assert found(run, "git") == ("warn", detail, remedy)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "detail"),
+    [
+        ("_src_path: ", "from: ", "without _src_path"),
+        ("pattern: celery", "pattern: safe", "they say safe, app/background/ is of pattern celery"),
+    ],
+)
+def test_answers_that_cannot_be_right(
+    before: str, after: str, detail: str, run: Run, shop: Path
+) -> None:
+    answers = shop / ".copier-answers.yml"
+    text = answers.read_text()
+    assert before in text
+    answers.write_text(text.replace(before, after))
+    remedy = "restore .copier-answers.yml as it was committed"
+    assert found(run, "answers") == ("FAIL", detail, remedy)
+
+
+@pytest.mark.parametrize(
+    ("commit", "finding"),
+    [
+        ("v0.1.0", Finding("ok", "template", "v0.1.0, the same as this bgscaffold")),
+        (
+            "v0.0.9",
+            Finding("warn", "template", "v0.0.9, this bgscaffold has v0.1.0", "bgscaffold update"),
+        ),
+        (
+            "v0.10.0",
+            Finding(
+                "warn",
+                "template",
+                "v0.10.0, newer than this bgscaffold, 0.1.0",
+                "upgrade bgscaffold: uv tool upgrade bgscaffold",
+            ),
+        ),
+        (
+            "v0.1.0-3-gabc",
+            Finding("ok", "template", "v0.1.0-3-gabc, no release, so it is not compared"),
+        ),
+        ("", Finding("ok", "template", "unknown, no release, so it is not compared")),
+    ],
+)
+def test_the_version_of_the_template(commit: str, finding: Finding) -> None:
+    assert doctor.compared(commit) == finding
+
+
+@pytest.mark.parametrize(
+    ("version", "state"),
+    [
+        ("0.132.9", "FAIL"),
+        ("0.133.0", "ok"),
+        ("0.165.9", "ok"),
+        ("0.166.0", "warn"),
+        ("1.0.0a1", "warn"),
+    ],
+)
+def test_the_version_of_fastapi(version: str, state: str) -> None:
+    assert doctor.of_fastapi(version).state == state
+
+
+def test_the_oldest_fastapi_is_that_of_the_template() -> None:
+    project = (helpers.ROOT / "template/pyproject.toml.jinja").read_text(encoding="utf-8")
+    assert f'"fastapi>={doctor.dotted(FASTAPI[0])},<1"' in project
+
+
+# ---- The environment -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("variable", "place"),
+    [
+        ("UV_PROJECT_ENVIRONMENT", "elsewhere/bin/python"),
+        ("VIRTUAL_ENV", "elsewhere/bin/python"),
+        ("VIRTUAL_ENV", "elsewhere/Scripts/python.exe"),
+    ],
+)
+def test_an_environment_elsewhere(
+    variable: str, place: str, run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "elsewhere")
+    installs(shop, FACTS, place=place)
+    assert found(run, "environment") == ("ok", f"Python 3.11.7, {shop}/elsewhere", "")
+
+
+def test_packages_that_are_missing(run: Run, shop: Path) -> None:
+    installs(shop, FACTS | {"missing": ["celery", "redis"], "fastapi": ""})
+    assert found(run, "environment") == ("FAIL", "not installed: celery, redis", "uv sync")
+    assert "fastapi" not in run("doctor").out
+
+
+@pytest.mark.parametrize(
+    ("script", "complaint"),
+    [
+        ("echo 'Segmentation fault' >&2; exit 139", "Segmentation fault"),
+        ("exit 4", "exit code 4"),
+    ],
+)
+def test_a_python_that_does_not_work(script: str, complaint: str, run: Run, shop: Path) -> None:
+    installs(shop, script=script)
+    assert found(run, "environment") == (
+        "FAIL",
+        f"{shop}/.venv/bin/python does not work: {complaint}",
+        "remove .venv, then: uv sync",
+    )
+
+
+def test_a_python_that_cannot_be_run(run: Run, shop: Path) -> None:
+    installs(shop)
+    (shop / ".venv/bin/python").chmod(0o644)
+    assert found(run, "environment")[1].endswith("does not work: Permission denied")
+
+
+def test_a_probe_that_dies_on_the_way(run: Run, shop: Path) -> None:
+    installs(shop, FACTS, *WELL, script="echo out of memory >&2; exit 137")
+    assert found(run, "settings") == ("ok", "they load", "")
+    assert found(run, "the rest") == ("FAIL", "not looked at: out of memory", "run it again")
+
+
+def test_a_probe_that_does_not_end(run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "PROBING", 0.5)
+    installs(shop, FACTS, *WELL, script="exec /bin/sleep 60")
+    assert found(run, "settings") == ("ok", "they load", "")
+    assert found(run, "the rest")[1] == "not looked at: no end within 0 s"
+
+
+def test_a_pyproject_that_cannot_be_read(run: Run, shop: Path) -> None:
+    (shop / "pyproject.toml").write_text("[project\n")
+    state, detail, remedy = found(run, "pyproject")
+    assert (state, remedy) == ("FAIL", "mend pyproject.toml")
+    assert "line 1" in detail
+
+
+@pytest.mark.parametrize(
+    ("dotenv", "variable", "expected"),
+    [
+        ("", "", "development"),
+        ("ENVIRONMENT=production\n", "", "unset"),
+        ("# x\n export ENVIRONMENT = production\n", "", "unset"),
+        ("ENVIRONMENT=production\n", "staging", "staging"),
+    ],
+)
+def test_it_looks_as_poe_dev_would(
+    dotenv: str,
+    variable: str,
+    expected: str,
+    run: Run,
+    shop: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("ENVIRONMENT", raising=False)
+    if variable:
+        monkeypatch.setenv("ENVIRONMENT", variable)
+    (shop / ".env").write_text(dotenv)
+    installs(shop, script='echo "${ENVIRONMENT-unset}" >&2; exit 1')
+    assert found(run, "environment")[1].endswith(f": {expected}")
+
+
+# ---- Secrets -------------------------------------------------------------------------------------
+
+
+def test_no_secret_is_told(run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ADMIN_TOKEN", "t0ken")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://ada:p%40ss/w@rd@db/app")
+    (shop / ".env").write_text(
+        "BROKER_URL='amqp://guest:r4bbit@mq//'\nMY_SECRET = s3cret\nEMPTY=\n"
+    )
+    said = "t0ken p%40ss/w@rd p@ss/w@rd r4bbit s3cret redis://:other@host/0 x://ada:one@two@h"
+    installs(shop, FACTS, *[{**WELL[0], "detail": said, "remedy": said}])
+    hidden = "*** *** *** *** *** redis://:***@host/0 x://ada:***@h"
+    assert found(run, "settings") == ("ok", hidden, hidden)
+
+
+# ---- Parts of the probe that need no project -----------------------------------------------------
+
+
+def processes(folder: Path, *command_lines: str, cwd: Path) -> Path:
+    """Make a folder that looks like /proc."""
+    (folder / "self").mkdir(parents=True)
+    for number, line in enumerate(command_lines, 8):
+        process = folder / str(number)
+        process.mkdir()
+        (process / "cmdline").write_bytes(line.replace(" ", "\0").encode())
+        (process / "cwd").symlink_to(cwd)
+    (folder / "99").mkdir()  # of somebody else: nothing in it can be read
+    return folder
+
+
+BEAT = "/x/bin/python3 -m celery --app app.background.worker beat"
+
+
+@pytest.mark.parametrize(
+    ("command_lines", "state", "detail"),
+    [
+        ((), "ok", "none runs on this machine; other machines cannot be seen from here"),
+        (
+            (
+                "uv run celery --app app.background.worker beat",
+                BEAT.replace("beat", "worker"),
+                BEAT,
+            ),
+            "ok",
+            "one runs on this machine; other machines cannot be seen from here",
+        ),
+        ((BEAT, BEAT), "warn", "2 run on this machine, processes 8, 9"),
+    ],
+)
+def test_beats_are_counted(
+    command_lines: tuple[str, ...],
+    state: str,
+    detail: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    proc = processes(tmp_path / "proc", *command_lines, cwd=probe.HERE)
+    monkeypatch.setattr(probe, "PROCESSES", proc)
+    assert (probe.beat()["state"], probe.beat()["detail"]) == (state, detail)
+
+
+def test_the_beat_of_another_project_is_not_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proc = processes(tmp_path / "proc", BEAT, BEAT, cwd=tmp_path)
+    monkeypatch.setattr(probe, "PROCESSES", proc)
+    assert probe.beat()["detail"].startswith("none runs on this machine;")
+
+
+def test_a_system_that_shows_no_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe, "PROCESSES", tmp_path)
+    assert probe.beat() == probe.ok("beat", "whether one runs cannot be seen on this system")
+
+
+def test_a_check_that_hangs_is_a_finding() -> None:
+    import threading
+
+    hanging = threading.Event()
+
+    def broker() -> probe.Finding:
+        hanging.wait()
+        return probe.ok("broker", "late")
+
+    assert probe.bounded(broker, 0.05, "start it") == probe.fail(
+        "broker", "no answer within 0.05 s", "start it"
+    )
+    hanging.set()
+
+
+def test_a_check_that_raises_is_a_finding() -> None:
+    def tasks() -> probe.Finding:
+        sys.exit("no licence\nmore")
+
+    assert probe.bounded(tasks, 5, "mend it") == probe.fail(
+        "tasks", "SystemExit: no licence", "mend it"
+    )
+
+
+def test_an_installed_wheel_has_the_probe() -> None:
+    assert doctor.PROBE.is_file()
+    assert os.access(doctor.PROBE, os.R_OK)
+
+
+def test_a_folder_where_no_database_can_be_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.access", lambda *_: False)
+    url = SimpleNamespace(database=str(tmp_path / "var/app.db"))
+    assert probe.no_file(url) == probe.fail(
+        "database",
+        f"{tmp_path}/var/app.db is not there, and {tmp_path} is not writable",
+        "let the user who runs the application write there",
+    )
