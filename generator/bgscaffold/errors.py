@@ -59,7 +59,7 @@ class WrongUsage(Refusal):
 
     exit_code = 2
     what = "Cannot read the command line"
-    allowed = "what `bgscaffold --help` and `bgscaffold new --help` list"
+    allowed = "what `bgscaffold --help` and `bgscaffold COMMAND --help` list"
     remedy = "correct what is named, then run it again"
 
 

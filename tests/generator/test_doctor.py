@@ -4,7 +4,6 @@ What the probe finds in real projects is shown in tests/projects/test_doctor.py.
 """
 
 import json
-import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -380,11 +379,6 @@ def test_a_check_that_raises_is_a_finding() -> None:
     assert probe.bounded(tasks, 5, "mend it") == probe.fail(
         "tasks", "SystemExit: no licence", "mend it"
     )
-
-
-def test_an_installed_wheel_has_the_probe() -> None:
-    assert doctor.PROBE.is_file()
-    assert os.access(doctor.PROBE, os.R_OK)
 
 
 def test_a_folder_where_no_database_can_be_made(

@@ -166,6 +166,12 @@ def test_the_installed_command_says_its_version(installed: Path, tmp_path: Path)
     assert "Usage: " in call(python, "-m", "bgscaffold", "--help", cwd=tmp_path)
 
 
+def test_the_installed_wheel_has_the_probe_of_the_doctor(installed: Path) -> None:
+    [probe] = installed.glob("lib/*/site-packages/bgscaffold/probe.py")
+    source = helpers.ROOT / "generator/bgscaffold/probe.py"
+    assert probe.read_bytes() == source.read_bytes()
+
+
 def test_a_project_costs_little_more_than_loading_copier(installed: Path, tmp_path: Path) -> None:
     python, bgscaffold = (str(installed / f"bin/{name}") for name in ("python", "bgscaffold"))
     copier = least_time(python, "-c", "import copier, typer", cwd=tmp_path)

@@ -269,7 +269,7 @@ def test_a_wrong_option_in_words(run: Run, machine: Machine) -> None:
     text = refused(
         "Cannot read the command line",
         "new shop --pattern=flask",
-        "what `bgscaffold --help` and `bgscaffold new --help` list",
+        "what `bgscaffold --help` and `bgscaffold COMMAND --help` list",
         "correct what is named, then run it again",
         "Invalid value for '--pattern': 'flask' is not one of 'simple', 'async', 'safe', 'celery'",
     ).err
@@ -285,7 +285,7 @@ def test_a_wrong_option_in_json(run: Run, machine: Machine) -> None:
         "value": "new shop --pattern=flask --json",
         "reason": "Invalid value for '--pattern':"
         " 'flask' is not one of 'simple', 'async', 'safe', 'celery'",
-        "allowed": "what `bgscaffold --help` and `bgscaffold new --help` list",
+        "allowed": "what `bgscaffold --help` and `bgscaffold COMMAND --help` list",
         "remedy": "correct what is named, then run it again",
     }
 
