@@ -629,3 +629,28 @@ def test_a_folder_that_is_not_writable(run: Run, shop: Path, original: Path) -> 
         (shop / "tests").chmod(0o555)
     line = refused(run, shop, original, "invoices.tidy")
     assert line.startswith("Cannot write the files, nothing was changed: ")
+
+
+@pytest.mark.skipif(not helpers.can_unshare(), reason="this container may not mount a disk")
+def test_a_disk_that_is_full_in_earnest(original: Path, tmp_path: Path) -> None:
+    script = """
+        mount -t tmpfs -o size=2m tmpfs "$1"
+        cp -r "$2"/. "$1"
+        cd "$1"
+        cat /dev/zero >fill 2>/dev/null || true
+        find . -type f | sort | xargs cksum >/dev/shm/before.$$
+        code=0
+        shift 2
+        "$@" || code=$?
+        find . -type f | sort | xargs cksum >/dev/shm/after.$$
+        cmp /dev/shm/before.$$ /dev/shm/after.$$ && echo the same
+        rm /dev/shm/before.$$ /dev/shm/after.$$
+        exit $code
+    """
+    command = helpers.process("add", "task", "signup.purge", "--route")
+    unshared = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-ec", script, "sh"]
+    full = [*unshared, str(tmp_path), str(original), *command]
+    done = subprocess.run(full, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "the same\n"), done.stderr
+    assert done.stderr.startswith("Cannot write the files, nothing was changed: ")
+    assert "(No space left on device)" in done.stderr
