@@ -3,7 +3,7 @@
 import json
 import shlex
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,9 @@ from bgscaffold.errors import Refusal, WrongUsage
 from bgscaffold.patterns import Pattern, choose
 from bgscaffold.project import Ci, Project
 from bgscaffold.say import say
+
+if TYPE_CHECKING:
+    from bgscaffold.evolve import Evolved
 
 app = typer.Typer(
     help="FastAPI projects whose background tasks are right from the start.",
@@ -147,3 +150,44 @@ def doctor(
     found = examine(project)
     said = say(told_json(project, found) if as_json else told(found))
     raise typer.Exit(0 if said and is_well(found) else 1)
+
+
+# ---- promote and update --------------------------------------------------------------------------
+Folder = Annotated[str, typer.Argument(metavar="[PATH]", help="The project's folder.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would change; change nothing.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+MERGED_WITH_CONFLICTS = 3
+
+
+@app.command()
+def promote(
+    pattern: Annotated[Pattern, typer.Argument(help="The pattern to move to, up or down.")],
+    path: Folder = ".",
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Move a project to another pattern; what you have written stays."""
+    from bgscaffold import evolve
+
+    report(evolve.promote(path, pattern, dry_run=dry_run), as_json=as_json)
+
+
+@app.command()
+def update(
+    path: Folder = ".",
+    to: Annotated[str | None, typer.Option(help="A version, such as 0.2.0. [the newest]")] = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Move a project to this version of bgscaffold; what you have written stays."""
+    from bgscaffold import evolve
+
+    report(evolve.update(path, to, dry_run=dry_run), as_json=as_json)
+
+
+def report(done: "Evolved", *, as_json: bool) -> None:
+    """Print what became of a project; conflicts have an exit code of their own."""
+    from bgscaffold import reports
+
+    say(reports.evolved_json(done) if as_json else reports.evolved(done))
+    raise typer.Exit(MERGED_WITH_CONFLICTS if done.merged.conflicts else 0)
