@@ -19,7 +19,7 @@ from bgscaffold.errors import (
     UnknownOrigin,
     UnknownVersion,
 )
-from bgscaffold.git import foresees, require_git
+from bgscaffold.git import foresees, git_version, require_git
 from bgscaffold.merge import Files, Merged, Sides, foresee, merge, write_sides
 from bgscaffold.patterns import Pattern
 from bgscaffold.render import ANSWERS_FILE, render
@@ -111,7 +111,7 @@ def version_to_reach(project: Recorded, template: Path, to: str | None) -> str:
 def evolve(project: Recorded, goal: Goal, scratch: Path, *, dry_run: bool) -> Evolved:
     """Render a project as it was made and as it is to be, and merge the difference into it."""
     if dry_run and not foresees():
-        raise CannotForesee("--dry-run")
+        raise CannotForesee(git_version())
     repository = of_project(project.folder)
     if dry_run:
         repository = repository.beside(scratch / "objects")

@@ -36,9 +36,13 @@ def require_git() -> None:
     """Refuse a machine without git, or with one that ignores our configuration."""
     if shutil.which("git") is None:
         raise GitMissing("git")
-    told = git("version", cwd=Path.cwd())
-    if version_in(told) < OLDEST:
+    if version_in(told := git_version()) < OLDEST:
         raise GitTooOld(told)
+
+
+def git_version() -> str:
+    """Return what git says about itself."""
+    return git("version", cwd=Path.cwd())
 
 
 def version_in(told: str) -> tuple[int, int]:
@@ -49,7 +53,7 @@ def version_in(told: str) -> tuple[int, int]:
 
 def foresees() -> bool:
     """Tell whether this git can merge without touching anything."""
-    return version_in(git("version", cwd=Path.cwd())) >= FORESEES
+    return version_in(git_version()) >= FORESEES
 
 
 def git(*arguments: str, cwd: Path, env: dict[str, str] | None = None) -> str:

@@ -12,6 +12,7 @@ from bgscaffold.render import ANSWERS_FILE
 from bgscaffold.repository import Repository, listed
 
 Files = dict[str, Path]
+Stages = dict[str, dict[str, str]]  # by path, then by the number of the stage: a blob
 LITERAL = "--literal-pathspecs"
 
 # Which of base, ours and theirs a conflict has, as numbers of its stages; the names are git's.
@@ -25,6 +26,7 @@ class Sides:
     base: str
     theirs: str
     left_out: Files  # what the new render holds but git must not have
+    index: Path  # where an index may lie for a while
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,8 @@ def write_sides(
         trees.append(write_tree(repository, [*others, *entries], folder.with_name("index")))
     base = repository.git("commit-tree", trees[0], "-m", "before").strip()
     theirs = repository.git("commit-tree", trees[1], "-p", base, "-m", message).strip()
-    return Sides(base, theirs, {path: after[path] for path in left_out & after.keys()})
+    not_merged = {path: after[path] for path in sorted(left_out & after.keys())}
+    return Sides(base, theirs, not_merged, new.with_name("index"))
 
 
 def rendered(folder: Path) -> Files:
@@ -132,45 +135,73 @@ def foresee(repository: Repository, sides: Sides) -> Merged:
     done = repository.call(*merging, ours, sides.theirs)
     if done.returncode > 1:
         raise failure(done)
-    tree, *stages = done.stdout.split("\0")
-    merged = summed_up(repository, stages, tree)
-    new = [change.path for change in merged.changes if change.kind == "created"]
+    tree, *lines = done.stdout.split("\0")
+    stages = staged(lines)
+    changes = compared(repository, without(repository, tree, obvious(stages), sides.index))
+    new = [change.path for change in changes if change.kind == "created"]
     there = repository.git(LITERAL, "ls-files", "--others", "-z", "--", *new) if new else ""
     if there:
         raise InTheWay(listed(there.split("\0")))
-    return merged
+    return Merged(changes, conflicts(stages), stay_deleted(stages))
+
+
+def without(repository: Repository, tree: str, paths: list[str], index: Path) -> str:
+    """Return a tree that lacks some paths of another."""
+    own = {"GIT_INDEX_FILE": str(index)}
+    repository.git("read-tree", tree, env=own)
+    stdin = "".join(f"{path}\0" for path in paths)
+    repository.git("update-index", "--force-remove", "-z", "--stdin", stdin=stdin, env=own)
+    return repository.git("write-tree", env=own).strip()
 
 
 def merge(repository: Repository, sides: Sides) -> Merged:
     """Merge into index and work tree, committing nothing; what is new is staged as well."""
     done = repository.call("cherry-pick", "--no-commit", sides.theirs, alone=True)
-    stages = repository.git("ls-files", "--unmerged", "-z")
+    stages = staged(repository.git("ls-files", "--unmerged", "-z").split("\0"))
     if done.returncode and not stages:
         if names := [line.strip() for line in done.stderr.split("\n") if line.startswith("\t")]:
             raise InTheWay(listed(names))
         raise MergeFailed(str(repository.root), done.stderr.strip())
-    merged = summed_up(repository, stages.split("\0"))
-    if merged.stay_deleted:
-        repository.git(LITERAL, "rm", "--quiet", "--force", "--", *merged.stay_deleted)
-    return merged
+    if paths := obvious(stages):
+        repository.git(LITERAL, "rm", "--quiet", "--force", "--", *paths)
+    return Merged(compared(repository), conflicts(stages), stay_deleted(stages))
 
 
-def summed_up(repository: Repository, stages: list[str], *tree: str) -> Merged:
-    """Return what differs from the last commit, in the work tree or in a tree, and how."""
-    conflicts = kinds(stages)
-    stay_deleted = [path for path, kind in conflicts.items() if kind == "DU"]
-    changes = [change for change in compared(repository, *tree) if change.path not in stay_deleted]
-    rest = {path: kind for path, kind in conflicts.items() if kind != "DU"}
-    return Merged(changes, rest, stay_deleted)
-
-
-def kinds(stages: list[str]) -> dict[str, str]:
-    """Return the kind of each conflict from git's lines `mode object stage TAB path`."""
-    found: dict[str, str] = {}
-    for fact, tab, path in (line.partition("\t") for line in stages):
+def staged(lines: list[str]) -> Stages:
+    """Return the stages of each path in conflict from git's lines `mode object stage TAB path`."""
+    found: Stages = {}
+    for facts, tab, path in (line.partition("\t") for line in lines):
         if tab:
-            found[path] = found.get(path, "") + fact[-1]
-    return {path: KINDS[numbers] for path, numbers in sorted(found.items())}
+            _mode, blob, stage = facts.split()
+            found.setdefault(path, {})[stage] = blob
+    return dict(sorted(found.items()))
+
+
+def obvious(stages: Stages) -> list[str]:
+    """Return the conflicts that end with no file: nothing in it was written by the user."""
+    moved = [path for path, blobs in stages.items() if is_only_moved(blobs)]
+    return [*stay_deleted(stages), *moved]
+
+
+def is_only_moved(blobs: dict[str, str]) -> bool:
+    """Tell whether the user has moved, and not edited, a file that the new version drops."""
+    return kind(blobs) == "UD" and blobs["1"] == blobs["2"]
+
+
+def stay_deleted(stages: Stages) -> list[str]:
+    """Return the files that the user has deleted, and that the new version changes."""
+    return [path for path, blobs in stages.items() if kind(blobs) == "DU"]
+
+
+def conflicts(stages: Stages) -> dict[str, str]:
+    """Return the kind of each conflict that is left to the user."""
+    settled = obvious(stages)
+    return {path: kind(blobs) for path, blobs in stages.items() if path not in settled}
+
+
+def kind(blobs: dict[str, str]) -> str:
+    """Return what git calls a conflict that has these stages."""
+    return KINDS["".join(sorted(blobs))]
 
 
 def compared(repository: Repository, *tree: str) -> list[Change]:
@@ -184,12 +215,12 @@ def compared(repository: Repository, *tree: str) -> list[Change]:
             states.setdefault(next(words), word[-1])
         elif word:
             added, removed, path = word.split("\t", 2)
-            changes.append(change(path, states[path], added, removed))
+            changes.append(changed(path, states[path], added, removed))
     return sorted(changes, key=lambda change: change.path)
 
 
-def change(path: str, state: str, added: str, removed: str) -> Change:
+def changed(path: str, state: str, added: str, removed: str) -> Change:
     """Return a change in our words; git counts no lines of what is no text."""
-    kind = {"A": "created", "D": "deleted"}.get(state, "changed")
+    what = {"A": "created", "D": "deleted"}.get(state, "changed")
     lines = [int(count) if count.isdecimal() else 0 for count in (added, removed)]
-    return Change(path, kind, *lines)
+    return Change(path, what, *lines)

@@ -3,6 +3,7 @@
 import json
 import shlex
 from dataclasses import asdict, replace
+from textwrap import fill
 
 from bgscaffold.declared import packages
 from bgscaffold.evolve import Evolved
@@ -12,17 +13,18 @@ from bgscaffold.patterns import RECORDS, Pattern
 
 UNDO = "git reset --hard"
 
-# How each kind of conflict is settled; the kinds are called as `git status --short` calls them.
+# Why each kind of conflict is one, and how it is settled; `git status --short` calls them so too.
+KEEP_OR_NOT = "to keep it: git add {path}; to let it go: git rm {path}"
 SETTLE = {
-    "UU": "Both sides changed the same lines. Edit it between the markers, then: git add {path}",
-    "AA": "Both sides added it. Edit it between the markers, then: git add {path}",
-    "UD": "You edited it, and the new version has no such file. Yours is kept."
-    " To keep it: git add {path}. To let it go: git rm {path}",
-    "UA": "The new version brings it where you moved or removed something."
-    " To take it: git add {path}. To leave it out: git rm {path}",
-    "AU": "Yours, set aside for something new of the same name."
-    " To keep it: git add {path}. To let it go: git rm {path}",
-    "DD": "Both sides moved or removed it. To agree: git rm {path}",
+    "UU": (
+        "both sides changed the same lines",
+        "edit it between the markers, then: git add {path}",
+    ),
+    "AA": ("both sides added it", "edit it between the markers, then: git add {path}"),
+    "UD": ("you edited it, the new version has no such file; yours is kept", KEEP_OR_NOT),
+    "UA": ("new, where you moved or removed something", KEEP_OR_NOT),
+    "AU": ("yours, where the new version has something else", KEEP_OR_NOT),
+    "DD": ("both sides moved or removed it", "to agree: git rm {path}"),
 }
 
 PRODUCTION = {
@@ -41,7 +43,7 @@ def evolved(done: Evolved) -> str:
         files(done),
         left_alone(done),
         conflicts(done),
-        "\n".join(notes(done)),
+        "\n".join(["Before it runs:", *map(wrapped, told)] if (told := notes(done)) else []),
         "\n".join(["Next:", *(f"  {do:<36}{why}".rstrip() for do, why in next_steps(done))]),
         last_lines(done),
     ]
@@ -56,12 +58,25 @@ def nothing_to_do(done: Evolved) -> str:
 
 def headline(done: Evolved) -> str:
     """Say in one line what was done."""
+    number = len(done.merged.conflicts)
+    counted = f", with {number} conflict{'s' * (number > 1)}" if number else ""
+    verb = "promote" if is_promote(done) else "update"
+    if done.dry_run:
+        return f"Would {verb} {way(done)}{counted}:"
+    return f"{verb.capitalize()}d {way(done)}{counted}; not committed yet:"
+
+
+def is_promote(done: Evolved) -> bool:
+    """Tell promote from update."""
+    return done.goal.pattern is not done.project.pattern
+
+
+def way(done: Evolved) -> str:
+    """Return from where to where a project was moved."""
     project, goal = done.project, done.goal
-    if goal.pattern is project.pattern:
-        way = f"{project.name} from {project.commit} to {goal.commit}"
-        return f"Would update {way}:" if done.dry_run else f"Updated {way}; not committed yet:"
-    way = f"{project.name} from {project.pattern} to {goal.pattern}"
-    return f"Would promote {way}:" if done.dry_run else f"Promoted {way}; not committed yet:"
+    if is_promote(done):
+        return f"{project.name} from {project.pattern} to {goal.pattern}"
+    return f"{project.name} from {project.commit} to {goal.commit}"
 
 
 def files(done: Evolved) -> str:
@@ -90,50 +105,55 @@ def left_alone(done: Evolved) -> str:
 
 
 def conflicts(done: Evolved) -> str:
-    """List the conflicts, each with the way to settle it."""
-    found = settled(done)
-    return "\n".join(
-        ["Conflicts:", *(f"  {kind}  {path}\n      {how}" for kind, path, how in found)]
-        if found
-        else []
-    )
+    """List the conflicts, each with its reason and the way to settle it."""
+    lines = [
+        f"  {each['kind']}  {each['path']}\n      {each['reason']}\n      {each['settle']}"
+        for each in unsettled(done)
+    ]
+    return "\n".join(["Conflicts, to settle before the commit:", *lines] if lines else [])
 
 
-def settled(done: Evolved) -> list[tuple[str, str, str]]:
-    """Return each conflict's kind and path, and the way to settle it."""
-    shown = [(kind, done.shown(path)) for path, kind in done.merged.conflicts.items()]
-    return [(kind, path, SETTLE[kind].format(path=shlex.quote(path))) for kind, path in shown]
+def unsettled(done: Evolved) -> list[dict[str, str]]:
+    """Return each conflict with its kind, its reason and the way to settle it."""
+    found = []
+    for where, kind in done.merged.conflicts.items():
+        path = done.shown(where)
+        reason, settle = SETTLE[kind]
+        how = settle.format(path=shlex.quote(path))
+        found.append({"kind": kind, "path": path, "reason": reason, "settle": how})
+    return found
 
 
 def notes(done: Evolved) -> list[str]:
     """Return what the user has to know before this is deployed."""
-    moved = done.goal.pattern is not done.project.pattern
+    new, gone = ", ".join(done.new_settings), ", ".join(done.gone_settings)
     told = [
-        f"New settings, explained in .env.example: {', '.join(done.new_settings)}."
-        if done.new_settings
-        else "",
-        f"Settings that nothing reads any more: {', '.join(done.gone_settings)}."
-        if done.gone_settings
-        else "",
-        PRODUCTION.get(done.goal.pattern, "") if moved else "",
-        open_tasks(done.project.pattern, done.goal.pattern) if moved else "",
+        f"New settings, which .env.example explains: {new}." if new else "",
+        f"Settings that nothing reads any more: {gone}." if gone else "",
+        PRODUCTION.get(done.goal.pattern, "") if is_promote(done) else "",
+        *(open_tasks(done.project.pattern, done.goal.pattern) if is_promote(done) else []),
         renamed_package(done),
     ]
     return [note for note in told if note]
 
 
-def open_tasks(old: Pattern, new: Pattern) -> str:
+def open_tasks(old: Pattern, new: Pattern) -> list[str]:
     """Say what becomes of the tasks that the running version has accepted and not finished."""
     if not RECORDS[old].durable:
-        return "Open tasks: the old version finishes them at SIGTERM, within SHUTDOWN_GRACE."
+        return ["Open tasks: the old version finishes them at SIGTERM, within its grace."]
     if RECORDS[new].durable:
-        return f"Open tasks: their rows stay, and {new} runs them. Stop the old version first."
-    return (
+        return [f"Open tasks: their rows stay, and {new} runs them. Stop the old version first."]
+    drain = (
         f"Open tasks: {new} does not run the rows of {old}. Before you stop the old version, send it"
-        " no more requests and wait\n  until GET /tasks?state=pending, ?state=retrying and"
-        " ?state=running list none (with ADMIN_TOKEN). Rows that are left\n  stay in the table"
-        " task_runs, and run after a promote back."
+        " no more requests, and wait until GET /tasks?state=pending, ?state=retrying and"
+        " ?state=running list nothing (administrators: ADMIN_TOKEN)."
     )
+    return [drain, "Rows that are left stay in the table task_runs, and run after a promote back."]
+
+
+def wrapped(note: str) -> str:
+    """Return a note in lines of 100 characters."""
+    return fill(note, 100, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
 
 
 def renamed_package(done: Evolved) -> str:
@@ -146,6 +166,8 @@ def renamed_package(done: Evolved) -> str:
 
 def next_steps(done: Evolved) -> list[tuple[str, str]]:
     """Return the commands to run now, each with what it does."""
+    if done.nothing_to_do:
+        return []
     here = from_here(done.project.folder)
     go = [] if here == "." else [(f"cd {shlex.quote(here)}", "")]
     if done.dry_run:
@@ -177,10 +199,8 @@ def command(done: Evolved) -> str:
     """Return the command that does the same, without a dry run."""
     here = from_here(done.project.folder)
     path = [] if here == "." else [here]
-    if done.goal.pattern is done.project.pattern:
-        words = ["update", *path, f"--to={done.goal.commit}"]
-    else:
-        words = ["promote", done.goal.pattern.value, *path]
+    update = ["update", *path, f"--to={done.goal.commit}"]
+    words = ["promote", done.goal.pattern.value, *path] if is_promote(done) else update
     return shlex.join(["bgscaffold", *words])
 
 
@@ -195,9 +215,7 @@ def evolved_json(done: Evolved) -> str:
         "to": {"pattern": goal.pattern.value, "commit": goal.commit},
         "dry_run": done.dry_run,
         "changes": paths,
-        "conflicts": [
-            {"kind": kind, "path": path, "settle": how} for kind, path, how in settled(done)
-        ],
+        "conflicts": unsettled(done),
         "stay_deleted": [done.shown(path) for path in done.merged.stay_deleted],
         "written": done.written,
         "notes": notes(done),
