@@ -101,7 +101,12 @@ def left_alone(done: Evolved) -> str:
         f"  {done.shown(path)}: changed by this, but you have deleted it; it stays deleted"
         for path in done.merged.stay_deleted
     ]
-    return "\n".join([*deleted, *(f"  {path}: written; git ignores it" for path in done.written)])
+    return "\n".join(
+        [
+            *deleted,
+            *(f"  {path}: written where it was missing; not staged" for path in done.written),
+        ]
+    )
 
 
 def conflicts(done: Evolved) -> str:

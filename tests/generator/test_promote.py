@@ -311,7 +311,7 @@ def test_ignored_files_are_left_alone(run: Run, shop: Path) -> None:
     assert not (shop / "dev.py").exists()
     done = run("promote", "celery")
     assert (foreseen.code, done.code) == (0, 0)
-    assert "  dev.py: written; git ignores it\n" in done.out
+    assert "  dev.py: written where it was missing; not staged\n" in done.out
     assert "docs/" not in done.out
     assert (shop / ".env").read_text() == "ADMIN_TOKEN=mine\n"
     assert (shop / "docs/background.md").read_text() == "mine\n"
