@@ -156,7 +156,7 @@ def without(repository: Repository, tree: str, paths: list[str], index: Path) ->
 
 def merge(repository: Repository, sides: Sides) -> Merged:
     """Merge into index and work tree, committing nothing; what is new is staged as well."""
-    done = repository.call("cherry-pick", "--no-commit", sides.theirs, alone=True)
+    done = repository.call("cherry-pick", "--no-commit", sides.theirs)
     stages = staged(repository.git("ls-files", "--unmerged", "-z").split("\0"))
     if done.returncode and not stages:
         if names := [line.strip() for line in done.stderr.split("\n") if line.startswith("\t")]:

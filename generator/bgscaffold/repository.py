@@ -57,15 +57,10 @@ class Repository:
         return done.stdout
 
     def call(
-        self,
-        *arguments: str,
-        stdin: str = "",
-        env: dict[str, str] | None = None,
-        alone: bool = False,
+        self, *arguments: str, stdin: str = "", env: dict[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run a git command at the root."""
-        env = self.env | (env or {})
-        return call(*arguments, cwd=self.root, env=env, stdin=stdin, alone=alone)
+        """Run a git command at the root, where no Ctrl-C reaches it: it may be in mid-merge."""
+        return call(*arguments, cwd=self.root, env=self.env | (env or {}), stdin=stdin, alone=True)
 
     def shown(self, path: str) -> str:
         """Return a path of the repository as it is called from the project's folder."""

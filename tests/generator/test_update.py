@@ -33,6 +33,7 @@ def versions(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Path:
     revision = "template/app/migrations/versions/0002_more.py"
     release(folder, NOW, {FILE: f"{now}\nnew one\nold two\n"})
     release(folder, NEXT, {FILE: f"{now}\nnewer\n", revision: "# more\n"} | extra)
+    helpers.git("tag", "vnext", cwd=folder)  # no version, and named as none
     monkeypatch.setattr(bgscaffold.source, "location", lambda: folder)
     return folder
 
