@@ -42,8 +42,9 @@ def declared(folder: Path) -> Iterator[Wish]:
 
 
 def packages(folder: Path) -> list[Path]:
-    """Return the packages of a project: those with a mechanism, under whatever name."""
-    return sorted(task.parents[1] for task in folder.glob("*/background/task.py"))
+    """Return the packages of a project: those with a mechanism, under whatever name, or in src/."""
+    found = [*folder.glob("*/background/task.py"), *folder.glob("*/*/background/task.py")]
+    return sorted(task.parents[1] for task in found)
 
 
 def wishes_in(file: Path, name: str) -> Iterator[Wish]:

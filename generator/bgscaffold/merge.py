@@ -3,7 +3,7 @@
 Git does the merging, so what a user has edited, renamed or deleted counts as in any merge of his.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from bgscaffold.errors import InTheWay, MergeFailed
@@ -142,7 +142,25 @@ def foresee(repository: Repository, sides: Sides) -> Merged:
     there = repository.git(LITERAL, "ls-files", "--others", "-z", "--", *new) if new else ""
     if there:
         raise InTheWay(listed(there.split("\0")))
-    return Merged(changes, conflicts(stages), stay_deleted(stages))
+    foreseen = Merged(changes, conflicts(stages), stay_deleted(stages))
+    return with_later_names(foreseen, {ours: "HEAD", sides.theirs: label(repository, sides)})
+
+
+def label(repository: Repository, sides: Sides) -> str:
+    """Return what git will call the new version in markers and in names."""
+    return repository.git("show", "--no-patch", "--format=%h (%s)", sides.theirs).strip()
+
+
+def with_later_names(merged: Merged, names: dict[str, str]) -> Merged:
+    """Name the files that git moves aside, as NAME~VERSION, as it will when it merges."""
+
+    def later(path: str) -> str:
+        start, tilde, end = path.rpartition("~")
+        return f"{start}~{names[end]}" if tilde and end in names else path
+
+    changes = [replace(change, path=later(change.path)) for change in merged.changes]
+    unsettled = {later(path): kind for path, kind in merged.conflicts.items()}
+    return Merged(changes, unsettled, merged.stay_deleted)
 
 
 def without(repository: Repository, tree: str, paths: list[str], index: Path) -> str:

@@ -1,9 +1,10 @@
 """The user's repository that a project lies in, at rest before anything is merged into it."""
 
 import os
+import posixpath
 import subprocess
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from bgscaffold.errors import GitFailed, NotClean, NotCommitted, NotInGit, Unfinished
 from bgscaffold.git import call, environment_without_git, failure, git
@@ -64,7 +65,7 @@ class Repository:
 
     def shown(self, path: str) -> str:
         """Return a path of the repository as it is called from the project's folder."""
-        return PurePosixPath(os.path.relpath(f"/{path}", f"/{self.prefix}")).as_posix()
+        return posixpath.relpath(f"/{path}", f"/{self.prefix}")
 
     def beside(self, objects: Path) -> "Repository":
         """Return the same repository, with a folder elsewhere for what is written into it."""

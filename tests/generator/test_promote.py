@@ -392,6 +392,38 @@ def test_a_dry_run_foretells_what_happens(run: Run, shop: Path) -> None:
     assert foreseen == done
 
 
+def test_a_folder_where_a_file_has_to_go_and_the_reverse(run: Run, shop: Path) -> None:
+    git(shop, "rm", "-r", "--quiet", "tests/background")
+    write(shop, "tests/background", "mine\n")
+    write(shop, "dev.py/notes.txt", "mine\n")
+    foreseen = json.loads(run("promote", "celery", "--dry-run", "--json").out)
+    done = json.loads(run("promote", "celery", "--json").out)
+    assert foreseen["changes"] == done["changes"]
+    assert foreseen["conflicts"] == done["conflicts"]
+    aside = next(each["path"] for each in done["conflicts"] if each["path"].startswith("dev.py~"))
+    assert (shop / aside).read_bytes() == (evolving.original("celery") / "dev.py").read_bytes()
+    assert aside.endswith(" (Promote shop from simple to celery)")
+    assert {each["path"]: each["kind"] for each in done["conflicts"]} == {
+        aside: "UA",
+        "tests/background~HEAD": "AU",
+    }
+    assert (shop / "tests/background~HEAD").read_text() == "mine\n"
+    assert (shop / "dev.py/notes.txt").read_text() == "mine\n"
+    git(shop, *UNDO)
+    assert status(shop) == ""
+
+
+def test_a_package_in_src_is_read_as_well(run: Run, shop: Path) -> None:
+    git(shop, "mv", "app", "package")
+    (shop / "src").mkdir()
+    git(shop, "mv", "package", "src/app")
+    write(shop, "src/app/orders/tasks.py", '@task("orders.print", retries=5)\ndef it(): ...\n')
+    assert run("promote", "async").err.startswith(
+        "The code asks for what the pattern cannot do: 'pattern async'"
+        " (task 'orders.print' declares retries=5 at src/app/orders/tasks.py:1)\n"
+    )
+
+
 def test_says_it_in_json(run: Run, shop: Path) -> None:
     told = json.loads(run("promote", "async", "--json").out)
     changes = told.pop("changes")
