@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from bgscaffold.errors import AnswersUnreadable, NotAProject
+from bgscaffold.errors import AnswersUnreadable
 from bgscaffold.patterns import Pattern
 from bgscaffold.render import ANSWERS_FILE
 from bgscaffold.source import URL
@@ -45,8 +45,6 @@ def parsed(file: Path) -> dict[Any, Any]:
     """Return what an answers file holds."""
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8-sig"))
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise NotAProject(str(file.parent)) from error
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise AnswersUnreadable(str(file), str(error).partition("\n")[0]) from error
     if not isinstance(content, dict):

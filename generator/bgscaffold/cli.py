@@ -24,6 +24,11 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+Folder = Annotated[str, typer.Argument(metavar="[PATH]", help="A folder of the project.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would change; change nothing.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+MERGED_WITH_CONFLICTS = 3
+
 
 def run_app(arguments: list[str]) -> None:
     """Run a command; print a refusal as text, or as JSON where JSON was asked for."""
@@ -79,7 +84,7 @@ def new(
         bool, typer.Option("--no-git", help="Make no repository and no first commit.")
     ] = False,
     install: Annotated[bool, typer.Option("--install", help="Run `uv sync` in it.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Create a project."""
     from bgscaffold import messages, wizard
@@ -95,11 +100,37 @@ def new(
 
 
 @app.command()
-def patterns() -> None:
-    """Show what each pattern promises, and what it does not."""
-    from bgscaffold import messages
+def promote(
+    pattern: Annotated[Pattern, typer.Argument(help="The pattern to move to, up or down.")],
+    path: Folder = ".",
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Move a project to another pattern; what you have written stays."""
+    from bgscaffold import evolve
 
-    raise typer.Exit(not say(messages.patterns()))
+    report(evolve.promote(path, pattern, dry_run=dry_run), as_json=as_json)
+
+
+@app.command()
+def update(
+    path: Folder = ".",
+    to: Annotated[str | None, typer.Option(help="A version, such as 0.2.0. [the newest]")] = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Move a project to this version of bgscaffold; what you have written stays."""
+    from bgscaffold import evolve
+
+    report(evolve.update(path, to, dry_run=dry_run), as_json=as_json)
+
+
+def report(done: "Evolved", *, as_json: bool) -> None:
+    """Print what became of a project; conflicts have an exit code of their own."""
+    from bgscaffold import reports
+
+    say(reports.evolved_json(done) if as_json else reports.evolved(done))
+    raise typer.Exit(MERGED_WITH_CONFLICTS if done.merged.conflicts else 0)
 
 
 adding = typer.Typer(help="Add to a project.", no_args_is_help=True)
@@ -122,7 +153,7 @@ def task(
     path: Annotated[
         str | None, typer.Option(help="A folder of the project. [the current one]")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Add a task to a domain, new or old: the function, its test and, if wanted, its route."""
     from bgscaffold import task_messages
@@ -139,8 +170,8 @@ def task(
 
 @app.command()
 def doctor(
-    path: Annotated[str, typer.Argument(help="A folder of the project.")] = ".",
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    path: Folder = ".",
+    as_json: AsJson = False,
 ) -> None:
     """Look for what is wrong with a project, and say what to do."""
     from bgscaffold.doctor import examine, is_well, told, told_json
@@ -152,42 +183,9 @@ def doctor(
     raise typer.Exit(0 if said and is_well(found) else 1)
 
 
-# ---- promote and update --------------------------------------------------------------------------
-Folder = Annotated[str, typer.Argument(metavar="[PATH]", help="The project's folder.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would change; change nothing.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-MERGED_WITH_CONFLICTS = 3
-
-
 @app.command()
-def promote(
-    pattern: Annotated[Pattern, typer.Argument(help="The pattern to move to, up or down.")],
-    path: Folder = ".",
-    dry_run: DryRun = False,
-    as_json: Json = False,
-) -> None:
-    """Move a project to another pattern; what you have written stays."""
-    from bgscaffold import evolve
+def patterns() -> None:
+    """Show what each pattern promises, and what it does not."""
+    from bgscaffold import messages
 
-    report(evolve.promote(path, pattern, dry_run=dry_run), as_json=as_json)
-
-
-@app.command()
-def update(
-    path: Folder = ".",
-    to: Annotated[str | None, typer.Option(help="A version, such as 0.2.0. [the newest]")] = None,
-    dry_run: DryRun = False,
-    as_json: Json = False,
-) -> None:
-    """Move a project to this version of bgscaffold; what you have written stays."""
-    from bgscaffold import evolve
-
-    report(evolve.update(path, to, dry_run=dry_run), as_json=as_json)
-
-
-def report(done: "Evolved", *, as_json: bool) -> None:
-    """Print what became of a project; conflicts have an exit code of their own."""
-    from bgscaffold import reports
-
-    say(reports.evolved_json(done) if as_json else reports.evolved(done))
-    raise typer.Exit(MERGED_WITH_CONFLICTS if done.merged.conflicts else 0)
+    raise typer.Exit(not say(messages.patterns()))

@@ -161,7 +161,7 @@ class NotAProject(Refusal):
 
     what = "Not a project of bgscaffold"
     allowed = "a folder of a project that `bgscaffold new` or `copier copy` has made"
-    remedy = "go into the project, or name its folder with --path"
+    remedy = "go into the project, or name its folder"
 
 
 class BadTaskName(Refusal):
@@ -251,14 +251,6 @@ class EvolveInterrupted(Refusal):
     what = "Interrupted, nothing was changed"
     allowed = "to let it finish"
     remedy = "run the same command again"
-
-
-class NotAProject(Refusal):
-    """The folder holds no project of bgscaffold."""
-
-    what = "The folder holds no project of bgscaffold"
-    allowed = "a folder with a .copier-answers.yml, which `bgscaffold new` and `copier copy` write"
-    remedy = "go to the project's folder, or give its path as the last argument"
 
 
 class AnswersUnreadable(Refusal):

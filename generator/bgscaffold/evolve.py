@@ -19,6 +19,7 @@ from bgscaffold.errors import (
     UnknownOrigin,
     UnknownVersion,
 )
+from bgscaffold.existing import root_of
 from bgscaffold.git import foresees, git_version, require_git
 from bgscaffold.merge import Files, Merged, Sides, foresee, merge, write_sides
 from bgscaffold.patterns import Pattern
@@ -57,7 +58,7 @@ class Evolved:
 
 def promote(path: str, pattern: Pattern, *, dry_run: bool = False) -> Evolved:
     """Move a project to another pattern, at the version of the template that it was made from."""
-    project = answers.read(Path(path).absolute())
+    project = answers.read(root_of(path))
     goal = Goal(pattern, project.commit)
     if pattern is project.pattern:
         return Evolved(project, goal, dry_run)
@@ -66,7 +67,7 @@ def promote(path: str, pattern: Pattern, *, dry_run: bool = False) -> Evolved:
 
 def update(path: str, to: str | None = None, *, dry_run: bool = False) -> Evolved:
     """Move a project to another version of the template, with the answers that it has."""
-    project = answers.read(Path(path).absolute())
+    project = answers.read(root_of(path))
 
     def work(scratch: Path) -> Evolved:
         goal = Goal(project.pattern, version_to_reach(project, scratch / "template.git", to))

@@ -536,7 +536,7 @@ def test_where_no_project_is(run: Run, machine: Machine) -> None:
         f"Not a project of bgscaffold: '{machine.here}'"
         " (no .copier-answers.yml here or in a folder above)\n"
         "  allowed: a folder of a project that `bgscaffold new` or `copier copy` has made\n"
-        "  remedy:  go into the project, or name its folder with --path\n",
+        "  remedy:  go into the project, or name its folder\n",
     )
 
 

@@ -45,11 +45,19 @@ def test_a_folder_without_a_project(run: Run, machine: Machine) -> None:
     (machine.here / "file").touch()
     for name in ("file", "nowhere", "."):
         assert run("promote", "celery", name) == refused(
-            "The folder holds no project of bgscaffold",
+            "Not a project of bgscaffold",
             machine.here / name,
-            "a folder with a .copier-answers.yml, which `bgscaffold new` and `copier copy` write",
-            "go to the project's folder, or give its path as the last argument",
+            "a folder of a project that `bgscaffold new` or `copier copy` has made",
+            "go into the project, or name its folder",
+            "no .copier-answers.yml here or in a folder above",
         )
+
+
+def test_a_folder_inside_the_project_is_enough(
+    run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(shop / "app" / "signup")
+    assert run("promote", "safe").out == "Nothing to do: shop has pattern safe, version v0.1.0.\n"
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,8 @@
 """`bgscaffold patterns` and the records behind it."""
 
-import pytest
-
-
-
 import ast
+
+import pytest
 
 from bgscaffold.declared import OPTIONS
 from bgscaffold.patterns import PROMISES, RECORDS, Pattern

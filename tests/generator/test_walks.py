@@ -1,8 +1,8 @@
 """Random walks over the ladder, with random edits on the way: no line of the user's is ever lost.
 
-CI takes a few walks, from seeds that change with each run and are printed. To take many:
+CI takes a few walks, always the same ones. To take many, and others:
 
-    WALKS=500 SEED=1 pytest tests/generator/test_walks.py -s
+    WALKS=500 SEED=1000 pytest tests/generator/test_walks.py -s
 """
 
 import os
@@ -23,7 +23,7 @@ from tests.generator import evolving
 from tests.generator.conftest import Machine
 
 WALKS = int(os.environ.get("WALKS", "12"))
-SEED = int(os.environ.get("SEED") or random.randrange(10**6))
+SEED = int(os.environ.get("SEED", "1"))
 STEPS = 6
 MARKER = re.compile(r"^(<<<<<<< |=======$|>>>>>>> |\|\|\|\|\|\|\| )")
 
