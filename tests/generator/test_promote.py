@@ -1,6 +1,7 @@
 """`bgscaffold promote`: the ladder, up and down, under what users do to their projects."""
 
 import json
+import re
 import shutil
 import subprocess
 from itertools import permutations
@@ -55,10 +56,8 @@ def test_what_nobody_edited_becomes_a_fresh_project(
 
 def rooms_of_the_user(project: Path) -> dict[str, bytes]:
     """Return the tasks and the routes of a project, which no promote may touch."""
-    files = helpers.tree(project)
-    room = "app/background/"
-    names = ("tasks.py", "router.py")
-    return {k: v for k, v in files.items() if k.endswith(names) and not k.startswith(room)}
+    room = re.compile(r"app/(?!background/)\w+/(tasks|router)\.py")
+    return {k: v for k, v in helpers.tree(project).items() if room.fullmatch(k)}
 
 
 def test_no_pattern_renames_a_file_of_another(tmp_path: Path) -> None:
