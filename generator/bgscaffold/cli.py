@@ -79,6 +79,9 @@ def new(
     with_celery: Annotated[
         bool, typer.Option("--with-celery", help="The same as --pattern celery.")
     ] = False,
+    with_schedule: Annotated[
+        bool, typer.Option("--with-schedule", help="With tasks that run by the clock.")
+    ] = False,
     ci: Annotated[Ci, typer.Option(help="Where its tests run on each push.")] = Ci.GITHUB,
     no_git: Annotated[
         bool, typer.Option("--no-git", help="Make no repository and no first commit.")
@@ -91,7 +94,7 @@ def new(
     from bgscaffold.new import create
 
     chosen = choose(pattern, with_celery=with_celery)
-    project = Project.at(path, pattern=chosen, ci=ci)
+    project = Project.at(path, pattern=chosen, ci=ci, schedule=with_schedule)
     named = with_celery or pattern is not None
     if not named and not as_json and wizard.is_possible():
         project, named = wizard.advised(project), True

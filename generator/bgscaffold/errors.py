@@ -230,8 +230,8 @@ class NoSchedule(Refusal):
     """--cron was asked of a project that has no schedule."""
 
     what = "This project cannot run tasks by the clock"
-    allowed = "--cron in a project whose backend supports it"
-    remedy = "leave out --cron, and let a cron job or a timer of the platform enqueue the task"
+    allowed = "--cron in a project with schedules"
+    remedy = "leave out --cron, or bring the schedules: copier update --data schedule=true"
 
 
 class Interrupted(Refusal):

@@ -17,9 +17,10 @@ DEVICES = frozenset(
 
 # uv takes a project of the same name for the dependency itself, and then leaves that out.
 DEPENDENCIES = """
-aiosmtplib aiosqlite alembic amqp anyio celery click fastapi greenlet h11 httpcore2 httpx2 idna
-kombu mako mkdocs mypy poethepoet prometheus-client psycopg psycopg-binary pydantic pydantic-core
-pydantic-settings pytest python-json-logger redis ruff sqlalchemy starlette typing-extensions uvicorn
+aiosmtplib aiosqlite alembic amqp anyio apscheduler celery click cronsim fastapi greenlet h11
+httpcore2 httpx2 idna kombu mako mkdocs mypy poethepoet prometheus-client psycopg psycopg-binary
+pydantic pydantic-core pydantic-settings pytest python-json-logger redis ruff sqlalchemy starlette
+typing-extensions tzdata tzlocal uvicorn
 """
 
 
@@ -39,6 +40,7 @@ class Project:
     destination: Path
     pattern: Pattern
     ci: Ci = Ci.GITHUB
+    schedule: bool = False
 
     def __post_init__(self) -> None:
         taken = self.name in DEVICES or self.name.replace("_", "-") in DEPENDENCIES.split()
@@ -46,12 +48,17 @@ class Project:
             raise BadName(self.name)
 
     @classmethod
-    def at(cls, path: str, *, pattern: Pattern, ci: Ci) -> "Project":
+    def at(cls, path: str, *, pattern: Pattern, ci: Ci, schedule: bool = False) -> "Project":
         """Take the last part of a path, as it was typed, for the name."""
         name = os.path.basename(path.rstrip("/" + os.sep))
-        return cls(name, Path(os.path.abspath(path)), pattern, ci)
+        return cls(name, Path(os.path.abspath(path)), pattern, ci, schedule)
 
     @property
-    def answers(self) -> dict[str, str]:
+    def answers(self) -> dict[str, str | bool]:
         """Return the answers to the questions of copier.yml."""
-        return {"project_name": self.name, "pattern": self.pattern.value, "ci": self.ci.value}
+        return {
+            "project_name": self.name,
+            "pattern": self.pattern.value,
+            "ci": self.ci.value,
+            "schedule": self.schedule,
+        }

@@ -13,10 +13,17 @@ def paths(folder: Path) -> set[str]:
     return set(helpers.tree(folder))
 
 
-def expected(pattern: str, ci: str) -> list[str]:
-    """Return the list of a variant: its pattern's, and what its CI adds."""
+def expected(pattern: str, ci: str, schedule: bool) -> list[str]:
+    """Return the list of a variant: its pattern's, what its CI adds, what a schedule changes."""
     names = [pattern] if ci == "none" else [pattern, f"ci-{ci}"]
-    return sorted(line for name in names for line in (LISTS / f"{name}.txt").read_text().split())
+    files = {line for name in names for line in (LISTS / f"{name}.txt").read_text().split()}
+    return sorted(files ^ changes(pattern) if schedule else files)
+
+
+def changes(pattern: str) -> set[str]:
+    """Return the files that a schedule brings (+) or takes (-)."""
+    listed = (LISTS / f"schedule-{pattern}.txt").read_text().splitlines()
+    return {line[2:] for line in listed}
 
 
 def write(name: str, files: set[str]) -> None:
@@ -24,12 +31,24 @@ def write(name: str, files: set[str]) -> None:
     (LISTS / f"{name}.txt").write_text("".join(f"{path}\n" for path in sorted(files)))
 
 
+def write_changes(pattern: str, without: set[str], scheduled: set[str]) -> None:
+    """Write what a schedule brings to a pattern, and what it takes."""
+    lines = [f"+ {path}\n" for path in scheduled - without]
+    lines += [f"- {path}\n" for path in without - scheduled]
+    (LISTS / f"schedule-{pattern}.txt").write_text("".join(sorted(lines)))
+
+
 def main() -> None:
-    """Write a list for each pattern and for each CI."""
+    """Write a list for each pattern, with and without a schedule, and for each CI."""
     LISTS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         for pattern in helpers.PATTERNS:
-            write(pattern, paths(helpers.render(pattern, "none", Path(scratch, pattern, "shop"))))
+            plain, scheduled = (
+                paths(helpers.render(pattern, "none", Path(scratch, pattern, name), schedule=on))
+                for name, on in (("shop", False), ("scheduled", True))
+            )
+            write(pattern, plain)
+            write_changes(pattern, plain, scheduled)
         plain = paths(Path(scratch, "simple/shop"))
         for ci in helpers.CIS:
             if ci != "none":

@@ -14,18 +14,27 @@ from tests import helpers
 from tests.template import filelist
 from tests.template.conftest import Rendered
 
-VARIANTS = [(pattern, ci) for pattern in helpers.PATTERNS for ci in helpers.CIS]
+# A schedule changes nothing about the CI, so each pattern is rendered once more with it.
+VARIANTS = [
+    *((pattern, ci, False) for pattern in helpers.PATTERNS for ci in helpers.CIS),
+    *((pattern, "none", True) for pattern in helpers.PATTERNS),
+]
+each_variant = pytest.mark.parametrize(("pattern", "ci", "schedule"), VARIANTS)
 
 
-@pytest.mark.parametrize(("pattern", "ci"), VARIANTS)
-def test_the_files_are_the_listed_ones(pattern: str, ci: str, rendered: Rendered) -> None:
-    assert sorted(filelist.paths(rendered(pattern, ci))) == filelist.expected(pattern, ci)
+@each_variant
+def test_the_files_are_the_listed_ones(
+    pattern: str, ci: str, schedule: bool, rendered: Rendered
+) -> None:
+    found = filelist.paths(rendered(pattern, ci, schedule))
+    assert sorted(found) == filelist.expected(pattern, ci, schedule)
 
 
-@pytest.mark.parametrize(("pattern", "ci"), VARIANTS)
+@each_variant
 def test_the_cli_makes_what_copier_makes(
     pattern: str,
     ci: str,
+    schedule: bool,
     rendered: Rendered,
     tmp_path: Path,
     template_repo: Path,
@@ -34,17 +43,18 @@ def test_the_cli_makes_what_copier_makes(
     monkeypatch.setattr(bgscaffold.source, "location", lambda: template_repo)
     folder = tmp_path / "shop"
     options = [f"--pattern={pattern}", f"--ci={ci}", "--no-git"]
+    options += ["--with-schedule"] * schedule
     monkeypatch.setattr("sys.argv", ["bgscaffold", "new", str(folder), *options])
     with pytest.raises(SystemExit) as ended:
         main()
     assert not ended.value.code
-    by_copier = helpers.tree(rendered(pattern, ci))
+    by_copier = helpers.tree(rendered(pattern, ci, schedule))
     local, public = (f"_src_path: {source}\n".encode() for source in (template_repo, URL))
     answers = by_copier[".copier-answers.yml"]
     assert answers.count(local) == 1
     by_copier[".copier-answers.yml"] = answers.replace(local, public)
     assert helpers.tree(folder) == by_copier
-    assert modes(folder) == modes(rendered(pattern, ci))
+    assert modes(folder) == modes(rendered(pattern, ci, schedule))
 
 
 def modes(folder: Path) -> dict[str, int]:
@@ -70,11 +80,41 @@ SAME = [
 ]
 
 
+@pytest.mark.parametrize("schedule", [False, True])
 @pytest.mark.parametrize("path", SAME)
-def test_the_same_bytes_in_all_four_patterns(path: str, rendered: Rendered) -> None:
-    first, *others = (same_files(rendered(pattern, "none"), path) for pattern in helpers.PATTERNS)
+def test_the_same_bytes_in_all_four_patterns(path: str, schedule: bool, rendered: Rendered) -> None:
+    first, *others = (
+        same_files(rendered(pattern, "none", schedule), path) for pattern in helpers.PATTERNS
+    )
     assert first
     assert others == [first, first, first]
+
+
+SAME_WITH_A_SCHEDULE = [
+    "app/background/cron.py",
+    "app/background/periods.py",
+    "app/cleaning/",
+    "tests/background/scheduled/",
+    "tests/background/test_schedule.py",
+    "tests/cleaning/",
+]
+
+
+@pytest.mark.parametrize("path", SAME_WITH_A_SCHEDULE)
+def test_schedules_are_the_same_bytes_in_all_four_patterns(path: str, rendered: Rendered) -> None:
+    first, *others = (
+        same_files(rendered(pattern, "none", True), path) for pattern in helpers.PATTERNS
+    )
+    assert first
+    assert others == [first, first, first]
+
+
+@pytest.mark.parametrize("pattern", helpers.PATTERNS)
+def test_a_schedule_changes_nothing_in_the_users_rooms(pattern: str, rendered: Rendered) -> None:
+    plain, scheduled = (helpers.tree(rendered(pattern, "none", on)) for on in (False, True))
+    kept = [path for path in plain if path.startswith("app/") and "/background/" not in path]
+    assert len(kept) > len(SAME)
+    assert {path: scheduled[path] for path in kept} == {path: plain[path] for path in kept}
 
 
 def same_files(project: Path, path: str) -> dict[str, bytes]:
@@ -93,9 +133,9 @@ def test_only_the_room_and_its_neighbours_vary(rendered: Rendered) -> None:
     assert not [name for name in varying if name.startswith("app/") and "/background/" not in name]
 
 
-@pytest.mark.parametrize(("pattern", "ci"), VARIANTS)
-def test_rendered_text_is_clean(pattern: str, ci: str, rendered: Rendered) -> None:
-    for name, content in helpers.tree(rendered(pattern, ci)).items():
+@each_variant
+def test_rendered_text_is_clean(pattern: str, ci: str, schedule: bool, rendered: Rendered) -> None:
+    for name, content in helpers.tree(rendered(pattern, ci, schedule)).items():
         text = content.decode()
         assert not text or (text.endswith("\n") and not text.endswith("\n\n")), name
         assert not [line for line in text.split("\n") if line != line.rstrip()], name
@@ -106,7 +146,7 @@ def test_rendered_text_is_clean(pattern: str, ci: str, rendered: Rendered) -> No
 
 @pytest.mark.parametrize("pattern", helpers.PATTERNS)
 def test_a_project_cannot_be_named_after_its_dependencies(pattern: str, rendered: Rendered) -> None:
-    project = tomllib.loads((rendered(pattern, "none") / "pyproject.toml").read_text())
+    project = tomllib.loads((rendered(pattern, "none", True) / "pyproject.toml").read_text())
     groups = [project["project"]["dependencies"], *project["dependency-groups"].values()]
     needed = {re.split(r"[^\w.-]", line)[0] for group in groups for line in group}
     assert "fastapi" in needed
