@@ -1,6 +1,6 @@
 """Virtual environments for generated projects: installed once for each resolution, then shared.
 
-The environment of the pattern `celery`, with all groups, holds what any pattern needs. That a pattern
+The environment of the pattern `celery` with schedules and all groups holds what any needs. That a pattern
 does with what it declares itself is shown once for each, in test_versions.py.
 """
 
@@ -99,7 +99,7 @@ def shared(folder: Path, resolution: str, python: str = sys.executable) -> Envir
     ready = home / "ready"
     with FileLock(f"{home}.lock"):
         if not ready.exists():
-            helpers.render("celery", "none", home, project_name="shared")
+            helpers.render("celery", "none", home, project_name="shared", schedule=True)
             # Compiled, for where Python writes no bytecode each of its processes would compile all.
             options = ("--all-groups", "--compile-bytecode", "--resolution", resolution)
             bare(folder).uv(home, "sync", *options, "--python", python, **target)
