@@ -14,18 +14,18 @@ LADDER = helpers.PATTERNS
 
 
 @cache
-def original(pattern: str) -> Path:
+def original(pattern: str, *options: str) -> Path:
     """Return a project as `bgscaffold new` makes it, called shop; nobody may change it."""
     folder = Path(tempfile.mkdtemp(prefix=f"bgscaffold-{pattern}-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    command = helpers.process("new", "shop", f"--pattern={pattern}")
+    command = helpers.process("new", "shop", f"--pattern={pattern}", *options)
     subprocess.run(command, cwd=folder, capture_output=True, check=True)
     return folder / "shop"
 
 
-def copy(pattern: str, to: Path) -> Path:
+def copy(pattern: str, to: Path, *options: str) -> Path:
     """Copy a project, with its repository, to a path that is free."""
-    shutil.copytree(original(pattern), to, symlinks=True)
+    shutil.copytree(original(pattern, *options), to, symlinks=True)
     return to
 
 
@@ -64,6 +64,6 @@ def state(project: Path) -> str:
     return sum_.hexdigest()
 
 
-def like_new(project: Path, pattern: str) -> bool:
+def like_new(project: Path, pattern: str, *options: str) -> bool:
     """Tell whether a project equals one that was made under a pattern."""
-    return helpers.tree(project) == helpers.tree(original(pattern))
+    return helpers.tree(project) == helpers.tree(original(pattern, *options))

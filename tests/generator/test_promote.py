@@ -54,18 +54,32 @@ def test_what_nobody_edited_becomes_a_fresh_project(
     assert status(project) == ""
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("simple", "async"), ("async", "safe"), ("safe", "celery"), ("celery", "simple")],
+)
+def test_schedules_come_along(old: str, new: str, run: Run, machine: Machine) -> None:
+    project = evolving.copy(old, machine.here / "shop", "--with-schedule")
+    rooms = rooms_of_the_user(project)
+    assert run("promote", new, "shop").code == 0
+    assert like_new(project, new, "--with-schedule")
+    assert "app/cleaning/tasks.py" in rooms
+    assert rooms_of_the_user(project) == rooms
+
+
 def rooms_of_the_user(project: Path) -> dict[str, bytes]:
     """Return the tasks and the routes of a project, which no promote may touch."""
     room = re.compile(r"app/(?!background/)\w+/(tasks|router)\.py")
     return {k: v for k, v in helpers.tree(project).items() if room.fullmatch(k)}
 
 
-def test_no_pattern_renames_a_file_of_another(tmp_path: Path) -> None:
+@pytest.mark.parametrize("options", [(), ("--with-schedule",)], ids=["plain", "schedule"])
+def test_no_pattern_renames_a_file_of_another(options: tuple[str, ...], tmp_path: Path) -> None:
     # Git would follow it, and carry an edit into a file that has nothing to do with it.
     for old, new in PAIRS:
         folder = tmp_path / f"{old}-{new}"
-        evolving.copy(old, folder)
-        shutil.copytree(evolving.copy(new, tmp_path / "new") / ".git", tmp_path / "git")
+        evolving.copy(old, folder, *options)
+        shutil.copytree(evolving.copy(new, tmp_path / "new", *options) / ".git", tmp_path / "git")
         compare = ("diff", "--find-renames=50%", "--diff-filter=R", "--name-only", "HEAD")
         assert git(folder, f"--git-dir={tmp_path / 'git'}", "--work-tree=.", *compare) == ""
         shutil.rmtree(tmp_path / "git")

@@ -28,11 +28,12 @@ CLOCKS = ["beat", "beat-2"] if "queue" in backend.supports else ["api", "api-2"]
 def project(tmp_path: Path) -> Iterator[Project]:
     """Run the processes of this project, and those that look at the clock twice."""
     started = Project(tmp_path / "clock", Path(__file__).parent / "scheduled", TASK_SWEEP="0.05")
-    started.spawn("api")
-    started.start()
-    started.spawn(*CLOCKS)
-    yield started
-    started.close()
+    try:
+        started.start()
+        started.spawn(*CLOCKS)
+        yield started
+    finally:
+        started.close()
 
 
 def enqueued(project: Project, clock: str) -> set[str]:
