@@ -165,10 +165,16 @@ def check_options(pattern: str, supported: AbstractSet[str]) -> None:
     for task in TASKS.values():
         for option, value in task.options.items():
             if option not in supported | cron.SUPPORTED:
-                who, remedy = f"pattern {pattern!r}", "use a pattern that can: safe, celery"
-                if option in ("cron", "timezone"):
-                    who, remedy = "a project without schedules", f"give it some: {ADD_SCHEDULES}"
+                who, remedy = _lacking(pattern, option)
                 raise RuntimeError(
                     f"task {task.name!r} declares {option}={value!r}, which {who} cannot do."
-                    f" Remove it, or {remedy}."
+                    f" Remove it, or {remedy}"
                 )
+
+
+def _lacking(pattern: str, option: str) -> tuple[str, str]:
+    """Return who cannot honour an option, and what brings it."""
+    if option in ("cron", "timezone"):
+        return "a project without schedules", f"give it some: {ADD_SCHEDULES}"
+    able = "celery" if option == "queue" else "safe"
+    return f"pattern {pattern!r}", f"run: bgscaffold promote {able}"
