@@ -79,6 +79,9 @@ def new(
     with_celery: Annotated[
         bool, typer.Option("--with-celery", help="The same as --pattern celery.")
     ] = False,
+    with_ai: Annotated[
+        bool, typer.Option("--with-ai", help="Documents to upload and search, and a chat.")
+    ] = False,
     with_schedule: Annotated[
         bool, typer.Option("--with-schedule", help="With tasks that run by the clock.")
     ] = False,
@@ -94,7 +97,7 @@ def new(
     from bgscaffold.new import create
 
     chosen = choose(pattern, with_celery=with_celery)
-    project = Project.at(path, pattern=chosen, ci=ci, schedule=with_schedule)
+    project = Project.at(path, pattern=chosen, ci=ci, schedule=with_schedule, ai=with_ai)
     named = with_celery or pattern is not None
     if not named and not as_json and wizard.is_possible():
         project, named = wizard.advised(project), True

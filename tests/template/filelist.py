@@ -13,9 +13,10 @@ def paths(folder: Path) -> set[str]:
     return set(helpers.tree(folder))
 
 
-def expected(pattern: str, ci: str, schedule: bool) -> list[str]:
-    """Return the list of a variant: its pattern's, what its CI adds, what a schedule changes."""
+def expected(pattern: str, ci: str, schedule: bool, ai: bool) -> list[str]:
+    """Return the list of a variant: its pattern's, what its CI and its AI add, what a schedule changes."""
     names = [pattern] if ci == "none" else [pattern, f"ci-{ci}"]
+    names += ["ai", f"ai-{pattern}"] if ai else []
     files = {line for name in names for line in (LISTS / f"{name}.txt").read_text().split()}
     return sorted(files ^ changes(pattern) if schedule else files)
 
@@ -39,20 +40,28 @@ def write_changes(pattern: str, without: set[str], scheduled: set[str]) -> None:
 
 
 def main() -> None:
-    """Write a list for each pattern, with and without a schedule, and for each CI."""
+    """Write a list for each pattern, and what a schedule, each CI and AI change."""
     LISTS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
-        for pattern in helpers.PATTERNS:
-            plain, scheduled = (
-                paths(helpers.render(pattern, "none", Path(scratch, pattern, name), schedule=on))
-                for name, on in (("shop", False), ("scheduled", True))
-            )
-            write(pattern, plain)
-            write_changes(pattern, plain, scheduled)
-        plain = paths(Path(scratch, "simple/shop"))
-        for ci in helpers.CIS:
-            if ci != "none":
-                write(f"ci-{ci}", paths(helpers.render("simple", ci, Path(scratch, ci))) - plain)
+        plain = {p: paths(render(scratch, p)) for p in helpers.PATTERNS}
+        scheduled = {p: paths(render(scratch, p, schedule=True)) for p in plain}
+        added = {p: paths(render(scratch, p, ai=True)) - plain[p] for p in plain}
+        for ci in ("github", "gitlab"):
+            write(f"ci-{ci}", paths(render(scratch, "simple", ci)) - plain["simple"])
+    everywhere = set.intersection(*added.values())
+    write("ai", everywhere)
+    for pattern in helpers.PATTERNS:
+        write(pattern, plain[pattern])
+        write_changes(pattern, plain[pattern], scheduled[pattern])
+        write(f"ai-{pattern}", added[pattern] - everywhere)
+
+
+def render(
+    scratch: str, pattern: str, ci: str = "none", *, schedule: bool = False, ai: bool = False
+) -> Path:
+    """Render a variant into a folder of its own."""
+    folder = Path(scratch, f"{pattern}-{ci}-{schedule}-{ai}", "shop")
+    return helpers.render(pattern, ci, folder, schedule=schedule, ai=ai)
 
 
 if __name__ == "__main__":

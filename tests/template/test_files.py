@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -14,20 +15,21 @@ from tests import helpers
 from tests.template import filelist
 from tests.template.conftest import Rendered
 
-# A schedule changes nothing about the CI, so each pattern is rendered once more with it.
+# The CI adds a file, whatever else there is; so the rest is looked at without it.
 VARIANTS = [
-    *((pattern, ci, False) for pattern in helpers.PATTERNS for ci in helpers.CIS),
-    *((pattern, "none", True) for pattern in helpers.PATTERNS),
+    *product(helpers.PATTERNS, helpers.CIS, [False], [False]),
+    *product(helpers.PATTERNS, ["none"], [True], [False]),
+    *product(helpers.PATTERNS, ["none"], [False, True], [True]),
 ]
-each_variant = pytest.mark.parametrize(("pattern", "ci", "schedule"), VARIANTS)
+each_variant = pytest.mark.parametrize(("pattern", "ci", "schedule", "ai"), VARIANTS)
 
 
 @each_variant
 def test_the_files_are_the_listed_ones(
-    pattern: str, ci: str, schedule: bool, rendered: Rendered
+    pattern: str, ci: str, schedule: bool, ai: bool, rendered: Rendered
 ) -> None:
-    found = filelist.paths(rendered(pattern, ci, schedule))
-    assert sorted(found) == filelist.expected(pattern, ci, schedule)
+    found = filelist.paths(rendered(pattern, ci, schedule, ai))
+    assert sorted(found) == filelist.expected(pattern, ci, schedule, ai)
 
 
 @each_variant
@@ -35,6 +37,7 @@ def test_the_cli_makes_what_copier_makes(
     pattern: str,
     ci: str,
     schedule: bool,
+    ai: bool,
     rendered: Rendered,
     tmp_path: Path,
     template_repo: Path,
@@ -43,18 +46,18 @@ def test_the_cli_makes_what_copier_makes(
     monkeypatch.setattr(bgscaffold.source, "location", lambda: template_repo)
     folder = tmp_path / "shop"
     options = [f"--pattern={pattern}", f"--ci={ci}", "--no-git"]
-    options += ["--with-schedule"] * schedule
+    options += ["--with-schedule"] * schedule + ["--with-ai"] * ai
     monkeypatch.setattr("sys.argv", ["bgscaffold", "new", str(folder), *options])
     with pytest.raises(SystemExit) as ended:
         main()
     assert not ended.value.code
-    by_copier = helpers.tree(rendered(pattern, ci, schedule))
+    by_copier = helpers.tree(rendered(pattern, ci, schedule, ai))
     local, public = (f"_src_path: {source}\n".encode() for source in (template_repo, URL))
     answers = by_copier[".copier-answers.yml"]
     assert answers.count(local) == 1
     by_copier[".copier-answers.yml"] = answers.replace(local, public)
     assert helpers.tree(folder) == by_copier
-    assert modes(folder) == modes(rendered(pattern, ci, schedule))
+    assert modes(folder) == modes(rendered(pattern, ci, schedule, ai))
 
 
 def modes(folder: Path) -> dict[str, int]:
@@ -73,6 +76,7 @@ SAME = [
     "app/background/task.py",
     "app/actions/",
     "app/signup/",
+    "app/documents/",
     "tests/actions/",
     "tests/signup/",
     "tests/background/contract/",
@@ -83,9 +87,8 @@ SAME = [
 @pytest.mark.parametrize("schedule", [False, True])
 @pytest.mark.parametrize("path", SAME)
 def test_the_same_bytes_in_all_four_patterns(path: str, schedule: bool, rendered: Rendered) -> None:
-    first, *others = (
-        same_files(rendered(pattern, "none", schedule), path) for pattern in helpers.PATTERNS
-    )
+    projects = (rendered(pattern, "none", schedule, True) for pattern in helpers.PATTERNS)
+    first, *others = (same_files(project, path) for project in projects)
     assert first
     assert others == [first, first, first]
 
@@ -127,15 +130,28 @@ def same_files(project: Path, path: str) -> dict[str, bytes]:
 
 
 def test_only_the_room_and_its_neighbours_vary(rendered: Rendered) -> None:
-    trees = [helpers.tree(rendered(pattern, "none")) for pattern in helpers.PATTERNS]
+    trees = [helpers.tree(rendered(pattern, "none", True)) for pattern in helpers.PATTERNS]
     every = {name for tree in trees for name in tree}
     varying = {name for name in every if len({tree.get(name) for tree in trees}) > 1}
     assert not [name for name in varying if name.startswith("app/") and "/background/" not in name]
 
 
+@pytest.mark.parametrize("pattern", helpers.PATTERNS)
+def test_with_ai_files_are_added_and_only_these_are_changed(
+    pattern: str, rendered: Rendered
+) -> None:
+    plain, more = (helpers.tree(rendered(pattern, "none", False, ai)) for ai in (False, True))
+    assert {name for name in plain if more[name] != plain[name]} == CHANGED_BY_AI
+
+
+CHANGED_BY_AI = {".copier-answers.yml", "pyproject.toml"}
+
+
 @each_variant
-def test_rendered_text_is_clean(pattern: str, ci: str, schedule: bool, rendered: Rendered) -> None:
-    for name, content in helpers.tree(rendered(pattern, ci, schedule)).items():
+def test_rendered_text_is_clean(
+    pattern: str, ci: str, schedule: bool, ai: bool, rendered: Rendered
+) -> None:
+    for name, content in helpers.tree(rendered(pattern, ci, schedule, ai)).items():
         text = content.decode()
         assert not text or (text.endswith("\n") and not text.endswith("\n\n")), name
         assert not [line for line in text.split("\n") if line != line.rstrip()], name
