@@ -214,7 +214,6 @@ def imports(path: Path) -> Iterator[str]:
 
 
 def test_these_are_the_rooms_of_the_user() -> None:
-def test_these_are_the_rooms_of_the_user() -> None:
     known = {"actions", "chat", "cleaning", "documents", "signup"}
     assert {path.parent.name for path in rooms()} == known
 
