@@ -42,7 +42,7 @@ def bare(cache: Path) -> Environment:
 def rendered(tmp_path: Path) -> Callable[..., Path]:
     """Return how a test gets a project of its own."""
 
-    def render(pattern: str, ci: str = "github", schedule: bool = False) -> Path:
-        return helpers.render(pattern, ci, tmp_path / ci / f"my-{pattern}", schedule=schedule)
+    def render(pattern: str, ci: str = "github", **answers: bool) -> Path:
+        return helpers.render(pattern, ci, tmp_path / ci / f"my-{pattern}", **answers)
 
     return render

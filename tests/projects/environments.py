@@ -31,6 +31,9 @@ PRIVATE = (
 )
 
 
+EVERYTHING = {"schedule": True, "ai": True}
+
+
 @dataclass(frozen=True)
 class Environment:
     """How commands are run in a project: by uv, which alone is added to this machine's PATH."""
@@ -99,7 +102,7 @@ def shared(folder: Path, resolution: str, python: str = sys.executable) -> Envir
     ready = home / "ready"
     with FileLock(f"{home}.lock"):
         if not ready.exists():
-            helpers.render("celery", "none", home, project_name="shared", schedule=True)
+            helpers.render("celery", "none", home, project_name="shared", **EVERYTHING)
             # Compiled, for where Python writes no bytecode each of its processes would compile all.
             options = ("--all-groups", "--compile-bytecode", "--resolution", resolution)
             bare(folder).uv(home, "sync", *options, "--python", python, **target)

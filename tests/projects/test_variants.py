@@ -1,7 +1,8 @@
 """Every variant, as it comes out of the generator.
 
-A variant is a pattern, a choice of CI, and whether tasks run by the clock. The CI adds a file and
-changes nothing else, which is shown first; so what is slow is done once for each of the others.
+A variant is a pattern, a choice of CI, whether tasks run by the clock, and whether there is AI. The CI
+adds a file and changes nothing else, which is shown first; so what is slow is done once for each of
+the others.
 """
 
 import re
@@ -11,11 +12,13 @@ from pathlib import Path
 import pytest
 
 from tests import helpers
-from tests.projects.environments import Environment
+from tests.projects.environments import EVERYTHING, Environment
 
 Render = Callable[..., Path]
+Extras = dict[str, bool]
 each_pattern = pytest.mark.parametrize("pattern", helpers.PATTERNS)
-with_and_without = pytest.mark.parametrize("schedule", [False, True], ids=["plain", "schedule"])
+EXTRAS = {"plain": {}, "schedule": {"schedule": True}, "ai": {"ai": True}, "both": EVERYTHING}
+with_and_without = pytest.mark.parametrize("extras", EXTRAS.values(), ids=EXTRAS)
 CI_FILES = {"github": {".github/workflows/ci.yml"}, "gitlab": {".gitlab-ci.yml"}, "none": set()}
 
 
@@ -38,17 +41,17 @@ def tree(project: Path) -> dict[str, bytes]:
 @with_and_without
 @each_pattern
 def test_ruffs_default_rules_find_nothing(
-    pattern: str, schedule: bool, rendered: Render, newest: Environment
+    pattern: str, extras: Extras, rendered: Render, newest: Environment
 ) -> None:
-    newest.run(rendered(pattern, schedule=schedule), "ruff", "check", "--isolated")
+    newest.run(rendered(pattern, **extras), "ruff", "check", "--isolated")
 
 
 @with_and_without
 @each_pattern
 def test_lint_and_formatting_and_types_find_nothing_and_types_are_strict(
-    pattern: str, schedule: bool, rendered: Render, newest: Environment
+    pattern: str, extras: Extras, rendered: Render, newest: Environment
 ) -> None:
-    project = rendered(pattern, schedule=schedule)
+    project = rendered(pattern, **extras)
     said = newest.run(project, "poe", "check")
     assert "All checks passed!" in said
     assert "already formatted" in said
@@ -61,17 +64,17 @@ def test_lint_and_formatting_and_types_find_nothing_and_types_are_strict(
 @with_and_without
 @each_pattern
 def test_the_documentation_builds(
-    pattern: str, schedule: bool, rendered: Render, newest: Environment
+    pattern: str, extras: Extras, rendered: Render, newest: Environment
 ) -> None:
-    newest.run(rendered(pattern, schedule=schedule), "mkdocs", "build", "--strict")
+    newest.run(rendered(pattern, **extras), "mkdocs", "build", "--strict")
 
 
 @with_and_without
 @each_pattern
 def test_its_own_tests_pass(
-    pattern: str, schedule: bool, rendered: Render, newest: Environment
+    pattern: str, extras: Extras, rendered: Render, newest: Environment
 ) -> None:
-    newest.assert_every_test_passes(rendered(pattern, schedule=schedule))
+    newest.assert_every_test_passes(rendered(pattern, **extras))
 
 
 @pytest.mark.parametrize("pattern", ["safe", "celery"])
