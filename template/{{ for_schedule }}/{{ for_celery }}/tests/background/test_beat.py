@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from inspect import signature
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,7 @@ from app.background import beat
 from app.background.celery_app import celery_app
 from app.background.periods import LOOK, Scheduled
 from app.background.task import TASKS, Task, TaskOptions
+from tests.servers import Project, wait_for
 
 
 @pytest.fixture
@@ -61,3 +63,18 @@ def test_what_could_not_be_enqueued_is_due_at_the_next_look(
     with pytest.raises(ConnectionError):
         beat.enqueue_due(each, night)
     assert each.due(night) == night
+
+
+def test_beat_needs_no_broker_and_runs_no_task(tmp_path: Path) -> None:
+    domain = Path(__file__).parent / "scheduled"
+    project = Project(tmp_path / "beat", domain, BROKER_URL="redis://127.0.0.1:1/0")
+    try:
+        project.spawn("beat")
+        wait_for(lambda: project.log("beat").count("scheduled.tick, period") > 1, "two periods")
+        query = "SELECT DISTINCT state FROM task_runs WHERE name = 'scheduled.tick'"
+        assert [found.state for found in project.query(query)] == ["pending"]
+        assert project.marks() == []
+        project.terminate("beat")
+        project.processes["beat"].wait(10)
+    finally:
+        project.close()
