@@ -71,6 +71,9 @@ def new(
     with_celery: Annotated[
         bool, typer.Option("--with-celery", help="The same as --pattern celery.")
     ] = False,
+    with_ai: Annotated[
+        bool, typer.Option("--with-ai", help="Documents to upload and search, and a chat.")
+    ] = False,
     ci: Annotated[Ci, typer.Option(help="Where its tests run on each push.")] = Ci.GITHUB,
     no_git: Annotated[
         bool, typer.Option("--no-git", help="Make no repository and no first commit.")
@@ -83,7 +86,7 @@ def new(
     from bgscaffold.new import create
 
     chosen = choose(pattern, with_celery=with_celery)
-    project = Project.at(path, pattern=chosen, ci=ci)
+    project = Project.at(path, pattern=chosen, ci=ci, ai=with_ai)
     named = with_celery or pattern is not None
     if not named and not as_json and wizard.is_possible():
         project, named = wizard.advised(project), True

@@ -18,8 +18,10 @@ DEVICES = frozenset(
 # uv takes a project of the same name for the dependency itself, and then leaves that out.
 DEPENDENCIES = """
 aiosmtplib aiosqlite alembic amqp anyio celery click fastapi greenlet h11 httpcore2 httpx2 idna
-kombu mako mkdocs mypy poethepoet prometheus-client psycopg psycopg-binary pydantic pydantic-core
-pydantic-settings pytest python-json-logger redis ruff sqlalchemy starlette typing-extensions uvicorn
+kombu mako mkdocs mypy numpy openai pgvector poethepoet prometheus-client psycopg psycopg-binary
+pydantic pydantic-ai-slim pydantic-core pydantic-settings pypdf pytest python-json-logger
+python-multipart redis ruff sqlalchemy sqlite-vec starlette tokenizers typing-extensions uvicorn
+wordllama
 """
 
 
@@ -39,6 +41,7 @@ class Project:
     destination: Path
     pattern: Pattern
     ci: Ci = Ci.GITHUB
+    ai: bool = False
 
     def __post_init__(self) -> None:
         taken = self.name in DEVICES or self.name.replace("_", "-") in DEPENDENCIES.split()
@@ -46,12 +49,17 @@ class Project:
             raise BadName(self.name)
 
     @classmethod
-    def at(cls, path: str, *, pattern: Pattern, ci: Ci) -> "Project":
+    def at(cls, path: str, *, pattern: Pattern, ci: Ci, ai: bool = False) -> "Project":
         """Take the last part of a path, as it was typed, for the name."""
         name = os.path.basename(path.rstrip("/" + os.sep))
-        return cls(name, Path(os.path.abspath(path)), pattern, ci)
+        return cls(name, Path(os.path.abspath(path)), pattern, ci, ai)
 
     @property
-    def answers(self) -> dict[str, str]:
+    def answers(self) -> dict[str, str | bool]:
         """Return the answers to the questions of copier.yml."""
-        return {"project_name": self.name, "pattern": self.pattern.value, "ci": self.ci.value}
+        return {
+            "project_name": self.name,
+            "pattern": self.pattern.value,
+            "ci": self.ci.value,
+            "ai": self.ai,
+        }

@@ -14,7 +14,7 @@ from bgscaffold.source import URL
 ANSWERS_FILE = ".copier-answers.yml"
 
 
-def render(template: Path, commit: str, answers: dict[str, str], destination: Path) -> None:
+def render(template: Path, commit: str, answers: dict[str, str | bool], destination: Path) -> None:
     """Render an unpacked template, and record the public template as where it came from."""
     from copier import Settings, run_copy
     from plumbum import local

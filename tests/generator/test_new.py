@@ -78,18 +78,19 @@ def test_says_which_pattern_it_chose_and_how_to_get_uv(run: Run, machine: Machin
 
 
 def test_says_it_in_json(run: Run, machine: Machine) -> None:
-    done = run("new", "shop", "--pattern=safe", "--ci=gitlab", "--install", "--json")
+    done = run("new", "shop", "--pattern=safe", "--ci=gitlab", "--with-ai", "--install", "--json")
     assert (done.code, done.err) == (0, "")
     assert json.loads(done.out) == {
         "project_name": "shop",
         "pattern": "safe",
         "ci": "gitlab",
+        "ai": True,
         "path": str(machine.here / "shop"),
         "commit": TAG,
         "repository": "committed",
         "installed": True,
         "next_steps": ["cd shop", "uv run poe dev", "uv run poe test"],
-        "command": "bgscaffold new shop --pattern=safe --ci=gitlab --install",
+        "command": "bgscaffold new shop --pattern=safe --ci=gitlab --with-ai --install",
     }
 
 
@@ -98,7 +99,7 @@ def test_records_the_answers_and_the_public_template(run: Run, machine: Machine)
     comment, _, answers = (machine.here / "shop/.copier-answers.yml").read_text().partition("\n")
     assert comment.startswith("# Written by Copier; do not edit.")
     assert answers == (
-        f"_commit: {TAG}\n_src_path: {URL}\nci: gitlab\npattern: async\nproject_name: shop\n"
+        f"_commit: {TAG}\n_src_path: {URL}\nai: false\nci: gitlab\npattern: async\nproject_name: shop\n"
     )
 
 

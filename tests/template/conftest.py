@@ -8,7 +8,7 @@ import pytest
 
 from tests import helpers
 
-Rendered = Callable[[str, str], Path]
+Rendered = Callable[..., Path]
 
 
 @pytest.fixture(scope="session")
@@ -16,8 +16,8 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Rendered:
     """Give a function that returns the folder of a variant."""
 
     @cache
-    def render(pattern: str, ci: str) -> Path:
+    def render(pattern: str, ci: str, ai: bool = False) -> Path:
         folder = tmp_path_factory.mktemp(f"{pattern}-{ci}") / "shop"
-        return helpers.render(pattern, ci, folder)
+        return helpers.render(pattern, ci, folder, ai=ai)
 
     return render

@@ -13,9 +13,11 @@ def paths(folder: Path) -> set[str]:
     return set(helpers.tree(folder))
 
 
-def expected(pattern: str, ci: str) -> list[str]:
-    """Return the list of a variant: its pattern's, and what its CI adds."""
-    names = [pattern] if ci == "none" else [pattern, f"ci-{ci}"]
+def expected(pattern: str, ci: str, ai: bool) -> list[str]:
+    """Return the list of a variant: its pattern's, and what its CI and its AI add."""
+    names = [pattern]
+    names += [] if ci == "none" else [f"ci-{ci}"]
+    names += ["ai", f"ai-{pattern}"] if ai else []
     return sorted(line for name in names for line in (LISTS / f"{name}.txt").read_text().split())
 
 
@@ -25,15 +27,23 @@ def write(name: str, files: set[str]) -> None:
 
 
 def main() -> None:
-    """Write a list for each pattern and for each CI."""
+    """Write a list for each pattern, each CI, and what AI adds to all patterns and to each."""
     LISTS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
-        for pattern in helpers.PATTERNS:
-            write(pattern, paths(helpers.render(pattern, "none", Path(scratch, pattern, "shop"))))
-        plain = paths(Path(scratch, "simple/shop"))
-        for ci in helpers.CIS:
-            if ci != "none":
-                write(f"ci-{ci}", paths(helpers.render("simple", ci, Path(scratch, ci))) - plain)
+        plain = {p: paths(render(scratch, p, "none")) for p in helpers.PATTERNS}
+        added = {p: paths(render(scratch, p, "none", ai=True)) - plain[p] for p in plain}
+        for ci in ("github", "gitlab"):
+            write(f"ci-{ci}", paths(render(scratch, "simple", ci)) - plain["simple"])
+    everywhere = set.intersection(*added.values())
+    write("ai", everywhere)
+    for pattern in helpers.PATTERNS:
+        write(pattern, plain[pattern])
+        write(f"ai-{pattern}", added[pattern] - everywhere)
+
+
+def render(scratch: str, pattern: str, ci: str, *, ai: bool = False) -> Path:
+    """Render a variant into a folder of its own."""
+    return helpers.render(pattern, ci, Path(scratch, f"{pattern}-{ci}-{ai}", "shop"), ai=ai)
 
 
 if __name__ == "__main__":

@@ -43,20 +43,21 @@ def destination(path: Path) -> str:
     return re.sub(r"\{\{ for_\w+ \}\}/", "", name(path)).removesuffix(".jinja")
 
 
-def laid(pattern: str, ci: str) -> Iterator[Path]:
+def laid(pattern: str, ci: str, ai: bool = False) -> Iterator[Path]:
     """Give the files that one variant is made of."""
-    on = overlays_of(pattern, ci)
+    on = overlays_of(pattern, ci, ai)
     return (path for path in files() if on.issuperset(overlays(path)))
 
 
 @cache
-def overlays_of(pattern: str, ci: str) -> frozenset[str]:
+def overlays_of(pattern: str, ci: str, ai: bool) -> frozenset[str]:
     """Return the names of the overlays that lie over the base in one variant."""
     from jinja2.sandbox import SandboxedEnvironment
 
     render = SandboxedEnvironment().from_string
     computed = {k: v for k, v in helpers.questions().items() if k.startswith("for_")}
-    values = {k: render(v["default"]).render(pattern=pattern, ci=ci) for k, v in computed.items()}
+    answers = {"pattern": pattern, "ci": ci, "ai": ai}
+    values = {k: render(v["default"]).render(answers) for k, v in computed.items()}
     assert set(values.values()) <= {".", ""}
     return frozenset(overlay for overlay, value in values.items() if value)
 

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -14,18 +15,25 @@ from tests import helpers
 from tests.template import filelist
 from tests.template.conftest import Rendered
 
-VARIANTS = [(pattern, ci) for pattern in helpers.PATTERNS for ci in helpers.CIS]
+# The CI adds a file, whatever else there is: AI is looked at without it.
+VARIANTS = [
+    *product(helpers.PATTERNS, helpers.CIS, [False]),
+    *product(helpers.PATTERNS, ["none"], [True]),
+]
+each_variant = pytest.mark.parametrize(("pattern", "ci", "ai"), VARIANTS)
 
 
-@pytest.mark.parametrize(("pattern", "ci"), VARIANTS)
-def test_the_files_are_the_listed_ones(pattern: str, ci: str, rendered: Rendered) -> None:
-    assert sorted(filelist.paths(rendered(pattern, ci))) == filelist.expected(pattern, ci)
+@each_variant
+def test_the_files_are_the_listed_ones(pattern: str, ci: str, ai: bool, rendered: Rendered) -> None:
+    listed = filelist.expected(pattern, ci, ai)
+    assert sorted(filelist.paths(rendered(pattern, ci, ai))) == listed
 
 
-@pytest.mark.parametrize(("pattern", "ci"), VARIANTS)
+@each_variant
 def test_the_cli_makes_what_copier_makes(
     pattern: str,
     ci: str,
+    ai: bool,
     rendered: Rendered,
     tmp_path: Path,
     template_repo: Path,
@@ -33,18 +41,18 @@ def test_the_cli_makes_what_copier_makes(
 ) -> None:
     monkeypatch.setattr(bgscaffold.source, "location", lambda: template_repo)
     folder = tmp_path / "shop"
-    options = [f"--pattern={pattern}", f"--ci={ci}", "--no-git"]
+    options = [f"--pattern={pattern}", f"--ci={ci}", "--no-git", *["--with-ai"] * ai]
     monkeypatch.setattr("sys.argv", ["bgscaffold", "new", str(folder), *options])
     with pytest.raises(SystemExit) as ended:
         main()
     assert not ended.value.code
-    by_copier = helpers.tree(rendered(pattern, ci))
+    by_copier = helpers.tree(rendered(pattern, ci, ai))
     local, public = (f"_src_path: {source}\n".encode() for source in (template_repo, URL))
     answers = by_copier[".copier-answers.yml"]
     assert answers.count(local) == 1
     by_copier[".copier-answers.yml"] = answers.replace(local, public)
     assert helpers.tree(folder) == by_copier
-    assert modes(folder) == modes(rendered(pattern, ci))
+    assert modes(folder) == modes(rendered(pattern, ci, ai))
 
 
 def modes(folder: Path) -> dict[str, int]:
@@ -63,6 +71,7 @@ SAME = [
     "app/background/task.py",
     "app/actions/",
     "app/signup/",
+    "app/documents/",
     "tests/actions/",
     "tests/signup/",
     "tests/background/contract/",
@@ -72,7 +81,8 @@ SAME = [
 
 @pytest.mark.parametrize("path", SAME)
 def test_the_same_bytes_in_all_four_patterns(path: str, rendered: Rendered) -> None:
-    first, *others = (same_files(rendered(pattern, "none"), path) for pattern in helpers.PATTERNS)
+    projects = (rendered(pattern, "none", True) for pattern in helpers.PATTERNS)
+    first, *others = (same_files(project, path) for project in projects)
     assert first
     assert others == [first, first, first]
 
@@ -87,15 +97,26 @@ def same_files(project: Path, path: str) -> dict[str, bytes]:
 
 
 def test_only_the_room_and_its_neighbours_vary(rendered: Rendered) -> None:
-    trees = [helpers.tree(rendered(pattern, "none")) for pattern in helpers.PATTERNS]
+    trees = [helpers.tree(rendered(pattern, "none", True)) for pattern in helpers.PATTERNS]
     every = {name for tree in trees for name in tree}
     varying = {name for name in every if len({tree.get(name) for tree in trees}) > 1}
     assert not [name for name in varying if name.startswith("app/") and "/background/" not in name]
 
 
-@pytest.mark.parametrize(("pattern", "ci"), VARIANTS)
-def test_rendered_text_is_clean(pattern: str, ci: str, rendered: Rendered) -> None:
-    for name, content in helpers.tree(rendered(pattern, ci)).items():
+@pytest.mark.parametrize("pattern", helpers.PATTERNS)
+def test_with_ai_files_are_added_and_only_these_are_changed(
+    pattern: str, rendered: Rendered
+) -> None:
+    plain, more = (helpers.tree(rendered(pattern, "none", ai)) for ai in (False, True))
+    assert {name for name in plain if more[name] != plain[name]} == CHANGED_BY_AI
+
+
+CHANGED_BY_AI = {".copier-answers.yml", "pyproject.toml"}
+
+
+@each_variant
+def test_rendered_text_is_clean(pattern: str, ci: str, ai: bool, rendered: Rendered) -> None:
+    for name, content in helpers.tree(rendered(pattern, ci, ai)).items():
         text = content.decode()
         assert not text or (text.endswith("\n") and not text.endswith("\n\n")), name
         assert not [line for line in text.split("\n") if line != line.rstrip()], name
@@ -106,7 +127,7 @@ def test_rendered_text_is_clean(pattern: str, ci: str, rendered: Rendered) -> No
 
 @pytest.mark.parametrize("pattern", helpers.PATTERNS)
 def test_a_project_cannot_be_named_after_its_dependencies(pattern: str, rendered: Rendered) -> None:
-    project = tomllib.loads((rendered(pattern, "none") / "pyproject.toml").read_text())
+    project = tomllib.loads((rendered(pattern, "none", True) / "pyproject.toml").read_text())
     groups = [project["project"]["dependencies"], *project["dependency-groups"].values()]
     needed = {re.split(r"[^\w.-]", line)[0] for group in groups for line in group}
     assert "fastapi" in needed

@@ -1,0 +1,128 @@
+"""Uploads on the disk: each lies under the hash of its content, and nowhere else.
+
+What the user calls a file is shown to people and never becomes a path.
+"""
+
+import codecs
+import os
+import re
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import IO, Any
+
+from fastapi import HTTPException, Request, Response, UploadFile
+from fastapi.routing import APIRoute
+
+from app.documents.settings import settings
+
+BLOCK = 64 * 1024
+HTML = re.compile(  # after comments and the like, if it has any
+    r"\s*(?:<[!?](?!doctype)[^>]*>\s*)*<(?:!doctype html|html|head|body)\b", re.IGNORECASE
+)
+ENVELOPE = 10_000  # bytes that a form may take besides the file
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A file that is safely on the disk."""
+
+    id: str
+    name: str
+    kind: str
+    size: int
+
+
+def path_of(document_id: str) -> Path:
+    """Return where the content of a document lies."""
+    return settings.documents_folder / document_id
+
+
+def save(file: UploadFile) -> Saved:
+    """Save an upload. As a `def` dependency it runs in a thread: writing never blocks the loop."""
+    settings.documents_folder.mkdir(parents=True, exist_ok=True)
+    with NamedTemporaryFile(dir=settings.documents_folder, prefix=".", delete=False) as target:
+        try:
+            digest, size, kind = _copy(file.file, target.file)
+            os.replace(target.name, path_of(digest))
+        except BaseException:
+            os.unlink(target.name)
+            raise
+    return Saved(digest, shown_name(file.filename), kind, size)
+
+
+def _copy(source: IO[bytes], target: IO[bytes]) -> tuple[str, int, str]:
+    digest, size, kind = sha256(), 0, "text"
+    while block := source.read(BLOCK):
+        if size == 0:
+            kind = sniff(block)
+        size += len(block)
+        if size > settings.document_max_bytes:
+            raise _too_large()
+        digest.update(block)
+        target.write(block)
+    target.flush()
+    os.fsync(target.fileno())  # what is answered with 202 outlives a power cut
+    return digest.hexdigest(), size, kind
+
+
+def sniff(start: bytes) -> str:
+    """Return what a file is by its first bytes: what the browser says of it may be wrong.
+
+    Raises:
+        HTTPException: 415, it is none of the kinds that can be read.
+    """
+    if b"%PDF-" in start[:1024]:
+        return "pdf"
+    encoding = "utf-16" if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8"
+    try:
+        text = codecs.getincrementaldecoder(encoding)().decode(start)  # the last letter may be cut
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
+        raise HTTPException(
+            415, "This file is no PDF, no HTML and no text; only these can be read."
+        )
+    return "html" if HTML.match(text) else "text"
+
+
+def shown_name(name: str | None) -> str:
+    """Return a file's name without folders and without what is not printable."""
+    last = re.split(r"[/\\]", name or "")[-1]
+    return "".join(letter for letter in last if letter.isprintable())[:255].strip() or "unnamed"
+
+
+def _too_large() -> HTTPException:
+    return HTTPException(413, f"The file is larger than {settings.document_max_bytes} bytes.")
+
+
+class LimitedRoute(APIRoute):
+    """A route that stops reading a request as soon as it is too large.
+
+    FastAPI reads the whole form before anything else happens, whatever the disk can hold.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Wrap the reading of the request."""
+        handle = super().get_route_handler()
+
+        async def handle_limited(request: Request) -> Response:
+            limit = settings.document_max_bytes + ENVELOPE
+            announced = request.headers.get("content-length", "0")
+            if announced.isdecimal() and int(announced) > limit:
+                raise _too_large()
+            received = 0
+
+            async def receive() -> Any:
+                nonlocal received
+                message = await request.receive()
+                received += len(message.get("body", b""))
+                if received > limit:
+                    raise _too_large()
+                return message
+
+            return await handle(Request(request.scope, receive))
+
+        return handle_limited

@@ -1,0 +1,27 @@
+"""Settings of the domain `documents`."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class DocumentSettings(BaseSettings):
+    """Read from the environment and `.env`."""
+
+    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore")
+
+    # Every process reads and writes it: on several machines a file system that they share
+    documents_folder: Path = Path("var/documents")
+    document_max_bytes: int = Field(default=20_000_000, gt=0)  # of one upload
+    document_max_chunks: int = Field(default=10_000, gt=0)  # of one document: 8 MB of text
+    document_timeout: float = Field(default=300, gt=0)  # seconds to read one document
+    # wordllama: a small model inside its package; openai: any endpoint that speaks OpenAI's API
+    embedder: Literal["wordllama", "openai"] = "wordllama"
+    embedder_url: str = "https://api.openai.com/v1"
+    embedder_model: str = "text-embedding-3-small"
+    embedder_key: SecretStr | None = None
+
+
+settings = DocumentSettings()

@@ -1,0 +1,97 @@
+"""The documents, and their chunks with vectors and an index of words."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import op
+from pgvector.sqlalchemy import Vector
+from sqlalchemy.exc import DBAPIError
+
+revision: str = "0002"
+down_revision: str | None = "0001"
+branch_labels: str | None = None
+depends_on: str | None = None
+
+# SQLite's index of words lies in a table of its own, which these keep in step with the chunks.
+SQLITE_WORDS = (
+    """
+    CREATE VIRTUAL TABLE chunks_fts USING fts5(
+        text, content='chunks', content_rowid='id', tokenize='porter unicode61'
+    )""",
+    """
+    CREATE TRIGGER chunks_insert AFTER INSERT ON chunks BEGIN
+        INSERT INTO chunks_fts (rowid, text) VALUES (new.id, new.text);
+    END""",
+    """
+    CREATE TRIGGER chunks_delete AFTER DELETE ON chunks BEGIN
+        INSERT INTO chunks_fts (chunks_fts, rowid, text) VALUES ('delete', old.id, old.text);
+    END""",
+)
+POSTGRESQL_WORDS = (
+    "CREATE INDEX ix_chunks_fts ON chunks USING gin (to_tsvector('english', text))",
+)
+
+
+def upgrade() -> None:
+    """Create the tables. On PostgreSQL this needs the extension pgvector on the server."""
+    postgresql = op.get_bind().dialect.name == "postgresql"
+    if postgresql:
+        _create_extension()
+    _create_documents()
+    _create_chunks(Vector() if postgresql else sa.LargeBinary())
+    for statement in POSTGRESQL_WORDS if postgresql else SQLITE_WORDS:
+        op.execute(statement)
+
+
+def downgrade() -> None:
+    """Drop the tables with all that was uploaded. The extension and the files stay."""
+    if op.get_bind().dialect.name == "sqlite":
+        op.execute("DROP TABLE chunks_fts")
+    for table in ("chunks", "documents"):
+        op.drop_table(table)
+
+
+def _create_extension() -> None:
+    available = "SELECT count(*) FROM pg_available_extensions WHERE name = 'vector'"
+    if not op.get_bind().scalar(sa.text(available)):
+        raise RuntimeError(
+            "This PostgreSQL server lacks the extension 'vector' (pgvector), which holds the vectors"
+            " of documents. Install it on the server: the package postgresql-<version>-pgvector, or"
+            " the image pgvector/pgvector. Then run: uv run poe migrate"
+        )
+    try:
+        op.execute("CREATE EXTENSION IF NOT EXISTS vector")
+    except DBAPIError as error:
+        raise RuntimeError(
+            "This user may not create the extension 'vector' (pgvector). Let a superuser run, in this"
+            f" database: CREATE EXTENSION vector. Then run: uv run poe migrate ({error.orig})"
+        ) from error
+
+
+def _create_documents() -> None:
+    op.create_table(
+        "documents",
+        sa.Column("id", sa.String(64), primary_key=True),
+        sa.Column("name", sa.String(255), nullable=False),
+        sa.Column("kind", sa.String(10), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.String(10), nullable=False),
+        sa.Column("progress", sa.Float(), nullable=False),
+        sa.Column("reason", sa.Text()),
+        sa.Column("embedder", sa.String(200)),
+        sa.Column("chunks", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+    )
+
+
+def _create_chunks(vector: sa.types.TypeEngine[Any]) -> None:
+    documents = sa.ForeignKey("documents.id", ondelete="CASCADE")
+    op.create_table(
+        "chunks",
+        sa.Column("id", sa.Integer(), primary_key=True),
+        sa.Column("document_id", sa.String(64), documents, nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("vector", vector, nullable=False),
+        sa.UniqueConstraint("document_id", "position", name="uq_chunks_place"),
+    )

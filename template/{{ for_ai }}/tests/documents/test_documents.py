@@ -1,0 +1,321 @@
+"""The domain `documents`."""
+
+import sqlite3
+from array import array
+from collections.abc import Iterator
+from contextlib import closing
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from fastapi.testclient import TestClient
+
+from app import database
+from app.documents import embedder, vectors
+from app.documents.models import Chunk, Document
+from app.documents.settings import settings
+from app.documents.tasks import process, remove_file
+from tests.documents.conftest import Process, run
+from tests.documents.files import NOTES, PAGE, pdf
+from tests.documents.test_extract import BAD
+from tests.servers import Project, wait_for
+
+Calls = list[tuple[str, list[Any], dict[str, Any]]]
+
+
+def test_the_upload_is_saved_under_its_hash_and_enqueued(
+    client: TestClient, enqueued: Calls, folder: Path
+) -> None:
+    answer = client.post("/documents", files={"file": ("../../evil.md", NOTES, "image/png")})
+    document_id = sha256(NOTES).hexdigest()
+    assert (answer.status_code, answer.json()["document_id"]) == (202, document_id)
+    assert [file.name for file in folder.iterdir()] == [document_id]
+    assert (folder / document_id).read_bytes() == NOTES
+    assert enqueued == [("documents.process", [document_id], {})]
+    shown = client.get(f"/documents/{document_id}").json()
+    assert (shown["name"], shown["kind"]) == ("evil.md", "text")
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_what_is_too_large_is_refused_while_it_comes(
+    client: TestClient,
+    enqueued: Calls,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    announced: bool,
+) -> None:
+    monkeypatch.setattr(settings, "document_max_bytes", 100_000)
+    taken = 0
+
+    def body() -> Iterator[bytes]:
+        nonlocal taken
+        yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+        for _ in range(1000):
+            taken += 1
+            yield b"x" * 10_000
+        yield b"\r\n--x--\r\n"
+
+    content = b"".join(body()) if announced else body()
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    answer = client.post("/documents", content=content, headers=headers)
+    assert (answer.status_code, answer.json()["detail"]) == (
+        413,
+        "The file is larger than 100000 bytes.",
+    )
+    assert not folder.exists()
+    assert enqueued == []
+
+
+def test_a_file_that_just_fits_into_the_form_but_not_the_limit_leaves_nothing(
+    client: TestClient, enqueued: Calls, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "document_max_bytes", len(NOTES) - 1)
+    assert client.post("/documents", files={"file": ("a.md", NOTES)}).status_code == 413
+    assert list(folder.iterdir()) == []
+    monkeypatch.setattr(settings, "document_max_bytes", len(NOTES))
+    assert client.post("/documents", files={"file": ("a.md", NOTES)}).status_code == 202
+
+
+def test_a_picture_is_refused_whatever_it_calls_itself(
+    client: TestClient, enqueued: Calls, folder: Path
+) -> None:
+    picture = ("notes.txt", b"\x89PNG\r\n\x1a\n\0\0", "text/plain")
+    assert client.post("/documents", files={"file": picture}).status_code == 415
+    assert (list(folder.iterdir()), enqueued) == ([], [])
+
+
+def test_a_request_without_a_file_is_refused(client: TestClient, enqueued: Calls) -> None:
+    assert client.post("/documents", data={"file": "text"}).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "count"),
+    [(NOTES, "text", 2), (PAGE, "html", 1), (pdf("Granite.", "Fog."), "pdf", 2)],
+)
+def test_a_document_becomes_ready(
+    processed: Process, content: bytes, kind: str, count: int
+) -> None:
+    done = processed(content, "document")
+    assert done.pop("created_at").endswith("Z")
+    assert done == {
+        "id": sha256(content).hexdigest(),
+        "name": "document",
+        "kind": kind,
+        "size": len(content),
+        "state": "ready",
+        "progress": 1.0,
+        "reason": None,
+        "chunks": count,
+    }
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_document_fails_with_its_reason(processed: Process, name: str) -> None:
+    _kind, content, reason = BAD[name]
+    done = processed(content, "bad")
+    assert (done["state"], done["chunks"]) == ("failed", 0)
+    assert done["reason"].startswith(reason)
+
+
+def test_a_document_of_too_many_chunks_fails(
+    processed: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "document_max_chunks", 3)
+    done = processed(b"# A\n\nsome words of text\n\n" * 4 + b"too many", "long.md")
+    assert (done["state"], done["reason"]) == ("failed", "It is too long: more than 3 chunks.")
+
+
+def test_a_document_that_takes_too_long_fails(
+    processed: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "document_timeout", 0.001)
+    done = processed(b"never read", "slow.md")
+    reason = "Reading it took longer than 0.001 seconds."
+    assert (done["state"], done["reason"]) == ("failed", reason)
+
+
+def test_an_upload_after_a_failure_starts_over(
+    processed: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = b"Read at the second attempt.\n"
+    with monkeypatch.context() as narrow:
+        narrow.setattr(settings, "document_max_chunks", 0)
+        assert processed(content, "a.txt")["state"] == "failed"
+    assert processed(content, "a.txt")["state"] == "ready"
+
+
+def test_the_same_content_is_one_document(client: TestClient, processed: Process) -> None:
+    content = b"The same letters under two names.\n"
+    first, second = processed(content, "first.txt"), processed(content, "second.txt")
+    assert first | {"name": "second.txt"} == second
+    assert stored(first["id"]) == [(0, "The same letters under two names.")]
+
+
+def test_to_process_it_twice_stores_it_once(processed: Process) -> None:
+    done = processed(b"Once and\n\nfor all.\n", "once.txt")
+    before = stored(done["id"])
+    mend = sa.update(Document).where(Document.id == done["id"]).values(state="processing")
+    database.execute(mend, sa.delete(Chunk).where(Chunk.position > 0))  # as a crash leaves it
+    run(process(done["id"]))
+    assert stored(done["id"]) == before
+
+
+def test_after_a_change_of_the_embedder_it_is_processed_anew(
+    processed: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = processed(b"Vectors of another length.\n", "v.txt")
+    other = sa.update(Document).where(Document.id == done["id"]).values(embedder="other")
+    database.execute(other)
+    run(process(done["id"]))
+    [(name,)] = database.execute(sa.select(Document.embedder).where(Document.id == done["id"]))
+    assert (name, len(stored(done["id"]))) == (embedder.name(), 1)
+
+
+def test_what_is_not_the_documents_fault_is_raised(
+    client: TestClient, processed: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unreachable(_texts: list[str]) -> list[list[float]]:
+        raise ConnectionError
+
+    monkeypatch.setattr(embedder, "embed", unreachable)
+    content = b"The endpoint of the embedder is down.\n"
+    with pytest.raises(ConnectionError):
+        processed(content, "down.txt")
+    now = client.get(f"/documents/{sha256(content).hexdigest()}").json()
+    assert (now["state"], now["reason"]) == (
+        "failed",
+        "It could not be processed (ConnectionError).",
+    )
+
+
+def test_a_deleted_document_is_gone_with_its_chunks_and_its_file(
+    client: TestClient, processed: Process, enqueued: Calls, folder: Path
+) -> None:
+    document_id = processed(b"To be forgotten: xylophone.\n", "gone.txt")["id"]
+    assert client.delete(f"/documents/{document_id}").status_code == 204
+    assert client.get(f"/documents/{document_id}").status_code == 404
+    assert client.delete(f"/documents/{document_id}").status_code == 404
+    assert stored(document_id) == []
+    assert "gone.txt" not in names(client, "xylophone")
+    assert enqueued[-1] == ("documents.remove_file", [document_id], {})
+    run(remove_file(document_id))
+    run(remove_file(document_id))  # as after a crash
+    assert list(folder.iterdir()) == []
+
+
+def test_the_file_of_a_document_that_is_there_again_stays(processed: Process, folder: Path) -> None:
+    document_id = processed(b"Uploaded again.\n", "again.txt")["id"]
+    run(remove_file(document_id))
+    assert [file.name for file in folder.iterdir()] == [document_id]
+
+
+def test_a_document_that_is_deleted_meanwhile_stops_its_task(
+    client: TestClient, processed: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document_id = sha256(b"Deleted meanwhile.\n").hexdigest()
+    embed = embedder.embed
+
+    async def delete_first(texts: list[str]) -> list[list[float]]:
+        database.execute(sa.delete(Document).where(Document.id == document_id))
+        return await embed(texts)
+
+    monkeypatch.setattr(embedder, "embed", delete_first)
+    assert processed(b"Deleted meanwhile.\n", "a.txt")["status"] == 404
+    assert stored(document_id) == []
+
+
+@pytest.mark.parametrize("document_id", ["0" * 64, "../../etc/passwd", "x" * 64])
+def test_an_unknown_document_is_404_and_a_malformed_id_422(
+    client: TestClient, document_id: str
+) -> None:
+    known = {"0" * 64: 404, "x" * 64: 422}
+    assert client.get(f"/documents/{document_id}").status_code == known.get(document_id, 404)
+
+
+def test_the_list_begins_with_the_newest(client: TestClient, processed: Process) -> None:
+    ids = [processed(f"Entry {n}.\n".encode(), f"{n}.txt")["id"] for n in range(2)]
+    listed = [found["id"] for found in client.get("/documents?limit=2").json()]
+    assert listed == ids[::-1]
+
+
+def test_search_finds_by_meaning_and_by_word(client: TestClient, processed: Process) -> None:
+    processed(b"Dogs and cats are kept as pets.\n", "animals.txt")
+    processed(b"Interest on a bank loan is paid monthly.\n", "money.txt")
+    processed(b"The part ZX81-B holds the spring.\n", "parts.txt")
+    assert names(client, "puppy and kitten")[0] == "animals.txt"
+    assert names(client, "borrowing money from a lender")[0] == "money.txt"
+    assert names(client, "where is zx81?")[0] == "parts.txt"
+    scores = [found["score"] for found in client.get("/documents/search?q=spring").json()]
+    assert scores == sorted(scores, reverse=True)
+
+
+@pytest.mark.parametrize("q", ['" OR *', "NEAR(", "a:b", "'; DROP TABLE chunks; --", "!?", "&|"])
+def test_search_takes_any_text(client: TestClient, q: str) -> None:
+    answer = client.get("/documents/search", params={"q": q})
+    assert answer.status_code == 200, answer.text
+
+
+def test_only_ready_documents_are_found(client: TestClient, processed: Process) -> None:
+    document_id = processed(b"Quetzal feathers.\n", "bird.txt")["id"]
+    assert names(client, "quetzal")[0] == "bird.txt"
+    half = sa.update(Document).where(Document.id == document_id).values(state="processing")
+    database.execute(half)
+    assert "bird.txt" not in names(client, "quetzal")
+
+
+def test_the_database_computes_the_distance() -> None:
+    left, right, far = ([1.0, 0.0], [1.0, 1.0], [-1.0, 0.0])
+    packed = [array("f", v).tobytes() for v in (left, right, far)]
+    with closing(sqlite3.connect(":memory:")) as connection:
+        vectors.prepare(connection)
+        query = "SELECT vec_distance_cosine(?, ?), vec_distance_cosine(?, ?)"
+        found = connection.execute(query, [packed[0], packed[1], packed[0], packed[2]]).fetchone()
+    by_hand = (vectors.distance(packed[0], packed[1]), vectors.distance(packed[0], packed[2]))
+    assert found == pytest.approx((0.29289, 2.0), abs=1e-5)
+    assert by_hand == pytest.approx(found, abs=1e-6)  # where SQLite loads no extension
+
+
+def test_the_models_are_what_the_migrations_make(migrated: None) -> None:
+    config = Config()
+    config.set_main_option("script_location", "app:migrations")
+    command.check(config)
+
+
+def test_the_real_server_does_it(server: Project) -> None:
+    files = {"file": ("harbour.md", NOTES)}
+    answer = server.post("/documents", files=files)
+    assert answer.status_code == 202
+    path = f"/documents/{answer.json()['document_id']}"
+    wait_for(lambda: server.get(path).json()["state"] == "ready", "the document")
+    found = server.get("/documents/search?q=lighthouse&limit=1").json()
+    assert [each["name"] for each in found] == ["harbour.md"]
+
+
+def test_after_bad_documents_the_real_server_is_up(server: Project) -> None:
+    for _kind, content, _reason in BAD.values():
+        answer = server.post("/documents", files={"file": ("bad", content)})
+        failed = partial(has_failed, server, answer.json()["document_id"])
+        wait_for(failed, "the failure")
+    assert server.get("/health/ready").json() == {"status": "ok", "degraded": []}
+
+
+def has_failed(server: Project, document_id: str) -> bool:
+    """Tell whether a document has failed."""
+    return bool(server.get(f"/documents/{document_id}").json()["state"] == "failed")
+
+
+def names(client: TestClient, question: str) -> list[str]:
+    """Return the names of the documents that are found, the best first."""
+    found = client.get("/documents/search", params={"q": question}).json()
+    return [each["name"] for each in found]
+
+
+def stored(document_id: str) -> list[tuple[int, str]]:
+    """Return the chunks of a document."""
+    chunks = sa.select(Chunk.position, Chunk.text).where(Chunk.document_id == document_id)
+    return [(row.position, row.text) for row in database.execute(chunks.order_by(Chunk.position))]
