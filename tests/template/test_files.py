@@ -72,6 +72,7 @@ SAME = [
     "app/actions/",
     "app/signup/",
     "app/documents/",
+    "app/chat/",
     "tests/actions/",
     "tests/signup/",
     "tests/background/contract/",

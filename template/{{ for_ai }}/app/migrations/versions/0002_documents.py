@@ -1,4 +1,4 @@
-"""The documents, and their chunks with vectors and an index of words."""
+"""The documents, their chunks with vectors and words, and the messages of the chat."""
 
 from typing import Any
 
@@ -39,15 +39,16 @@ def upgrade() -> None:
         _create_extension()
     _create_documents()
     _create_chunks(Vector() if postgresql else sa.LargeBinary())
+    _create_messages()
     for statement in POSTGRESQL_WORDS if postgresql else SQLITE_WORDS:
         op.execute(statement)
 
 
 def downgrade() -> None:
-    """Drop the tables with all that was uploaded. The extension and the files stay."""
+    """Drop the tables with all that was uploaded and said. The extension and the files stay."""
     if op.get_bind().dialect.name == "sqlite":
         op.execute("DROP TABLE chunks_fts")
-    for table in ("chunks", "documents"):
+    for table in ("messages", "chunks", "documents"):
         op.drop_table(table)
 
 
@@ -95,3 +96,16 @@ def _create_chunks(vector: sa.types.TypeEngine[Any]) -> None:
         sa.Column("vector", vector, nullable=False),
         sa.UniqueConstraint("document_id", "position", name="uq_chunks_place"),
     )
+
+
+def _create_messages() -> None:
+    op.create_table(
+        "messages",
+        sa.Column("id", sa.Uuid(), primary_key=True),
+        sa.Column("conversation_id", sa.Uuid(), nullable=False),
+        sa.Column("question", sa.Text(), nullable=False),
+        sa.Column("answer", sa.Text(), nullable=False),
+        sa.Column("complete", sa.Boolean(), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+    )
+    op.create_index("ix_messages_conversation", "messages", ["conversation_id", "asked_at"])

@@ -1,0 +1,119 @@
+"""Routes of the domain `chat`."""
+
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Annotated
+from uuid import UUID, uuid4
+
+import anyio
+import sqlalchemy as sa
+from anyio.abc import TaskGroup
+from anyio.streams.memory import MemoryObjectReceiveStream
+from fastapi import APIRouter, Depends, WebSocket, WebSocketDisconnect
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from pydantic import BaseModel, Field, ValidationError
+
+from app import database
+from app.chat.answer import Event, Exchange, answered
+from app.chat.models import Message
+from app.database import SessionDep
+from app.documents.models import Document
+
+router = APIRouter(prefix="/chat", tags=["chat"])
+LOOK = 0.2  # seconds between two looks at a document that is processed
+
+
+class Question(BaseModel):
+    """A question; with the id of a conversation it goes on, without one it begins."""
+
+    message: str = Field(min_length=1, max_length=4000)
+    conversation_id: UUID = Field(default_factory=uuid4)
+
+
+class Said(BaseModel, from_attributes=True):
+    """A question and its answer, as they were noted."""
+
+    question: str
+    answer: str
+    complete: bool
+
+
+class Wish(BaseModel):
+    """What a client sends over the WebSocket: a message, a document to watch, or both."""
+
+    message: str = Field(default="", max_length=4000)
+    watch: str = Field(default="", max_length=64)
+
+
+Events = MemoryObjectReceiveStream[Event]
+
+
+async def answer_to(question: Question) -> AsyncIterator[Events]:
+    """Yield the events of the answer; it ends with the stream, or when whoever asked has left."""
+    async with answered(Exchange(question.conversation_id, question.message)) as events:
+        yield events
+
+
+@router.post("", response_class=EventSourceResponse)
+async def chat(events: Annotated[Events, Depends(answer_to)]) -> AsyncIterator[ServerSentEvent]:
+    """Stream the answer as server-sent events: sources, text, text, ..., end; or error."""
+    async for event in events:
+        yield ServerSentEvent(event=event["type"], data=event)
+
+
+@router.get("/{conversation_id}")
+async def conversation(conversation_id: UUID, session: SessionDep) -> list[Said]:
+    """Return what was said in a conversation, as far as it has been noted."""
+    of_it = sa.select(Message).where(Message.conversation_id == conversation_id)
+    found = await session.scalars(of_it.order_by(Message.asked_at))
+    return [Said.model_validate(message) for message in found]
+
+
+@router.websocket("/ws")
+async def talk(websocket: WebSocket) -> None:
+    """Talk both ways: `{"message": ...}` is answered, `{"watch": ...}` followed to its end.
+
+    Both at once: a document is watched while questions are answered, one after another.
+    """
+    await websocket.accept()
+    async with anyio.create_task_group() as group:
+        with suppress(WebSocketDisconnect):
+            await _listen(websocket, group)
+        group.cancel_scope.cancel()
+
+
+async def _listen(websocket: WebSocket, group: TaskGroup) -> None:
+    conversation_id, turn = uuid4(), anyio.Lock()
+    while True:
+        try:
+            wish = Wish.model_validate_json(await websocket.receive_text())
+        except (ValidationError, KeyError):  # no JSON, or no text at all
+            detail = 'Send {"message": "..."} or {"watch": "document_id"}.'
+            await websocket.send_json({"type": "error", "detail": detail})
+            continue
+        if wish.watch:
+            group.start_soon(_watch, websocket, wish.watch)
+        if wish.message:
+            group.start_soon(_answer, websocket, Exchange(conversation_id, wish.message), turn)
+
+
+async def _answer(websocket: WebSocket, exchange: Exchange, turn: anyio.Lock) -> None:
+    with suppress(WebSocketDisconnect):
+        async with turn, answered(exchange) as events:
+            async for event in events:
+                await websocket.send_json(event)
+
+
+async def _watch(websocket: WebSocket, document_id: str) -> None:
+    """Send the state of a document at each change. Its row has it, under every pattern."""
+    columns = (Document.state, Document.progress, Document.reason, Document.chunks, Document.name)
+    row = sa.select(*columns).where(Document.id == document_id)
+    told: Event = {}
+    with suppress(WebSocketDisconnect):
+        while told.get("state") not in ("ready", "failed", "unknown"):
+            found = [each._asdict() for each in await database.execute_async(row)]
+            now = found[0] if found else {"state": "unknown"}
+            if now != told:
+                await websocket.send_json({"type": "document", "document_id": document_id, **now})
+            told = now
+            await anyio.sleep(LOOK)

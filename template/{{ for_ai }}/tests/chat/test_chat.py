@@ -1,0 +1,197 @@
+"""The domain `chat`."""
+
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from fastapi.testclient import TestClient
+from pydantic import ValidationError
+from websockets.sync.client import ClientConnection, connect
+
+from app.chat.settings import ChatSettings
+from app.chat.tasks import log_exchange
+from tests.chat.llm import WORDS, Model, model
+from tests.documents.conftest import run
+from tests.documents.files import NOTES
+from tests.servers import Project, wait_for
+
+KEY = "sk-this-is-secret"
+
+
+@pytest.fixture
+def llm() -> Iterator[Model]:
+    """Return a language model that the test directs."""
+    with model() as server:
+        yield server
+
+
+@pytest.fixture
+def asking(tmp_path: Path, llm: Model) -> Iterator[Project]:
+    """Return this project's real processes, with that language model."""
+    settings = {"LLM_MODEL": "openai-chat:m", "LLM_BASE_URL": llm.url, "LLM_API_KEY": KEY}
+    project = Project(tmp_path / "server", TASK_SWEEP="0.05", **settings)
+    project.start()
+    yield project
+    project.close()
+
+
+def upload(server: Project, content: bytes = NOTES) -> str:
+    """Upload a document, wait until it is ready, and return its id."""
+    answer = server.post("/documents", files={"file": ("harbour.md", content)})
+    path = f"/documents/{answer.json()['document_id']}"
+    wait_for(lambda: server.get(path).json()["state"] == "ready", "the document")
+    return path.removeprefix("/documents/")
+
+
+def events(text: str) -> list[dict[str, Any]]:
+    """Return the data of server-sent events."""
+    lines = [line.removeprefix("data: ") for line in text.splitlines() if line.startswith("data")]
+    return [json.loads(line) for line in lines]
+
+
+def said(server: Project, conversation_id: str) -> list[dict[str, Any]]:
+    """Return what was said, as soon as it has been noted."""
+    path = f"/chat/{conversation_id}"
+    found: list[dict[str, Any]] = wait_for(lambda: server.get(path).json(), "the note of it")
+    return found
+
+
+def test_the_embedded_model_quotes_the_document_and_the_exchange_is_noted(
+    server: Project,
+) -> None:
+    upload(server)
+    conversation_id = str(uuid4())
+    asked = {"message": "What was the lighthouse built of?", "conversation_id": conversation_id}
+    answer = server.post("/chat", json=asked)
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    first, *pieces, last = events(answer.text)
+    text = "harbour.md says:\n\nHarbour\nThe lighthouse was built of granite."
+    assert first["names"][0] == "harbour.md"
+    assert len(pieces) > 5
+    assert "".join(piece["text"] for piece in pieces) == text
+    assert last == {"type": "end", "conversation_id": conversation_id}
+    noted = {"question": asked["message"], "answer": text, "complete": True}
+    assert said(server, conversation_id) == [noted]
+
+
+def test_a_question_needs_words(client: TestClient) -> None:
+    assert client.post("/chat", json={"message": ""}).status_code == 422
+
+
+def test_what_is_noted_twice_is_there_once(client: TestClient) -> None:
+    conversation_id = str(uuid4())
+    note = (str(uuid4()), conversation_id, "2026-05-04T03:02:01+00:00", "why?", "because", True)
+    run(log_exchange(*note))
+    run(log_exchange(*note))  # as after a crash
+    expected = {"question": "why?", "answer": "because", "complete": True}
+    assert client.get(f"/chat/{conversation_id}").json() == [expected]
+
+
+def test_a_model_must_be_named_as_pydantic_ai_spells_it() -> None:
+    with pytest.raises(ValidationError, match="llm_model"):
+        ChatSettings(llm_model="gpt-5")
+
+
+def test_a_real_model_is_sent_passages_and_history_and_its_key_is_in_no_log(
+    asking: Project, llm: Model
+) -> None:
+    upload(asking)
+    conversation_id = str(uuid4())
+    for message in ("What is it built of?", "Are you sure?"):
+        question = {"message": message, "conversation_id": conversation_id}
+        answer = asking.post("/chat", json=question)
+        assert "".join(e.get("text", "") for e in events(answer.text)) == "".join(WORDS)
+        wait_for(lambda: asking.get(f"/chat/{conversation_id}").json(), "the note of it")
+    sent = llm.asked[1]["messages"]
+    assert [part["role"] for part in sent if part["role"] != "system"] == [
+        "user",
+        "assistant",
+        "user",
+    ]
+    assert "The lighthouse was built of granite." in json.dumps(sent[-1])
+    llm.status = 401
+    refused = events(asking.post("/chat", json={"message": "And now?"}).text)
+    assert refused[-1] == {"type": "error", "detail": "There is no answer (HTTP 401)."}
+    assert set(llm.keys) == {f"Bearer {KEY}"}
+    logs = "".join(asking.log(name) for name in asking.processes)
+    assert "the model openai-chat:m failed: HTTP 401" in logs
+    assert KEY not in logs + str(refused)
+
+
+def test_who_leaves_in_the_middle_is_noted_with_what_was_said(asking: Project, llm: Model) -> None:
+    llm.gate.clear()
+    conversation_id = str(uuid4())
+    with ask_on_a_socket(asking, conversation_id) as connection:
+        received = b""
+        while WORDS[0].encode() not in received:
+            received += connection.recv(4096)
+    noted = {"question": "Why?", "answer": WORDS[0], "complete": False}
+    assert said(asking, conversation_id) == [noted]
+
+
+def ask_on_a_socket(server: Project, conversation_id: str) -> socket.socket:
+    """Send a question on a raw connection, which the test can break off."""
+    host, port = server.url.removeprefix("http://").split(":")
+    connection = socket.create_connection((host, int(port)), timeout=30)
+    body = json.dumps({"message": "Why?", "conversation_id": conversation_id})
+    head = f"POST /chat HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+    connection.sendall(f"{head}\r\n\r\n{body}".encode())
+    return connection
+
+
+def talking(server: Project) -> ClientConnection:
+    """Open the WebSocket."""
+    return connect(f"{server.url.replace('http', 'ws')}/chat/ws", proxy=None)
+
+
+def test_the_websocket_answers_and_shows_a_document_being_processed(server: Project) -> None:
+    content = b"".join(b"# Part %d\n\nA paragraph of part %d.\n\n" % (n, n) for n in range(200))
+    answer = server.post("/documents", files={"file": ("parts.md", content)})
+    document_id = answer.json()["document_id"]
+    with talking(server) as websocket:
+        websocket.send(json.dumps({"watch": document_id, "message": "What is a lighthouse?"}))
+        received: list[dict[str, Any]] = []
+        while {"ready", "end"} - {e.get("state", e["type"]) for e in received}:
+            received.append(json.loads(websocket.recv(30)))
+    watched = [e for e in received if e["type"] == "document"]
+    assert watched[-1] == {
+        "type": "document",
+        "document_id": document_id,
+        "name": "parts.md",
+        "state": "ready",
+        "progress": 1.0,
+        "reason": None,
+        "chunks": 200,
+    }
+    seen = [event["progress"] for event in watched]
+    assert seen == sorted(seen)
+    conversation_id = next(e["conversation_id"] for e in received if e["type"] == "end")
+    assert [each["complete"] for each in said(server, conversation_id)] == [True]
+    UUID(conversation_id)
+
+
+def test_the_websocket_says_what_it_does_not_understand(server: Project) -> None:
+    told = {"type": "error", "detail": 'Send {"message": "..."} or {"watch": "document_id"}.'}
+    with talking(server) as websocket:
+        for nonsense in ("no JSON", "[]", b"bytes"):
+            websocket.send(nonsense)
+            assert json.loads(websocket.recv(30)) == told
+        websocket.send(json.dumps({"watch": "0" * 64}))
+        assert json.loads(websocket.recv(30))["state"] == "unknown"
+
+
+def test_who_leaves_the_websocket_leaves_no_error(asking: Project, llm: Model) -> None:
+    llm.gate.clear()
+    with talking(asking) as websocket:
+        websocket.send(json.dumps({"message": "Why?"}))
+        while json.loads(websocket.recv(30))["type"] != "text":
+            pass
+    query = "SELECT answer, complete FROM messages"
+    wait_for(lambda: asking.query(query), "the note of it")
+    [(answer, complete)] = asking.query(query)
+    assert (answer, bool(complete)) == (WORDS[0], False)
+    assert "Traceback" not in asking.log("api")
