@@ -1,6 +1,6 @@
 """Virtual environments for generated projects: installed once for each resolution, then shared.
 
-The environment of the pattern `celery`, with all groups, holds what any pattern needs. That a pattern
+The environment of the pattern `celery`, with AI and all groups, holds what any variant needs. That a pattern
 does with what it declares itself is shown once for each, in test_versions.py.
 """
 
@@ -92,14 +92,16 @@ def bare(folder: Path) -> Environment:
     return Environment(variables)
 
 
-def shared(folder: Path, resolution: str, python: str = sys.executable) -> Environment:
+def shared(
+    folder: Path, resolution: str, python: str = sys.executable, *, ai: bool = True
+) -> Environment:
     """Return an environment with the versions of a resolution. It is installed when first needed."""
-    home = folder / f"{resolution}-{Path(python).resolve().name}"
+    home = folder / f"{resolution}-{Path(python).resolve().name}-{ai}"
     target = {"UV_PROJECT_ENVIRONMENT": str(home / ".venv")}
     ready = home / "ready"
     with FileLock(f"{home}.lock"):
         if not ready.exists():
-            helpers.render("celery", "none", home, project_name="shared")
+            helpers.render("celery", "none", home, project_name="shared", ai=ai)
             # Compiled, for where Python writes no bytecode each of its processes would compile all.
             options = ("--all-groups", "--compile-bytecode", "--resolution", resolution)
             bare(folder).uv(home, "sync", *options, "--python", python, **target)

@@ -73,6 +73,7 @@ SAME = [
     "app/signup/",
     "app/documents/",
     "app/chat/",
+    "app/page/",
     "tests/actions/",
     "tests/signup/",
     "tests/background/contract/",
