@@ -68,7 +68,7 @@ def fill(dev: Dev, corpus: dict[str, str]) -> int:
         dev.upload(path.replace("/", ":"), text.encode())
     states = until(lambda: done(dev), lambda: dev.screen, patience=300)
     assert {found["state"] for found in states} == {"ready"}, states
-    return sum(found["chunks"] for found in states)
+    return sum(int(found["chunks"]) for found in states)
 
 
 def done(dev: Dev) -> list[dict[str, str | int]]:

@@ -29,7 +29,13 @@ def newest(cache: Path) -> Environment:
 @pytest.fixture(scope="session")
 def lowest(cache: Path) -> Environment:
     """Return an environment with the lowest versions that projects allow."""
-    return environments.shared(cache, "lowest-direct")
+    return environments.shared(cache, "lowest-direct", ai=False)
+
+
+@pytest.fixture(scope="session")
+def lowest_with_ai(cache: Path) -> Environment:
+    """Return the same for projects with AI, whose packages want newer ones of others."""
+    return environments.shared(cache, "lowest-direct", ai=True)
 
 
 @pytest.fixture
@@ -42,7 +48,7 @@ def bare(cache: Path) -> Environment:
 def rendered(tmp_path: Path) -> Callable[..., Path]:
     """Return how a test gets a project of its own."""
 
-    def render(pattern: str, ci: str = "github") -> Path:
-        return helpers.render(pattern, ci, tmp_path / ci / f"my-{pattern}")
+    def render(pattern: str, ci: str = "github", *, ai: bool = False) -> Path:
+        return helpers.render(pattern, ci, tmp_path / ci / f"my-{pattern}", ai=ai)
 
     return render

@@ -111,15 +111,29 @@ def shared(
 
 def newest_python(folder: Path) -> str | None:
     """Return the newest Python of this machine, if it is newer than the one that runs the tests."""
+    version, found = max(pythons(folder))
+    return found if version[:2] > sys.version_info[:2] else None
+
+
+def python_with_extensions(folder: Path) -> str | None:
+    """Return a Python of this machine that lets SQLite load extensions; not every one does."""
+    asks = "import sqlite3; raise SystemExit(not hasattr(sqlite3.Connection, 'load_extension'))"
+    for version, found in sorted(pythons(folder), reverse=True):
+        able = subprocess.run([found, "-c", asks], capture_output=True, check=False)
+        if version[:2] >= (3, 11) and able.returncode == 0:
+            return found
+    return None
+
+
+def pythons(folder: Path) -> list[tuple[tuple[int, ...], str]]:
+    """Return the version and the path of every Python on this machine."""
     own = bare(folder).variables
     pyenv = map(str, Path.home().glob(".pyenv/versions/*/bin"))
     path = os.pathsep.join([*pyenv, own["PATH"]])
     command = (uv.find_uv_bin(), "python", "list", "--only-installed", "--output-format", "json")
     listed = subprocess.run(command, env=own | {"PATH": path}, capture_output=True, check=True)
-    stable = [
+    return [
         (tuple(map(int, python["version"].split("."))), python["path"])
         for python in json.loads(listed.stdout)
         if python["version"].replace(".", "").isdigit() and python["variant"] == "default"
     ]
-    version, found = max(stable)
-    return found if version[:2] > sys.version_info[:2] else None

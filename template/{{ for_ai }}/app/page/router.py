@@ -31,6 +31,12 @@ async def style() -> FileResponse:
     return FileResponse(FOLDER / "page.css")
 
 
+@router.get("/page.svg")
+async def icon() -> FileResponse:
+    """Serve the page's icon."""
+    return FileResponse(FOLDER / "page.svg")
+
+
 @router.get("/page.js")
 async def script() -> FileResponse:
     """Serve the page's script."""
