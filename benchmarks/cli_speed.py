@@ -4,6 +4,7 @@ import subprocess
 import sys
 import tempfile
 from functools import partial
+from itertools import cycle
 from pathlib import Path
 
 from benchmarks.table import seconds, show
@@ -16,16 +17,31 @@ def main() -> None:
     command = str(Path(sys.executable).with_name("bgscaffold"))
     with tempfile.TemporaryDirectory() as folder:
         projects = (str(Path(folder, f"project-{n}")) for n in range(100))
+        promoted = str(Path(folder, "promoted"))
+        subprocess.run([command, "new", promoted], stdout=subprocess.DEVNULL, check=True)
+        patterns = cycle(["celery", "simple"])
 
-        def run(*arguments: str) -> None:
-            new = [next(projects), "--with-celery"] if arguments == ("new",) else []
-            subprocess.run([command, *arguments, *new], stdout=subprocess.DEVNULL, check=True)
+        def run(verb: str) -> None:
+            more: list[str] = []
+            if verb == "new":
+                more = [next(projects), "--with-celery"]
+            if verb == "promote":
+                more = [next(patterns), promoted]
+            subprocess.run([command, verb, *more], stdout=subprocess.DEVNULL, check=True)
 
-        measured = {}
-        for verb in ("--version", "--help", "new"):
-            run(verb)  # the first run reads files that are not yet in memory
-            measured[f"bgscaffold {verb}"] = [seconds(partial(run, verb)) for _ in range(RUNS)]
-    show(measured)
+        def settle() -> None:
+            identity = ("-c", "user.name=x", "-c", "user.email=x@localhost")
+            commit = ["git", *identity, "commit", "--quiet", "--no-edit"]
+            subprocess.run(commit, cwd=promoted, check=True)
+
+        measured: dict[str, list[float]] = {}
+        for verb in ("--version", "--help", "new", "promote"):
+            for _ in range(RUNS + 1):
+                measured.setdefault(f"bgscaffold {verb}", []).append(seconds(partial(run, verb)))
+                if verb == "promote":
+                    settle()
+        # Without the first runs, which read files that are not yet in memory.
+        show({name: runs[1:] for name, runs in measured.items()})
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ def refuse_what_cannot_be(project: Existing, new: NewTask) -> None:
         if not (root / folder / domain).resolve().is_relative_to(root.resolve()):
             raise BadTaskName(str(new.name), f"{folder}/{domain} is a link out of the project")
     if new.cron and "cron" not in project.supports:
-        raise NoSchedule(new.cron, f"its pattern is {project.pattern}, without a schedule")
+        raise NoSchedule(new.cron, "it was made without --with-schedule")
     for file, call in decorators(root, "tasks.py", "router.py"):
         if first_text(call) == str(new.name):
             raise NameTaken(str(new.name), f"{file}, line {call.lineno}")

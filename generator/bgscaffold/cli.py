@@ -3,7 +3,7 @@
 import json
 import shlex
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,9 @@ from bgscaffold.patterns import Pattern, choose
 from bgscaffold.project import Ci, Project
 from bgscaffold.say import say
 
+if TYPE_CHECKING:
+    from bgscaffold.evolve import Evolved
+
 app = typer.Typer(
     help="FastAPI projects whose background tasks are right from the start.",
     add_completion=False,
@@ -20,6 +23,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+Folder = Annotated[str, typer.Argument(metavar="[PATH]", help="A folder of the project.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would change; change nothing.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+MERGED_WITH_CONFLICTS = 3
 
 
 def run_app(arguments: list[str]) -> None:
@@ -71,6 +79,9 @@ def new(
     with_celery: Annotated[
         bool, typer.Option("--with-celery", help="The same as --pattern celery.")
     ] = False,
+    with_schedule: Annotated[
+        bool, typer.Option("--with-schedule", help="With tasks that run by the clock.")
+    ] = False,
     with_ai: Annotated[
         bool, typer.Option("--with-ai", help="Documents to upload and search, and a chat.")
     ] = False,
@@ -79,14 +90,14 @@ def new(
         bool, typer.Option("--no-git", help="Make no repository and no first commit.")
     ] = False,
     install: Annotated[bool, typer.Option("--install", help="Run `uv sync` in it.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Create a project."""
     from bgscaffold import messages, wizard
     from bgscaffold.new import create
 
     chosen = choose(pattern, with_celery=with_celery)
-    project = Project.at(path, pattern=chosen, ci=ci, ai=with_ai)
+    project = Project.at(path, pattern=chosen, ci=ci, schedule=with_schedule, ai=with_ai)
     named = with_celery or pattern is not None
     if not named and not as_json and wizard.is_possible():
         project, named = wizard.advised(project), True
@@ -95,11 +106,37 @@ def new(
 
 
 @app.command()
-def patterns() -> None:
-    """Show what each pattern promises, and what it does not."""
-    from bgscaffold import messages
+def promote(
+    pattern: Annotated[Pattern, typer.Argument(help="The pattern to move to, up or down.")],
+    path: Folder = ".",
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Move a project to another pattern; what you have written stays."""
+    from bgscaffold import evolve
 
-    raise typer.Exit(not say(messages.patterns()))
+    report(evolve.promote(path, pattern, dry_run=dry_run), as_json=as_json)
+
+
+@app.command()
+def update(
+    path: Folder = ".",
+    to: Annotated[str | None, typer.Option(help="A version, such as 0.2.0. [the newest]")] = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Move a project to this version of bgscaffold; what you have written stays."""
+    from bgscaffold import evolve
+
+    report(evolve.update(path, to, dry_run=dry_run), as_json=as_json)
+
+
+def report(done: "Evolved", *, as_json: bool) -> None:
+    """Print what became of a project; conflicts have an exit code of their own."""
+    from bgscaffold import reports
+
+    say(reports.evolved_json(done) if as_json else reports.evolved(done))
+    raise typer.Exit(MERGED_WITH_CONFLICTS if done.merged.conflicts else 0)
 
 
 adding = typer.Typer(help="Add to a project.", no_args_is_help=True)
@@ -122,7 +159,7 @@ def task(
     path: Annotated[
         str | None, typer.Option(help="A folder of the project. [the current one]")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Add a task to a domain, new or old: the function, its test and, if wanted, its route."""
     from bgscaffold import task_messages
@@ -139,8 +176,8 @@ def task(
 
 @app.command()
 def doctor(
-    path: Annotated[str, typer.Argument(help="A folder of the project.")] = ".",
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    path: Folder = ".",
+    as_json: AsJson = False,
 ) -> None:
     """Look for what is wrong with a project, and say what to do."""
     from bgscaffold.doctor import examine, is_well, told, told_json
@@ -150,3 +187,11 @@ def doctor(
     found = examine(project)
     said = say(told_json(project, found) if as_json else told(found))
     raise typer.Exit(0 if said and is_well(found) else 1)
+
+
+@app.command()
+def patterns() -> None:
+    """Show what each pattern promises, and what it does not."""
+    from bgscaffold import messages
+
+    raise typer.Exit(not say(messages.patterns()))

@@ -161,7 +161,7 @@ class NotAProject(Refusal):
 
     what = "Not a project of bgscaffold"
     allowed = "a folder of a project that `bgscaffold new` or `copier copy` has made"
-    remedy = "go into the project, or name its folder with --path"
+    remedy = "go into the project, or name its folder"
 
 
 class BadTaskName(Refusal):
@@ -230,8 +230,8 @@ class NoSchedule(Refusal):
     """--cron was asked of a project that has no schedule."""
 
     what = "This project cannot run tasks by the clock"
-    allowed = "--cron in a project whose backend supports it"
-    remedy = "leave out --cron, and let a cron job or a timer of the platform enqueue the task"
+    allowed = "--cron in a project with schedules"
+    remedy = "leave out --cron, or bring the schedules: copier update --data schedule=true"
 
 
 class Interrupted(Refusal):
@@ -241,3 +241,118 @@ class Interrupted(Refusal):
     what = "Interrupted, nothing was created"
     allowed = "to let it finish"
     remedy = "run the same command again"
+
+
+# ---- promote and update --------------------------------------------------------------------------
+class EvolveInterrupted(Refusal):
+    """Ctrl-C or SIGTERM came before promote or update had touched the project."""
+
+    exit_code = 130
+    what = "Interrupted, nothing was changed"
+    allowed = "to let it finish"
+    remedy = "run the same command again"
+
+
+class AnswersUnreadable(Refusal):
+    """The answers file is not as Copier writes it."""
+
+    what = "Cannot use the recorded answers"
+    allowed = "the file as bgscaffold or Copier wrote it, with _commit, pattern and project_name"
+    remedy = "take it from the history: git log -- .copier-answers.yml, git checkout COMMIT -- .copier-answers.yml"
+
+
+class NotInGit(Refusal):
+    """The project lies in no git repository, so nothing could be merged or undone."""
+
+    what = "The project lies in no git repository"
+    allowed = "a repository with the project committed: what is merged can be undone then"
+    remedy = "git init, git add --all, git commit -m before, then run the same command again"
+
+
+class NotCommitted(Refusal):
+    """The repository has no commit that holds the project."""
+
+    what = "The project is in no commit yet"
+    allowed = "a repository with the project committed: what is merged can be undone then"
+    remedy = "git add --all, git commit -m before, then run the same command again"
+
+
+class Unfinished(Refusal):
+    """The repository is in the middle of something else."""
+
+    what = "The repository is in the middle of something else"
+    allowed = "a repository at rest"
+    remedy = "finish it or end it (git status says how), then run the same command again"
+
+
+class NotClean(Refusal):
+    """Tracked files hold changes that are not committed, which undoing would lose."""
+
+    what = "Tracked files hold changes that are not committed"
+    allowed = "no uncommitted change anywhere in the repository: undoing would lose it"
+    remedy = "git commit --all, or git stash, then run the same command again"
+
+
+class InTheWay(Refusal):
+    """Files that git does not track stand where new ones have to go."""
+
+    what = "Files that git does not track stand where new ones have to go"
+    allowed = "these paths free, or tracked by git"
+    remedy = "move them, remove them or commit them, then run the same command again"
+
+
+class CannotForesee(Refusal):
+    """`--dry-run` needs a git that merges without touching anything."""
+
+    what = "This git is too old for --dry-run"
+    allowed = "git 2.38 or newer"
+    remedy = (
+        "install a newer git from https://git-scm.com/downloads, or run it without --dry-run:"
+        " git reset --hard undoes it"
+    )
+
+
+class UnknownOrigin(Refusal):
+    """The project was made from a version that this bgscaffold does not hold."""
+
+    what = "The project was made from a version that this bgscaffold does not know"
+    allowed = "the versions up to that of bgscaffold itself"
+    remedy = (
+        "upgrade bgscaffold: uv tool upgrade bgscaffold, or python3 -m pip install --upgrade"
+        " bgscaffold; for a project that a checkout made, run the bgscaffold of that checkout"
+    )
+
+
+class UnknownVersion(Refusal):
+    """`--to` names a version that this bgscaffold does not hold."""
+
+    what = "This bgscaffold does not know the version"
+    allowed = "one of the versions named above"
+    remedy = "choose one of them, or upgrade bgscaffold for a newer one"
+
+
+class Downgrade(Refusal):
+    """`update` was asked to go back to an older version."""
+
+    what = "The project is newer than the version to update to"
+    allowed = "the version of the project, or a newer one"
+    remedy = "upgrade bgscaffold; to go back, revert the commit of the update instead"
+
+
+class TaskNeedsMore(Refusal):
+    """Tasks or calls ask for what the pattern to promote to cannot do."""
+
+    what = "The code asks for what the pattern cannot do"
+    allowed = "only options that the pattern supports, in @task(...) and in .options(...)"
+    remedy = "remove them from the code and commit that, or choose a pattern that can: safe, celery"
+
+
+class MergeFailed(Refusal):
+    """Git stopped in the middle of the merge, for instance because the disk is full."""
+
+    what = "Git could not finish the merge"
+    allowed = "a folder you may write to, on a disk with room"
+    remedy = (
+        "git reset --hard, remove what git status then shows as untracked and new,"
+        " mend what git names, then run the same command again"
+    )

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from bgscaffold.errors import NotAProject
 from bgscaffold.patterns import Pattern
+from bgscaffold.render import ANSWERS_FILE
 
-ANSWERS_FILE = ".copier-answers.yml"
 HOUSE = ("app/domains.py", "app/background/__init__.py")  # what every project has
 ANSWER = re.compile(r"^(\w+):[ \t]+['\"]?(.*?)['\"]?[ \t]*$", re.MULTILINE)
 LINE_LENGTH = re.compile(r"^\[tool\.ruff\][^\[]*?^line-length\s*=\s*(\d+)", re.MULTILINE)
@@ -42,10 +42,15 @@ class Existing:
 
 def find(start: str | None) -> Existing:
     """Return the project that a folder lies in: the given one, or the current."""
+    return opened(root_of(start))
+
+
+def root_of(start: str | None) -> Path:
+    """Return the root of the project that a folder lies in: the given one, or the current."""
     folder = Path(start or ".").absolute()
     for candidate in [folder, *folder.parents]:
         if (candidate / ANSWERS_FILE).is_file():
-            return opened(candidate)
+            return candidate
     raise NotAProject(str(folder), f"no {ANSWERS_FILE} here or in a folder above")
 
 

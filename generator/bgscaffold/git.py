@@ -1,6 +1,7 @@
 """Git, called so that nothing the user has configured can change or break the outcome.
 
-His name and e-mail, for the first commit, are all that is taken from his configuration.
+His name and e-mail, for the first commit, are all that is taken from his configuration. Only in a
+repository of his, which promote and update change, the rest of it counts: see repository.py.
 """
 
 import os
@@ -14,6 +15,7 @@ from pathlib import Path
 from bgscaffold.errors import GitFailed, GitMissing, GitTooOld
 
 OLDEST = (2, 31)  # the first that reads GIT_CONFIG_COUNT
+FORESEES = (2, 38)  # the first that merges without a work tree: `git merge-tree --write-tree`
 
 CONFIG = {
     "core.hooksPath": os.devnull,
@@ -34,28 +36,55 @@ def require_git() -> None:
     """Refuse a machine without git, or with one that ignores our configuration."""
     if shutil.which("git") is None:
         raise GitMissing("git")
-    version = git("version", cwd=Path.cwd())
-    found = re.search(r"(\d+)\.(\d+)", version)
-    if found is None or (int(found[1]), int(found[2])) < OLDEST:
-        raise GitTooOld(version)
+    if version_in(told := git_version()) < OLDEST:
+        raise GitTooOld(told)
+
+
+def git_version() -> str:
+    """Return what git says about itself."""
+    return git("version", cwd=Path.cwd())
+
+
+def version_in(told: str) -> tuple[int, int]:
+    """Return what `git version` told, as numbers; what cannot be read is older than all."""
+    found = re.search(r"(\d+)\.(\d+)", told)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
+
+
+def foresees() -> bool:
+    """Tell whether this git can merge without touching anything."""
+    return version_in(git_version()) >= FORESEES
 
 
 def git(*arguments: str, cwd: Path, env: dict[str, str] | None = None) -> str:
     """Run one git command, apart from what the user has configured, and return what it printed."""
-    completed = subprocess.run(
+    completed = call(*arguments, cwd=cwd, env=apart() if env is None else env)
+    if completed.returncode:
+        raise failure(completed)
+    return completed.stdout.strip()
+
+
+def call(
+    *arguments: str, cwd: Path, env: dict[str, str], stdin: str = "", alone: bool = False
+) -> subprocess.CompletedProcess[str]:
+    """Run one git command to its end; alone, no Ctrl-C of the terminal reaches it."""
+    return subprocess.run(
         ["git", *arguments],
         cwd=cwd,
-        env=apart() if env is None else env,
-        stdin=subprocess.DEVNULL,
+        env=env,
+        input=stdin,
         capture_output=True,
         encoding=sys.getfilesystemencoding(),
         errors="surrogateescape",  # so that a name goes back to git as the bytes that it was
         check=False,
+        start_new_session=alone,
     )
-    if completed.returncode:
-        command = next(word for word in arguments if not word.startswith("-"))
-        raise GitFailed(f"git {command}", completed.stderr.strip())
-    return completed.stdout.strip()
+
+
+def failure(completed: subprocess.CompletedProcess[str]) -> GitFailed:
+    """Return the refusal that names a git command and gives its reason."""
+    command = next(word for word in completed.args[1:] if not word.startswith("-"))
+    return GitFailed(f"git {command}", completed.stderr.strip())
 
 
 def apart(config: dict[str, str] | None = None) -> dict[str, str]:
@@ -73,8 +102,8 @@ def apart(config: dict[str, str] | None = None) -> dict[str, str]:
     return kept | nowhere | own | {"GIT_CONFIG_COUNT": str(len(pairs)), "LC_ALL": "C"}
 
 
-def environment_without_git(*, but: str) -> dict[str, str]:
-    """Return this process's environment without git's variables, but for those of one prefix."""
+def environment_without_git(*, but: str | tuple[str, ...]) -> dict[str, str]:
+    """Return this process's environment without git's variables, but for those of some prefixes."""
     variables = os.environ.items()
     return {k: v for k, v in variables if not k.startswith("GIT_") or k.startswith(but)}
 

@@ -54,6 +54,7 @@ def equivalent(done: Created) -> str:
     """Return the command that creates the same project without a default or a question."""
     project = done.project
     options = [f"--pattern={project.pattern}", f"--ci={project.ci}"]
+    options += ["--with-schedule"] if project.schedule else []
     options += ["--with-ai"] if project.ai else []
     options += ["--no-git"] if done.repository is Repository.NOT_WANTED else []
     options += ["--install"] if done.installed else []

@@ -47,7 +47,12 @@ class Record:
     title: str
     promises: tuple[str, ...]
     dev: str
+    supports: frozenset[str]  # of the options in @task(...) and .options(...); a test compares
+    durable: bool  # it keeps tasks in the outbox
 
+
+IN_PROCESS = frozenset({"timeout"})
+DURABLE = IN_PROCESS | {"retries", "retry_on", "discard_on", "key", "run_at", "priority"}
 
 RECORDS = {
     Pattern.SIMPLE: Record(
@@ -59,6 +64,8 @@ RECORDS = {
             *("-", "none", "none", "own requests"),
         ),
         dev="start the API",
+        supports=IN_PROCESS,
+        durable=False,
     ),
     Pattern.ASYNC: Record(
         title="concurrent and bounded, on the event loop of the web process",
@@ -69,6 +76,8 @@ RECORDS = {
             *("-", "none", "none", "own requests"),
         ),
         dev="start the API",
+        supports=IN_PROCESS,
+        durable=False,
     ),
     Pattern.SAFE: Record(
         title="kept in the database, run by the web process, resumed after a crash",
@@ -79,6 +88,8 @@ RECORDS = {
             *("yes", "none", "none", "with PostgreSQL"),
         ),
         dev="start the API",
+        supports=DURABLE,
+        durable=True,
     ),
     Pattern.CELERY: Record(
         title="kept in the database, run by Celery workers on many machines",
@@ -89,6 +100,8 @@ RECORDS = {
             *("yes", "none", "broker, db", "yes"),
         ),
         dev="start the API, the worker and beat",
+        supports=DURABLE | {"queue"},
+        durable=True,
     ),
 }
 

@@ -17,11 +17,11 @@ DEVICES = frozenset(
 
 # uv takes a project of the same name for the dependency itself, and then leaves that out.
 DEPENDENCIES = """
-aiosmtplib aiosqlite alembic amqp anyio celery click fastapi greenlet h11 httpcore2 httpx2 idna
-kombu mako mkdocs mypy numpy openai pgvector poethepoet prometheus-client psycopg psycopg-binary
-pydantic pydantic-ai-slim pydantic-core pydantic-settings pypdf pytest python-json-logger
-python-multipart redis ruff sqlalchemy sqlite-vec starlette tokenizers typing-extensions uvicorn
-wordllama
+aiosmtplib aiosqlite alembic amqp anyio apscheduler celery click cronsim fastapi greenlet h11
+httpcore2 httpx2 idna kombu mako mkdocs mypy numpy openai pgvector poethepoet prometheus-client
+psycopg psycopg-binary pydantic pydantic-ai-slim pydantic-core pydantic-settings pypdf pytest
+python-json-logger python-multipart redis ruff sqlalchemy sqlite-vec starlette tokenizers
+typing-extensions tzdata tzlocal uvicorn wordllama
 """
 
 
@@ -41,6 +41,7 @@ class Project:
     destination: Path
     pattern: Pattern
     ci: Ci = Ci.GITHUB
+    schedule: bool = False
     ai: bool = False
 
     def __post_init__(self) -> None:
@@ -49,10 +50,12 @@ class Project:
             raise BadName(self.name)
 
     @classmethod
-    def at(cls, path: str, *, pattern: Pattern, ci: Ci, ai: bool = False) -> "Project":
+    def at(
+        cls, path: str, *, pattern: Pattern, ci: Ci, schedule: bool = False, ai: bool = False
+    ) -> "Project":
         """Take the last part of a path, as it was typed, for the name."""
         name = os.path.basename(path.rstrip("/" + os.sep))
-        return cls(name, Path(os.path.abspath(path)), pattern, ci, ai)
+        return cls(name, Path(os.path.abspath(path)), pattern, ci, schedule, ai)
 
     @property
     def answers(self) -> dict[str, str | bool]:
@@ -61,5 +64,6 @@ class Project:
             "project_name": self.name,
             "pattern": self.pattern.value,
             "ci": self.ci.value,
+            "schedule": self.schedule,
             "ai": self.ai,
         }

@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from bgscaffold.errors import RenderFailed
 from bgscaffold.source import URL
@@ -14,8 +17,10 @@ from bgscaffold.source import URL
 ANSWERS_FILE = ".copier-answers.yml"
 
 
-def render(template: Path, commit: str, answers: dict[str, str | bool], destination: Path) -> None:
-    """Render an unpacked template, and record the public template as where it came from."""
+def render(
+    template: Path, commit: str, answers: dict[str, Any], destination: Path, source: str = URL
+) -> None:
+    """Render an unpacked template, and record where it came from: the public template."""
     from copier import Settings, run_copy
     from plumbum import local
 
@@ -36,7 +41,7 @@ def render(template: Path, commit: str, answers: dict[str, str | bool], destinat
             raise
         except Exception as error:
             raise RenderFailed(type(error).__name__, str(error)) from error
-    pin(destination / ANSWERS_FILE, commit)
+    pin(destination / ANSWERS_FILE, commit, source)
 
 
 @contextmanager
@@ -52,9 +57,9 @@ def compiled_once() -> Iterator[None]:
         Environment.from_string = original  # type: ignore[method-assign]
 
 
-def pin(answers_file: Path, commit: str) -> None:
-    """Replace the folder that was rendered from by the lines Copier writes for the public URL."""
+def pin(answers_file: Path, commit: str, source: str) -> None:
+    """Replace the folder that was rendered from by the lines Copier writes for its source."""
     text = answers_file.read_text(encoding="utf-8")
-    recorded = f"_commit: {commit}\n_src_path: {URL}\n"
+    recorded = yaml.safe_dump({"_commit": commit, "_src_path": source}, allow_unicode=True)
     pinned = re.sub(r"^_src_path:.*\n(?: .*\n)*", lambda _: recorded, text, flags=re.MULTILINE)
     answers_file.write_bytes(pinned.encode())

@@ -1,14 +1,19 @@
 """Where the template comes from: the bundle inside the wheel, or the checkout this runs from."""
 
+import re
+from contextlib import suppress
 from pathlib import Path
+
+from packaging.version import InvalidVersion, Version
 
 from bgscaffold import __version__
 from bgscaffold.errors import GitFailed, TemplateMissing
-from bgscaffold.git import git
+from bgscaffold.git import apart, git
 
 URL = "https://github.com/bgscaffold/bgscaffold.git"
 TAG = f"v{__version__}"
 PACKAGE = Path(__file__).parent
+CONTENT = ("copier.yml", "template")
 
 # `git clone` keeps its configuration from the git that reads a checkout, maybe another user's.
 UPLOAD_PACK = "git -c safe.directory=* upload-pack"
@@ -26,21 +31,55 @@ def location() -> Path:
 
 def unpack(into: Path) -> str:
     """Write copier.yml and template/ of this version into a new folder; return their commit."""
-    into.mkdir()
-    repository = into.with_name(f"{into.name}.git")
-    # Shared: from a checkout nothing is copied; a bundle, which cannot be shared, is unpacked.
-    clone = ("clone", "--quiet", "--bare", "--shared", f"--upload-pack={UPLOAD_PACK}")
-    git(*clone, "--", str(location()), str(repository), cwd=into)
+    repository = clone(into.with_name(f"{into.name}.git"))
     commit = described(repository)
-    where = (f"--git-dir={repository}", f"--work-tree={into}")
-    git(*where, "checkout", "--force", commit, "--", "copier.yml", "template", cwd=into)
+    check_out(repository, commit, into)
     return commit
+
+
+def clone(into: Path) -> Path:
+    """Make a repository with every version of the template that this installation holds."""
+    # Shared: from a checkout nothing is copied; a bundle, which cannot be shared, is unpacked.
+    options = ("--quiet", "--bare", "--shared", f"--upload-pack={UPLOAD_PACK}")
+    git("clone", *options, "--", str(location()), str(into), cwd=into.parent)
+    return into
+
+
+def check_out(repository: Path, commit: str, into: Path) -> Path:
+    """Write copier.yml and template/ of one commit into a new folder."""
+    into.mkdir()
+    where = (f"--git-dir={repository}", f"--work-tree={into}")
+    index = apart() | {"GIT_INDEX_FILE": f"{into}.index"}
+    git(*where, "checkout", "--force", commit, "--", *CONTENT, cwd=into, env=index)
+    return into
 
 
 def described(repository: Path) -> str:
     """Return the tag of this version, or what Copier would record for an untagged HEAD."""
-    try:
-        git("rev-parse", "--verify", "--quiet", f"refs/tags/{TAG}", cwd=repository)
-    except GitFailed:
-        return git("describe", "--tags", "--always", cwd=repository)
-    return TAG
+    if resolved(repository, TAG):
+        return TAG
+    return git("describe", "--tags", "--always", cwd=repository)
+
+
+def resolved(repository: Path, recorded: str) -> str | None:
+    """Return the commit that a tag, or what `git describe` made of a commit, stands for."""
+    for name in (f"refs/tags/{recorded}", recorded):
+        with suppress(GitFailed):
+            wanted = ("--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+            return git("rev-parse", *wanted, cwd=repository)
+    return None
+
+
+def versions(repository: Path) -> list[str]:
+    """Return the tags of all versions, the oldest first."""
+    tags = git("tag", "--list", "v*", cwd=repository).split()
+    aged = [(age, tag) for tag in tags if (age := version(tag))]
+    return [tag for _age, tag in sorted(aged)]
+
+
+def version(recorded: str) -> Version | None:
+    """Return the version that a tag, or a commit after a tag, stands for; None for any other."""
+    told = re.sub(r"-(\d+)-g[0-9a-f]+$", r".post\1", recorded)
+    with suppress(InvalidVersion):
+        return Version(told) if told.startswith("v") else None
+    return None

@@ -1,4 +1,4 @@
-"""A folder that appears whole or not at all, whatever interrupts its making."""
+"""Work that is done whole or not at all, whatever interrupts it; above all, making a folder."""
 
 import os
 import shutil
@@ -10,7 +10,14 @@ from secrets import token_hex
 from types import FrameType
 from typing import TypeVar
 
-from bgscaffold.errors import CannotWrite, Interrupted, NotAFolder, NotEmpty, is_interrupt
+from bgscaffold.errors import (
+    CannotWrite,
+    Interrupted,
+    NotAFolder,
+    NotEmpty,
+    Refusal,
+    is_interrupt,
+)
 
 SIGNALS = [
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
@@ -21,32 +28,44 @@ T = TypeVar("T")
 
 
 def build_in_place(destination: Path, build: Callable[[Path], T]) -> T:
-    """Let a function fill a folder beside the destination, then move its `project` there.
+    """Let a function fill a folder beside the destination, then move its `project` there."""
+    refuse_what_is_taken(destination)
+    stage = destination.with_name(f".{destination.name}.{token_hex(4)}")
+    missing = [parent for parent in destination.parents if not parent.exists()]
+
+    def work() -> T:
+        stage.mkdir(parents=True)
+        built = build(stage)
+        put_in_place(stage / "project", destination)
+        return built
+
+    def clean_up() -> None:
+        shutil.rmtree(stage, ignore_errors=True)
+        remove_empty(missing)
+
+    try:
+        return interruptible(work, clean_up, Interrupted(str(destination)))
+    except OSError as error:
+        raise CannotWrite(error.filename or str(destination), error.strerror or "") from error
+
+
+def interruptible(work: Callable[[], T], clean_up: Callable[[], object], refusal: Refusal) -> T:
+    """Do work that a signal stops, then clean up, which no signal stops.
 
     A function and not a context manager: a signal that comes while one of those is being entered
     finds neither its `except` nor its `finally`.
     """
-    refuse_what_is_taken(destination)
-    stage = destination.with_name(f".{destination.name}.{token_hex(4)}")
-    missing = [parent for parent in destination.parents if not parent.exists()]
     handlers = {number: signal.getsignal(number) for number in SIGNALS}
     try:
         catch_signals()
-        stage.mkdir(parents=True)
-        built = build(stage)
-        put_in_place(stage / "project", destination)
+        return work()
     except BaseException as error:
         if is_interrupt(error):
-            raise Interrupted(str(destination)) from error
-        if isinstance(error, OSError):
-            raise CannotWrite(error.filename or str(destination), error.strerror or "") from error
+            raise refusal from error
         raise
-    else:
-        return built
     finally:
         ignore_signals()
-        shutil.rmtree(stage, ignore_errors=True)
-        remove_empty(missing)
+        clean_up()
         for number, handler in handlers.items():
             signal.signal(number, handler)
 

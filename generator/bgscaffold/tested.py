@@ -2,4 +2,4 @@
 
 # FastAPI decides in which order handler, flush, commit, response and tasks come. From the oldest
 # to the newest minor version on which the contract suite of the projects has held that order.
-FASTAPI = ((0, 133), (0, 165))
+FASTAPI = ((0, 135), (0, 165))

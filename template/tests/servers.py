@@ -84,7 +84,10 @@ class Project:
         return "worker" if "worker" in self.processes else "api"
 
     def spawn(self, *names: str) -> None:
-        """Start these, or all that a task needs, except what is running already."""
+        """Start these, or all that a task needs, except what is running already.
+
+        A second process of a kind has a name of its own, such as "api-2".
+        """
         for name in names or _names():
             if name not in self.processes or self.processes[name].poll() is not None:
                 self.processes[name] = self._spawn(name)
@@ -181,9 +184,9 @@ class Project:
     def _spawn(self, name: str) -> subprocess.Popen[bytes]:
         with (self.folder / f"{name}.log").open("w") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", *_command(name)],
+                [sys.executable, "-m", *_command(name.split("-")[0])],
                 cwd=self.folder,
-                env=self.env | {"UVICORN_PORT": self._port},
+                env=self.env | {"UVICORN_PORT": self._port if name == "api" else "0"},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,

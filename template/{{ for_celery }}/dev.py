@@ -1,4 +1,7 @@
-"""Starts API, worker and beat in one terminal, as `uv run poe dev`. One Ctrl-C lets them finish."""
+"""Starts API, worker and beat in one terminal, as `uv run poe dev`. One Ctrl-C lets them finish.
+
+Honcho and its like kill what still runs some seconds after Ctrl-C; tasks here have SHUTDOWN_GRACE.
+"""
 
 import shlex
 import signal

@@ -237,12 +237,12 @@ def test_a_project_elsewhere(run: Run, shop: Path, machine: Machine) -> None:
     assert (shop / "app/a/tasks.py").exists()
 
 
-def test_a_schedule_where_the_backend_supports_it(run: Run, shop: Path) -> None:
-    backend = shop / "app/background/backend.py"
-    text = backend.read_text()
-    with_cron = text.replace('SUPPORTED | {"start', 'frozenset({"cron"}) | {"start')
-    backend.write_text(with_cron)
-    assert text != with_cron
+@pytest.mark.parametrize("pattern", helpers.PATTERNS)
+def test_a_schedule_in_a_project_that_has_some(
+    pattern: str, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = helpers.render(pattern, "none", tmp_path / "shop", schedule=True)
+    monkeypatch.chdir(shop)
     done = run("add", "task", "night.tidy", "--cron", " 0  3 * * *", "--route")
     assert done.code == 0
     assert (shop / "app/night/tasks.py").read_text().split("\n\n\n")[1] == (
@@ -517,13 +517,12 @@ def test_a_router_that_cannot_be_added_to(
     )
 
 
-def test_a_schedule_that_the_pattern_cannot_keep(run: Run, shop: Path, original: Path) -> None:
+def test_a_schedule_in_a_project_without(run: Run, shop: Path, original: Path) -> None:
     assert run("add", "task", "a.b", "--cron", "0 3 * * *").err == (
         "This project cannot run tasks by the clock: '0 3 * * *'"
-        " (its pattern is safe, without a schedule)\n"
-        "  allowed: --cron in a project whose backend supports it\n"
-        "  remedy:  leave out --cron, and let a cron job or a timer of the platform enqueue the"
-        " task\n"
+        " (it was made without --with-schedule)\n"
+        "  allowed: --cron in a project with schedules\n"
+        "  remedy:  leave out --cron, or bring the schedules: copier update --data schedule=true\n"
     )
     line = refused(run, shop, original, "a.b", "--cron", "0 25 * * *")
     assert line == "Not a cron expression: '0 25 * * *' (hour '25')"
@@ -536,7 +535,7 @@ def test_where_no_project_is(run: Run, machine: Machine) -> None:
         f"Not a project of bgscaffold: '{machine.here}'"
         " (no .copier-answers.yml here or in a folder above)\n"
         "  allowed: a folder of a project that `bgscaffold new` or `copier copy` has made\n"
-        "  remedy:  go into the project, or name its folder with --path\n",
+        "  remedy:  go into the project, or name its folder\n",
     )
 
 

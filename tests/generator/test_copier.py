@@ -38,6 +38,17 @@ def test_copier_updates_it_from_the_public_url(run: Run, machine: Machine, tmp_p
     assert {line.split()[-1] for line in changed} == {".copier-answers.yml", "news.txt"}
 
 
+def test_copier_brings_schedules_to_a_project_without(run: Run, machine: Machine) -> None:
+    for name, options in (("shop", []), ("fresh/shop", ["--with-schedule"])):
+        assert run("new", name, "--pattern=safe", *options).code == 0
+    config = (machine.home / ".gitconfig").read_text()
+    machine.configure_git(f'{config}[url "{helpers.template_repo()}"]\n\tinsteadOf = {URL}\n')
+
+    copier("update", "--data", "schedule=true", cwd=machine.here / "shop")
+
+    assert helpers.tree(machine.here / "shop") == helpers.tree(machine.here / "fresh/shop")
+
+
 def test_copier_takes_the_name_from_the_folder(machine: Machine) -> None:
     source = str(helpers.template_repo())
     copier("copy", source, "My Shop!", cwd=machine.here)

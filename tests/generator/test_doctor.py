@@ -59,7 +59,7 @@ def test_all_is_well(run: Run, shop: Path) -> None:
         "ok    answers      shop, pattern celery\n"
         "ok    template     v0.1.0, the same as this bgscaffold\n"
         f"ok    environment  Python 3.11.7, {shop}/.venv\n"
-        "ok    fastapi      0.150.1, tested from 0.133 to 0.165\n"
+        "ok    fastapi      0.150.1, tested from 0.135 to 0.165\n"
         "ok    settings     they load\n",
         "",
     )
@@ -176,7 +176,7 @@ def test_the_version_of_the_template(commit: str, finding: Finding) -> None:
     ("version", "state"),
     [
         ("0.132.9", "FAIL"),
-        ("0.133.0", "ok"),
+        ("0.135.0", "ok"),
         ("0.165.9", "ok"),
         ("0.166.0", "warn"),
         ("1.0.0a1", "warn"),

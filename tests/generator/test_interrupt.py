@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests import helpers
+from tests.generator import evolving
 
 
 def start(folder: Path) -> subprocess.Popen[str]:
@@ -66,3 +67,49 @@ def test_nothing_or_everything_is_left(after: float, tmp_path: Path) -> None:
         assert helpers.git("status", "--porcelain", cwd=tmp_path / "a/shop") == ""
     else:
         assert process.returncode != 0
+
+
+@pytest.mark.parametrize("after", [0.1, 0.3, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 1.0])
+def test_a_promote_is_done_whole_or_not_at_all(after: float, tmp_path: Path) -> None:
+    project = evolving.copy("simple", tmp_path / "shop")
+    with start_promote(project) as process:
+        time.sleep(after)
+        os.killpg(process.pid, signal.SIGINT)
+        time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGTERM)
+        _out, err = process.communicate(timeout=20)
+    assert_whole_or_not_at_all(project, process.returncode, err)
+
+
+@pytest.mark.parametrize("moment", [".git/AUTO_MERGE", "dev.py"])
+def test_nothing_interrupts_the_merge_itself(moment: str, tmp_path: Path) -> None:
+    project = evolving.copy("simple", tmp_path / "shop")
+    with start_promote(project) as process:
+        wait_for(project, moment, process)
+        os.killpg(process.pid, signal.SIGINT)
+        _out, err = process.communicate(timeout=20)
+    assert process.returncode == 0, err
+    assert_whole_or_not_at_all(project, process.returncode, err)
+
+
+def start_promote(project: Path) -> subprocess.Popen[str]:
+    """Start `bgscaffold promote` as a shell would."""
+    return subprocess.Popen(
+        ["env", "--default-signal=INT", *helpers.process("promote", "celery")],
+        cwd=project,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def assert_whole_or_not_at_all(project: Path, code: int, err: str) -> None:
+    """Show that a project is as before or promoted, and that undoing leads back either way."""
+    assert "Traceback" not in err
+    pattern = "celery" if code == 0 else "simple"
+    assert evolving.like_new(project, pattern), err
+    assert not (project / ".git/index.lock").exists()
+    helpers.git("reset", "--quiet", "--hard", cwd=project)
+    assert evolving.like_new(project, "simple")
+    assert evolving.status(project) == ""

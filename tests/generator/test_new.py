@@ -84,6 +84,7 @@ def test_says_it_in_json(run: Run, machine: Machine) -> None:
         "project_name": "shop",
         "pattern": "safe",
         "ci": "gitlab",
+        "schedule": False,
         "ai": True,
         "path": str(machine.here / "shop"),
         "commit": TAG,
@@ -95,12 +96,21 @@ def test_says_it_in_json(run: Run, machine: Machine) -> None:
 
 
 def test_records_the_answers_and_the_public_template(run: Run, machine: Machine) -> None:
-    run("new", "shop", "--pattern=async", "--ci=gitlab")
+    run("new", "shop", "--pattern=async", "--ci=gitlab", "--with-schedule")
     comment, _, answers = (machine.here / "shop/.copier-answers.yml").read_text().partition("\n")
     assert comment.startswith("# Written by Copier; do not edit.")
     assert answers == (
-        f"_commit: {TAG}\n_src_path: {URL}\nai: false\nci: gitlab\npattern: async\nproject_name: shop\n"
+        f"_commit: {TAG}\n_src_path: {URL}\nai: false\n"
+        "ci: gitlab\npattern: async\nproject_name: shop\nschedule: true\n"
     )
+
+
+def test_tells_how_to_get_the_same_schedules_again(run: Run, machine: Machine) -> None:
+    done = run("new", "shop", "--pattern=safe", "--ci=none", "--with-schedule", "--json")
+    said = json.loads(done.out)
+    assert said["schedule"] is True
+    assert said["command"] == "bgscaffold new shop --pattern=safe --ci=none --with-schedule"
+    assert (machine.here / "shop/app/cleaning/tasks.py").exists()
 
 
 def test_commits_every_file_in_the_users_name(run: Run, machine: Machine) -> None:

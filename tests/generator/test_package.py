@@ -110,11 +110,24 @@ def test_an_editable_install_has_no_bundle(tmp_path: Path) -> None:
     assert BUNDLE not in zipfile.ZipFile(wheel).namelist()
 
 
+def with_an_older_version(checkout: Path) -> Path:
+    """Make a checkout a repository with a version before this one, which has a file more."""
+    helpers.git("init", "--quiet", cwd=checkout)
+    more = checkout / "template/more.txt"
+    more.write_text("more\n")
+    for tag in ("v0.0.9", helpers.TAG):
+        helpers.git("add", "--all", cwd=checkout)
+        helpers.git("commit", "--quiet", f"--message={tag}", cwd=checkout)
+        helpers.git("tag", tag, cwd=checkout)
+        more.unlink(missing_ok=True)
+    return checkout
+
+
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build the sdist, build the wheel from it without git, install that; give its environment."""
     folder = tmp_path_factory.mktemp("package")
-    checkout = copy_checkout(folder / "checkout")
+    checkout = with_an_older_version(copy_checkout(folder / "checkout"))
     call(*BUILD, "-t", "sdist", "-d", "dist", cwd=checkout)
     [sdist] = (checkout / "dist").glob("*.tar.gz")
     call("tar", "-xf", str(sdist), cwd=folder)  # Debian's Python 3.11.2 knows no extraction filter
@@ -156,6 +169,38 @@ def test_the_installed_wheel_works_offline(pattern: str, installed: Path, tmp_pa
     assert made.pop(".copier-answers.yml")
     assert plain.pop(".copier-answers.yml")
     assert made == plain
+
+
+def test_the_installed_wheel_promotes_offline(installed: Path, tmp_path: Path) -> None:
+    command = (*OFFLINE, str(installed / "bin/bgscaffold"))
+    call(*command, "new", "shop", "--pattern=simple", "--ci=none", cwd=tmp_path)
+    for pattern in ("celery", "async", "safe", "simple"):
+        call(*command, "promote", pattern, "--dry-run", cwd=tmp_path / "shop")
+        call(*command, "promote", pattern, cwd=tmp_path / "shop")
+        made = tmp_path / pattern
+        call(*command, "new", "shop", f"--pattern={pattern}", "--ci=none", cwd=made_folder(made))
+        assert helpers.tree(tmp_path / "shop") == helpers.tree(made / "shop")
+        helpers.git("commit", "--quiet", "--no-edit", cwd=tmp_path / "shop")
+
+
+def made_folder(folder: Path) -> Path:
+    """Make a folder and return it."""
+    folder.mkdir()
+    return folder
+
+
+def test_the_installed_wheel_updates_offline(installed: Path, tmp_path: Path) -> None:
+    command = (*OFFLINE, str(installed / "bin/bgscaffold"))
+    call(*command, "new", "shop", "--pattern=safe", cwd=tmp_path)
+    fresh = helpers.tree(tmp_path / "shop")
+    answers = tmp_path / "shop/.copier-answers.yml"
+    answers.write_text(answers.read_text().replace(helpers.TAG, "v0.0.9"))
+    (tmp_path / "shop/more.txt").write_text("more\n")
+    helpers.git("add", "--all", cwd=tmp_path / "shop")
+    helpers.git("commit", "--quiet", "--message=as it was", cwd=tmp_path / "shop")
+    said = call(*command, "update", cwd=tmp_path / "shop")
+    assert said.startswith(f"Updated shop from v0.0.9 to {helpers.TAG}; not committed yet:\n")
+    assert helpers.tree(tmp_path / "shop") == fresh
 
 
 def test_the_installed_command_says_its_version(installed: Path, tmp_path: Path) -> None:

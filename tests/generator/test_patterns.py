@@ -1,7 +1,10 @@
 """`bgscaffold patterns` and the records behind it."""
 
+import ast
+
 import pytest
 
+from bgscaffold.declared import OPTIONS
 from bgscaffold.patterns import PROMISES, RECORDS, Pattern
 from tests import helpers
 from tests.generator.conftest import Outcome, Run
@@ -95,3 +98,37 @@ def test_version(run: Run) -> None:
 def test_no_command_shows_the_help(run: Run) -> None:
     assert "Create a project." in run().out + run().err
     assert "Create a project." in run("--help").out
+
+
+def test_each_pattern_supports_what_its_backend_does() -> None:
+    always = {"status", "start after response"}  # abilities, and not options of tasks or calls
+    durable = "{{ for_durable }}/app/background/enqueue.py"
+    names = {"SUPPORTED": assigned(durable, "SUPPORTED", {})}
+    for pattern, record in RECORDS.items():
+        backend = f"{{{{ for_{pattern} }}}}/app/background/backend.py"
+        assert assigned(backend, "supports", names) - always == record.supports
+        assert record.durable == ("app.background.enqueue" in read(backend))
+
+
+def test_all_options_of_tasks_and_calls_are_known() -> None:
+    classes = {
+        node.name: {each.target.id for each in node.body if isinstance(each, ast.AnnAssign)}  # type: ignore[union-attr]  # a class of names
+        for node in ast.walk(ast.parse(read("app/background/task.py")))
+        if isinstance(node, ast.ClassDef)
+    }
+    by_the_clock = {"cron", "timezone"}  # what schedules bring, under every pattern
+    assert classes["TaskOptions"] | classes["CallOptions"] == OPTIONS | by_the_clock
+
+
+def read(path: str) -> str:
+    """Return a file of the template."""
+    return (helpers.ROOT / "template" / path).read_text()
+
+
+def assigned(path: str, name: str, names: dict[str, frozenset[str]]) -> frozenset[str]:
+    """Return the set that a file of the template gives a name to."""
+    for node in ast.walk(ast.parse(read(path))):
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name:
+            value: frozenset[str] = eval(ast.unparse(node.value), dict(names))
+            return value
+    raise AssertionError(f"no {name} in {path}")

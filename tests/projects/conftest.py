@@ -48,7 +48,10 @@ def bare(cache: Path) -> Environment:
 def rendered(tmp_path: Path) -> Callable[..., Path]:
     """Return how a test gets a project of its own."""
 
-    def render(pattern: str, ci: str = "github", *, ai: bool = False) -> Path:
-        return helpers.render(pattern, ci, tmp_path / ci / f"my-{pattern}", ai=ai)
+    def render(
+        pattern: str, ci: str = "github", schedule: bool = False, *, ai: bool = False
+    ) -> Path:
+        folder = tmp_path / ci / f"my-{pattern}"
+        return helpers.render(pattern, ci, folder, schedule=schedule, ai=ai)
 
     return render

@@ -1,6 +1,6 @@
 """Virtual environments for generated projects: installed once for each resolution, then shared.
 
-The environment of the pattern `celery`, with AI and all groups, holds what any variant needs. That a pattern
+The environment of the pattern `celery` with schedules, AI and all groups holds what any needs. That a pattern
 does with what it declares itself is shown once for each, in test_versions.py.
 """
 
@@ -101,7 +101,7 @@ def shared(
     ready = home / "ready"
     with FileLock(f"{home}.lock"):
         if not ready.exists():
-            helpers.render("celery", "none", home, project_name="shared", ai=ai)
+            helpers.render("celery", "none", home, project_name="shared", schedule=True, ai=ai)
             # Compiled, for where Python writes no bytecode each of its processes would compile all.
             options = ("--all-groups", "--compile-bytecode", "--resolution", resolution)
             bare(folder).uv(home, "sync", *options, "--python", python, **target)

@@ -68,6 +68,34 @@ def slow(background_tasks: BackgroundTasksDep) -> dict[str, str]:
 """
 
 
+SCHEDULED_TASK = """\
+from pathlib import Path
+
+from app.background import task
+
+
+@task("clock.tick", cron="* * * * * *")
+def tick() -> None:
+    with Path("ticks").open("a") as ticks:
+        ticks.write("tick\\n")
+"""
+
+
+@pytest.mark.parametrize("pattern", helpers.PATTERNS)
+def test_dev_runs_tasks_by_the_clock_and_none_after_ctrl_c(
+    pattern: str, rendered: Render, newest: Environment
+) -> None:
+    project = rendered(pattern, schedule=True)
+    (project / "app" / "clock").mkdir()
+    (project / "app" / "clock" / "tasks.py").write_text(SCHEDULED_TASK)
+    ticks = project / "ticks"
+    with newest.dev(project) as dev:
+        until(
+            lambda: ticks.exists() and ticks.read_text().count("tick") > 1, lambda: str(dev.screen)
+        )
+        assert_ctrl_c_ends_it(dev)
+
+
 def test_one_ctrl_c_lets_a_running_task_finish(rendered: Render, newest: Environment) -> None:
     project = rendered("celery")
     (project / "app" / "slow").mkdir()

@@ -198,7 +198,7 @@ TASK = "from app.background import task\n\n\n@task('odd.work'{})\ndef work() -> 
             TASK.format(", retries=3"),
             (
                 "RuntimeError: task 'odd.work' declares retries=3, which pattern 'async' cannot do."
-                " Remove it, or use a pattern that can: safe, celery."
+                " Remove it, or run: bgscaffold promote safe"
             ),
         ),
     ],

@@ -1,7 +1,7 @@
 """Every variant, as it comes out of the generator.
 
-A variant is a pattern and a choice of CI. The second adds a file and changes nothing else, which
-is shown first; so what is slow is done once for each pattern.
+A variant is a pattern, a choice of CI, and whether tasks run by the clock. The CI adds a file and
+changes nothing else, which is shown first; so what is slow is done once for each of the others.
 """
 
 import re
@@ -15,6 +15,7 @@ from tests.projects.environments import Environment
 
 Render = Callable[..., Path]
 each_pattern = pytest.mark.parametrize("pattern", helpers.PATTERNS)
+with_and_without = pytest.mark.parametrize("schedule", [False, True], ids=["plain", "schedule"])
 CI_FILES = {"github": {".github/workflows/ci.yml"}, "gitlab": {".gitlab-ci.yml"}, "none": set()}
 
 
@@ -34,18 +35,20 @@ def tree(project: Path) -> dict[str, bytes]:
     return files | {".copier-answers.yml": b"".join(neutral)}
 
 
+@with_and_without
 @each_pattern
 def test_ruffs_default_rules_find_nothing(
-    pattern: str, rendered: Render, newest: Environment
+    pattern: str, schedule: bool, rendered: Render, newest: Environment
 ) -> None:
-    newest.run(rendered(pattern), "ruff", "check", "--isolated")
+    newest.run(rendered(pattern, schedule=schedule), "ruff", "check", "--isolated")
 
 
+@with_and_without
 @each_pattern
 def test_lint_and_formatting_and_types_find_nothing_and_types_are_strict(
-    pattern: str, rendered: Render, newest: Environment
+    pattern: str, schedule: bool, rendered: Render, newest: Environment
 ) -> None:
-    project = rendered(pattern)
+    project = rendered(pattern, schedule=schedule)
     said = newest.run(project, "poe", "check")
     assert "All checks passed!" in said
     assert "already formatted" in said
@@ -55,14 +58,20 @@ def test_lint_and_formatting_and_types_find_nothing_and_types_are_strict(
         newest.run(project, "mypy")
 
 
+@with_and_without
 @each_pattern
-def test_the_documentation_builds(pattern: str, rendered: Render, newest: Environment) -> None:
-    newest.run(rendered(pattern), "mkdocs", "build", "--strict")
+def test_the_documentation_builds(
+    pattern: str, schedule: bool, rendered: Render, newest: Environment
+) -> None:
+    newest.run(rendered(pattern, schedule=schedule), "mkdocs", "build", "--strict")
 
 
+@with_and_without
 @each_pattern
-def test_its_own_tests_pass(pattern: str, rendered: Render, newest: Environment) -> None:
-    newest.assert_every_test_passes(rendered(pattern))
+def test_its_own_tests_pass(
+    pattern: str, schedule: bool, rendered: Render, newest: Environment
+) -> None:
+    newest.assert_every_test_passes(rendered(pattern, schedule=schedule))
 
 
 @pytest.mark.parametrize("pattern", ["safe", "celery"])

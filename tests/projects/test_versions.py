@@ -24,11 +24,14 @@ VERSIONS = (
 )
 
 
-@pytest.mark.parametrize("pattern", helpers.PATTERNS)
+@pytest.mark.parametrize(
+    ("pattern", "schedule"),
+    [*((pattern, False) for pattern in helpers.PATTERNS), ("simple", True), ("celery", True)],
+)
 def test_it_imports_with_what_it_declares(
-    pattern: str, rendered: Render, bare: Environment
+    pattern: str, schedule: bool, rendered: Render, bare: Environment
 ) -> None:
-    project = rendered(pattern)
+    project = rendered(pattern, schedule=schedule)
     bare.uv(project, "sync", "--no-dev")
     said = bare.run(project, "--no-sync", "python", "-c", LOADED, ENVIRONMENT="development")
     assert ("None" in said) is (pattern != "celery")
@@ -38,11 +41,11 @@ def test_it_imports_with_what_it_declares(
 def test_its_own_tests_pass_with_the_lowest_versions(
     pattern: str, rendered: Render, lowest: Environment
 ) -> None:
-    lowest.assert_every_test_passes(rendered(pattern))
+    lowest.assert_every_test_passes(rendered(pattern, schedule=True))  # which needs the most
 
 
 def test_the_lowest_versions_are_the_declared_ones(rendered: Render, lowest: Environment) -> None:
-    project = rendered("celery")
+    project = rendered("celery", schedule=True)
     declared = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     lower = {}
     for requirement in map(Requirement, declared["dependencies"]):
@@ -56,4 +59,5 @@ def test_its_own_tests_pass_on_the_newest_python(rendered: Render, cache: Path) 
     python = environments.newest_python(cache)
     if python is None:
         pytest.skip("not installed: a Python newer than this one")
-    environments.shared(cache, "highest", python).assert_every_test_passes(rendered("celery"))
+    project = rendered("celery", schedule=True)
+    environments.shared(cache, "highest", python).assert_every_test_passes(project)

@@ -16,8 +16,8 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Rendered:
     """Give a function that returns the folder of a variant."""
 
     @cache
-    def render(pattern: str, ci: str, ai: bool = False) -> Path:
+    def render(pattern: str, ci: str, schedule: bool = False, ai: bool = False) -> Path:
         folder = tmp_path_factory.mktemp(f"{pattern}-{ci}") / "shop"
-        return helpers.render(pattern, ci, folder, ai=ai)
+        return helpers.render(pattern, ci, folder, schedule=schedule, ai=ai)
 
     return render

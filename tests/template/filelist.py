@@ -6,6 +6,11 @@ from pathlib import Path
 from tests import helpers
 
 LISTS = Path(__file__).parent / "files"
+OPTIONS: dict[str, dict[str, bool]] = {
+    "shop": {},
+    "scheduled": {"schedule": True},
+    "ai": {"ai": True},
+}
 
 
 def paths(folder: Path) -> set[str]:
@@ -13,12 +18,19 @@ def paths(folder: Path) -> set[str]:
     return set(helpers.tree(folder))
 
 
-def expected(pattern: str, ci: str, ai: bool) -> list[str]:
-    """Return the list of a variant: its pattern's, and what its CI and its AI add."""
+def expected(pattern: str, ci: str, schedule: bool, ai: bool) -> list[str]:
+    """Return the list of a variant: its pattern's, with what its options bring and take."""
     names = [pattern]
     names += [] if ci == "none" else [f"ci-{ci}"]
     names += ["ai", f"ai-{pattern}"] if ai else []
-    return sorted(line for name in names for line in (LISTS / f"{name}.txt").read_text().split())
+    files = {line for name in names for line in (LISTS / f"{name}.txt").read_text().split()}
+    return sorted(files ^ changes(pattern) if schedule else files)
+
+
+def changes(pattern: str) -> set[str]:
+    """Return the files that a schedule brings (+) or takes (-)."""
+    listed = (LISTS / f"schedule-{pattern}.txt").read_text().splitlines()
+    return {line[2:] for line in listed}
 
 
 def write(name: str, files: set[str]) -> None:
@@ -26,24 +38,34 @@ def write(name: str, files: set[str]) -> None:
     (LISTS / f"{name}.txt").write_text("".join(f"{path}\n" for path in sorted(files)))
 
 
+def write_changes(pattern: str, without: set[str], scheduled: set[str]) -> None:
+    """Write what a schedule brings to a pattern, and what it takes."""
+    lines = [f"+ {path}\n" for path in scheduled - without]
+    lines += [f"- {path}\n" for path in without - scheduled]
+    (LISTS / f"schedule-{pattern}.txt").write_text("".join(sorted(lines)))
+
+
 def main() -> None:
-    """Write a list for each pattern, each CI, and what AI adds to all patterns and to each."""
+    """Write a list for each pattern, with and without its options, and for each CI."""
     LISTS.mkdir(exist_ok=True)
+    added = {}
     with tempfile.TemporaryDirectory() as scratch:
-        plain = {p: paths(render(scratch, p, "none")) for p in helpers.PATTERNS}
-        added = {p: paths(render(scratch, p, "none", ai=True)) - plain[p] for p in plain}
-        for ci in ("github", "gitlab"):
-            write(f"ci-{ci}", paths(render(scratch, "simple", ci)) - plain["simple"])
+        for pattern in helpers.PATTERNS:
+            plain, scheduled, with_ai = (
+                paths(helpers.render(pattern, "none", Path(scratch, pattern, name), **options))
+                for name, options in OPTIONS.items()
+            )
+            write(pattern, plain)
+            write_changes(pattern, plain, scheduled)
+            added[pattern] = with_ai - plain
+        plain = paths(Path(scratch, "simple/shop"))
+        for ci in helpers.CIS:
+            if ci != "none":
+                write(f"ci-{ci}", paths(helpers.render("simple", ci, Path(scratch, ci))) - plain)
     everywhere = set.intersection(*added.values())
     write("ai", everywhere)
-    for pattern in helpers.PATTERNS:
-        write(pattern, plain[pattern])
-        write(f"ai-{pattern}", added[pattern] - everywhere)
-
-
-def render(scratch: str, pattern: str, ci: str, *, ai: bool = False) -> Path:
-    """Render a variant into a folder of its own."""
-    return helpers.render(pattern, ci, Path(scratch, f"{pattern}-{ci}-{ai}", "shop"), ai=ai)
+    for pattern, files in added.items():
+        write(f"ai-{pattern}", files - everywhere)
 
 
 if __name__ == "__main__":

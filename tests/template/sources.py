@@ -43,20 +43,20 @@ def destination(path: Path) -> str:
     return re.sub(r"\{\{ for_\w+ \}\}/", "", name(path)).removesuffix(".jinja")
 
 
-def laid(pattern: str, ci: str, ai: bool = False) -> Iterator[Path]:
+def laid(pattern: str, ci: str, schedule: bool = False, ai: bool = False) -> Iterator[Path]:
     """Give the files that one variant is made of."""
-    on = overlays_of(pattern, ci, ai)
+    on = overlays_of(pattern, ci, schedule, ai)
     return (path for path in files() if on.issuperset(overlays(path)))
 
 
 @cache
-def overlays_of(pattern: str, ci: str, ai: bool) -> frozenset[str]:
+def overlays_of(pattern: str, ci: str, schedule: bool, ai: bool) -> frozenset[str]:
     """Return the names of the overlays that lie over the base in one variant."""
     from jinja2.sandbox import SandboxedEnvironment
 
     render = SandboxedEnvironment().from_string
     computed = {k: v for k, v in helpers.questions().items() if k.startswith("for_")}
-    answers = {"pattern": pattern, "ci": ci, "ai": ai}
+    answers = {"pattern": pattern, "ci": ci, "schedule": schedule, "ai": ai}
     values = {k: render(v["default"]).render(answers) for k, v in computed.items()}
     assert set(values.values()) <= {".", ""}
     return frozenset(overlay for overlay, value in values.items() if value)

@@ -2,7 +2,6 @@
 
 import re
 import tomllib
-from itertools import product
 from pathlib import Path
 
 import pytest
@@ -15,24 +14,29 @@ from tests import helpers
 from tests.template import filelist
 from tests.template.conftest import Rendered
 
-# The CI adds a file, whatever else there is: AI is looked at without it.
+# The options change nothing about the CI, so each pattern is rendered once more with each.
 VARIANTS = [
-    *product(helpers.PATTERNS, helpers.CIS, [False]),
-    *product(helpers.PATTERNS, ["none"], [True]),
+    *((pattern, ci, False, False) for pattern in helpers.PATTERNS for ci in helpers.CIS),
+    *((pattern, "none", True, False) for pattern in helpers.PATTERNS),
+    *((pattern, "none", False, True) for pattern in helpers.PATTERNS),
+    *((pattern, "none", True, True) for pattern in helpers.PATTERNS),
 ]
-each_variant = pytest.mark.parametrize(("pattern", "ci", "ai"), VARIANTS)
+each_variant = pytest.mark.parametrize(("pattern", "ci", "schedule", "ai"), VARIANTS)
 
 
 @each_variant
-def test_the_files_are_the_listed_ones(pattern: str, ci: str, ai: bool, rendered: Rendered) -> None:
-    listed = filelist.expected(pattern, ci, ai)
-    assert sorted(filelist.paths(rendered(pattern, ci, ai))) == listed
+def test_the_files_are_the_listed_ones(
+    pattern: str, ci: str, schedule: bool, ai: bool, rendered: Rendered
+) -> None:
+    found = filelist.paths(rendered(pattern, ci, schedule, ai))
+    assert sorted(found) == filelist.expected(pattern, ci, schedule, ai)
 
 
 @each_variant
 def test_the_cli_makes_what_copier_makes(
     pattern: str,
     ci: str,
+    schedule: bool,
     ai: bool,
     rendered: Rendered,
     tmp_path: Path,
@@ -41,18 +45,19 @@ def test_the_cli_makes_what_copier_makes(
 ) -> None:
     monkeypatch.setattr(bgscaffold.source, "location", lambda: template_repo)
     folder = tmp_path / "shop"
-    options = [f"--pattern={pattern}", f"--ci={ci}", "--no-git", *["--with-ai"] * ai]
+    options = [f"--pattern={pattern}", f"--ci={ci}", "--no-git"]
+    options += [*["--with-schedule"] * schedule, *["--with-ai"] * ai]
     monkeypatch.setattr("sys.argv", ["bgscaffold", "new", str(folder), *options])
     with pytest.raises(SystemExit) as ended:
         main()
     assert not ended.value.code
-    by_copier = helpers.tree(rendered(pattern, ci, ai))
+    by_copier = helpers.tree(rendered(pattern, ci, schedule, ai))
     local, public = (f"_src_path: {source}\n".encode() for source in (template_repo, URL))
     answers = by_copier[".copier-answers.yml"]
     assert answers.count(local) == 1
     by_copier[".copier-answers.yml"] = answers.replace(local, public)
     assert helpers.tree(folder) == by_copier
-    assert modes(folder) == modes(rendered(pattern, ci, ai))
+    assert modes(folder) == modes(rendered(pattern, ci, schedule, ai))
 
 
 def modes(folder: Path) -> dict[str, int]:
@@ -81,12 +86,41 @@ SAME = [
 ]
 
 
+@pytest.mark.parametrize("schedule", [False, True])
 @pytest.mark.parametrize("path", SAME)
-def test_the_same_bytes_in_all_four_patterns(path: str, rendered: Rendered) -> None:
-    projects = (rendered(pattern, "none", True) for pattern in helpers.PATTERNS)
-    first, *others = (same_files(project, path) for project in projects)
+def test_the_same_bytes_in_all_four_patterns(path: str, schedule: bool, rendered: Rendered) -> None:
+    first, *others = (
+        same_files(rendered(pattern, "none", schedule, True), path) for pattern in helpers.PATTERNS
+    )
     assert first
     assert others == [first, first, first]
+
+
+SAME_WITH_A_SCHEDULE = [
+    "app/background/cron.py",
+    "app/background/periods.py",
+    "app/cleaning/",
+    "tests/background/scheduled/",
+    "tests/background/test_schedule.py",
+    "tests/cleaning/",
+]
+
+
+@pytest.mark.parametrize("path", SAME_WITH_A_SCHEDULE)
+def test_schedules_are_the_same_bytes_in_all_four_patterns(path: str, rendered: Rendered) -> None:
+    first, *others = (
+        same_files(rendered(pattern, "none", True), path) for pattern in helpers.PATTERNS
+    )
+    assert first
+    assert others == [first, first, first]
+
+
+@pytest.mark.parametrize("pattern", helpers.PATTERNS)
+def test_a_schedule_changes_nothing_in_the_users_rooms(pattern: str, rendered: Rendered) -> None:
+    plain, scheduled = (helpers.tree(rendered(pattern, "none", on)) for on in (False, True))
+    kept = [path for path in plain if path.startswith("app/") and "/background/" not in path]
+    assert len(kept) > len(SAME)
+    assert {path: scheduled[path] for path in kept} == {path: plain[path] for path in kept}
 
 
 def same_files(project: Path, path: str) -> dict[str, bytes]:
@@ -99,7 +133,7 @@ def same_files(project: Path, path: str) -> dict[str, bytes]:
 
 
 def test_only_the_room_and_its_neighbours_vary(rendered: Rendered) -> None:
-    trees = [helpers.tree(rendered(pattern, "none", True)) for pattern in helpers.PATTERNS]
+    trees = [helpers.tree(rendered(pattern, "none", False, True)) for pattern in helpers.PATTERNS]
     every = {name for tree in trees for name in tree}
     varying = {name for name in every if len({tree.get(name) for tree in trees}) > 1}
     assert not [name for name in varying if name.startswith("app/") and "/background/" not in name]
@@ -109,7 +143,7 @@ def test_only_the_room_and_its_neighbours_vary(rendered: Rendered) -> None:
 def test_with_ai_files_are_added_and_only_these_are_changed(
     pattern: str, rendered: Rendered
 ) -> None:
-    plain, more = (helpers.tree(rendered(pattern, "none", ai)) for ai in (False, True))
+    plain, more = (helpers.tree(rendered(pattern, "none", False, ai)) for ai in (False, True))
     assert {name for name in plain if more[name] != plain[name]} == CHANGED_BY_AI
 
 
@@ -117,8 +151,10 @@ CHANGED_BY_AI = {".copier-answers.yml", "pyproject.toml"}
 
 
 @each_variant
-def test_rendered_text_is_clean(pattern: str, ci: str, ai: bool, rendered: Rendered) -> None:
-    for name, content in helpers.tree(rendered(pattern, ci, ai)).items():
+def test_rendered_text_is_clean(
+    pattern: str, ci: str, schedule: bool, ai: bool, rendered: Rendered
+) -> None:
+    for name, content in helpers.tree(rendered(pattern, ci, schedule, ai)).items():
         text = content.decode()
         assert not text or (text.endswith("\n") and not text.endswith("\n\n")), name
         assert not [line for line in text.split("\n") if line != line.rstrip()], name
@@ -129,7 +165,8 @@ def test_rendered_text_is_clean(pattern: str, ci: str, ai: bool, rendered: Rende
 
 @pytest.mark.parametrize("pattern", helpers.PATTERNS)
 def test_a_project_cannot_be_named_after_its_dependencies(pattern: str, rendered: Rendered) -> None:
-    project = tomllib.loads((rendered(pattern, "none", True) / "pyproject.toml").read_text())
+    every = rendered(pattern, "none", True, True)
+    project = tomllib.loads((every / "pyproject.toml").read_text())
     groups = [project["project"]["dependencies"], *project["dependency-groups"].values()]
     needed = {re.split(r"[^\w.-]", line)[0] for group in groups for line in group}
     assert "fastapi" in needed

@@ -16,6 +16,8 @@ from tests.template import sources
 
 CODE_LINES_THAT_VARY = {"simple": 250, "async": 300, "safe": 700, "celery": 930}
 CODE_LINES_OF_THE_DOOR = 250
+CODE_LINES_OF_THE_SCHEDULE = {False: 30, True: 150}  # without schedules: what stands in for them
+SCHEDULE = {"cron.py", "periods.py", "schedule.py", "beat.py"}
 DOOR = {"__init__.py", "door.py", "task.py"}  # the same in all: promote leaves them alone
 LIVE_AT_THE_ROOT = {".gitignore", "pyproject.toml", "conftest.py"}
 COPIER_SETTINGS = {
@@ -61,7 +63,7 @@ def test_conditionals_are_flat_and_few() -> None:
 
 
 def test_answers_are_written_as_json() -> None:
-    questions = {"project_name", "pattern", "ci", "ai"}
+    questions = {"project_name", "pattern", "ci", "schedule", "ai"}
     bare = [
         f"{sources.name(path)}:{written.lineno}"
         for path in jinja_files()
@@ -102,10 +104,11 @@ def test_every_overlay_is_computed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pattern", "ci", "ai"), [*product(helpers.PATTERNS, helpers.CIS, [False, True])]
+    ("pattern", "ci", "schedule", "ai"),
+    [*product(helpers.PATTERNS, helpers.CIS, [False, True], [False, True])],
 )
-def test_every_path_has_one_source(pattern: str, ci: str, ai: bool) -> None:
-    count = Counter(map(sources.destination, sources.laid(pattern, ci, ai)))
+def test_every_path_has_one_source(pattern: str, ci: str, schedule: bool, ai: bool) -> None:
+    count = Counter(map(sources.destination, sources.laid(pattern, ci, schedule, ai)))
     assert not [path for path, number in count.items() if number > 1]
 
 
@@ -125,24 +128,25 @@ def test_the_questions_fit_on_a_screen() -> None:
     asked = [
         k for k, v in helpers.questions().items() if k[0] != "_" and v.get("when") is not False
     ]
-    assert asked == ["project_name", "pattern", "ci", "ai"]
+    assert asked == ["project_name", "pattern", "ci", "schedule", "ai"]
     text = (helpers.ROOT / "copier.yml").read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 75
     assert max(map(len, text.splitlines())) <= 120
 
 
-def room(pattern: str) -> dict[str, str]:
-    """Return the files of the mechanism room under one pattern."""
+def room(pattern: str, schedule: bool) -> dict[str, str]:
+    """Return the files of the mechanism room in one variant."""
     return {
         sources.name(path): path.read_text(encoding="utf-8")
-        for path in sources.laid(pattern, "none")
+        for path in sources.laid(pattern, "none", schedule)
         if sources.destination(path).startswith("app/background/")
     }
 
 
+@pytest.mark.parametrize("schedule", [False, True])
 @pytest.mark.parametrize("pattern", helpers.PATTERNS)
-def test_the_room_is_small(pattern: str) -> None:
-    files = room(pattern)
+def test_the_room_is_small(pattern: str, schedule: bool) -> None:
+    files = room(pattern, schedule)
     assert "app/background/task.py" in files
     assert not [name for name, text in files.items() if len(text.splitlines()) > 200]
     wide = [line for text in files.values() for line in text.splitlines() if len(line) > 100]
@@ -150,7 +154,10 @@ def test_the_room_is_small(pattern: str) -> None:
     lines = {name.split("/")[-1]: sources.code_lines(text) for name, text in files.items()}
     assert lines.keys() > DOOR
     assert sum(lines[name] for name in DOOR) <= CODE_LINES_OF_THE_DOOR
-    assert sum(lines[name] for name in lines.keys() - DOOR) <= CODE_LINES_THAT_VARY[pattern]
+    scheduling = sum(lines[name] for name in SCHEDULE & lines.keys())
+    assert scheduling <= CODE_LINES_OF_THE_SCHEDULE[schedule]
+    varying = lines.keys() - DOOR - SCHEDULE
+    assert sum(lines[name] for name in varying) <= CODE_LINES_THAT_VARY[pattern]
 
 
 @pytest.mark.parametrize("tree", ["generator", "template"])
@@ -209,10 +216,11 @@ def imports(path: Path) -> Iterator[str]:
 def test_these_are_the_rooms_of_the_user() -> None:
     assert {path.parent.name for path in rooms()} == {
         "actions",
-        "signup",
-        "documents",
         "chat",
+        "cleaning",
+        "documents",
         "page",
+        "signup",
     }
 
 

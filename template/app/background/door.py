@@ -49,7 +49,7 @@ class BackgroundTasks:
         if lacking := options.keys() - backend.supports:
             raise EnqueueError(
                 f"options({', '.join(sorted(lacking))}=...) is more than this project's pattern can"
-                " do. Leave it out, or use a pattern that can: safe, celery."
+                " do. Leave it out, or run: bgscaffold promote safe"
             )
         if (priority := options.get("priority", "normal")) not in ("high", "normal", "low"):
             raise EnqueueError(f"priority={priority!r} is not one of: high, normal, low.")

@@ -11,9 +11,12 @@ from types import FunctionType
 from typing import Any, Literal, ParamSpec, TypedDict, TypeVar, Unpack
 from uuid import uuid4
 
+from app.background import cron
+
 P = ParamSpec("P")
 R = TypeVar("R")
 Errors = type[Exception] | tuple[type[Exception], ...]
+ADD_SCHEDULES = "copier update --data schedule=true"
 
 
 class TaskOptions(TypedDict, total=False):
@@ -24,6 +27,8 @@ class TaskOptions(TypedDict, total=False):
     retry_on: Errors  # only these are repeated
     discard_on: Errors  # these are not
     queue: str  # a queue of its own, for workers of its own
+    cron: str  # when it runs by itself: minute, hour, day, month, weekday
+    timezone: str  # where that counts; SCHEDULE_TIMEZONE unless given
 
 
 class CallOptions(TypedDict, total=False):
@@ -101,7 +106,9 @@ def task(name: str, **options: Unpack[TaskOptions]) -> Callable[[Callable[P, R]]
             func.__qualname__,
         ):
             raise ValueError(f"@task({name!r}): {known.func!r} already has this name.")
-        TASKS[name] = _BY_FUNCTION[func] = Task(name, func, inspect.signature(func), options)
+        signature = inspect.signature(func)
+        cron.check(name, signature, options)
+        TASKS[name] = _BY_FUNCTION[func] = Task(name, func, signature, options)
         return func
 
     return register
@@ -157,8 +164,17 @@ def check_options(pattern: str, supported: AbstractSet[str]) -> None:
     """
     for task in TASKS.values():
         for option, value in task.options.items():
-            if option not in supported:
+            if option not in supported | cron.SUPPORTED:
+                who, remedy = _lacking(pattern, option)
                 raise RuntimeError(
-                    f"task {task.name!r} declares {option}={value!r}, which pattern {pattern!r}"
-                    " cannot do. Remove it, or use a pattern that can: safe, celery."
+                    f"task {task.name!r} declares {option}={value!r}, which {who} cannot do."
+                    f" Remove it, or {remedy}"
                 )
+
+
+def _lacking(pattern: str, option: str) -> tuple[str, str]:
+    """Return who cannot honour an option, and what brings it."""
+    if option in ("cron", "timezone"):
+        return "a project without schedules", f"give it some: {ADD_SCHEDULES}"
+    able = "celery" if option == "queue" else "safe"
+    return f"pattern {pattern!r}", f"run: bgscaffold promote {able}"

@@ -20,7 +20,10 @@ def test_it_shows_the_documents_and_runs_nothing_that_they_say(
     assert page.text.count("<script") == 1
 
 
-@pytest.mark.parametrize(("path", "kind"), [("/page.css", "text/css"), ("/page.js", "javascript"), ("/page.svg", "image/svg")])
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [("/page.css", "text/css"), ("/page.js", "javascript"), ("/page.svg", "image/svg")],
+)
 def test_it_brings_all_that_it_loads(client: TestClient, path: str, kind: str) -> None:
     page = client.get("/").text
     assert path in re.findall(r'(?:src|href)="(/[^"]+)"', page)

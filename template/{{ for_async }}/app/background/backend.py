@@ -15,12 +15,12 @@ from threading import Thread
 import anyio
 from sqlalchemy.orm import Session
 
-from app.background.no_outbox import progress, report, router
+from app.background.no_outbox import delete_old_task_runs, progress, report, router
 from app.background.perform import perform_contained
 from app.background.settings import settings
 from app.background.task import TaskRun, check_options
 
-__all__ = ["backend", "lifespan", "progress", "report", "router"]
+__all__ = ["backend", "delete_old_task_runs", "lifespan", "progress", "report", "router"]
 
 log = logging.getLogger(__name__)
 

@@ -20,9 +20,10 @@ from app.background.publisher import publisher
 from app.background.router import router
 from app.background.settings import settings
 from app.background.task import TaskRun, check_options
+from app.background.upkeep import delete_old_task_runs
 from app.monitoring import Report
 
-__all__ = ["backend", "lifespan", "progress", "report", "router"]
+__all__ = ["backend", "delete_old_task_runs", "lifespan", "progress", "report", "router"]
 
 
 class CeleryWorkers:

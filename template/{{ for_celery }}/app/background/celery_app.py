@@ -8,7 +8,6 @@ would contradict the first.
 from pathlib import Path
 
 from celery import Celery
-from celery.schedules import crontab
 from kombu.entity import Queue
 
 from app.background import embedded_broker, redis_broker
@@ -20,8 +19,6 @@ Path("var").mkdir(exist_ok=True)
 celery_app = Celery("app", broker=settings.broker_url)
 celery_app.conf.update(
     accept_content=["json"],
-    beat_schedule={"clean": {"task": "background.clean", "schedule": crontab(hour=3, minute=0)}},
-    beat_schedule_filename="var/beat",
     broker_connection_retry_on_startup=True,
     broker_connection_timeout=2,
     broker_transport_options=redis_broker.options(settings.broker_url),

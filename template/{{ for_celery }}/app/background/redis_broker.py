@@ -19,7 +19,7 @@ def options(url: str) -> dict[str, Any]:
         def close(self) -> None:
             # When its connection is gone, Kombu 5.7 closes it a second time, fails to put back what
             # was not acknowledged, and ends the worker. The outbox sends such messages again.
-            self.do_restore = self.connection.client is not None
+            self.do_restore = getattr(self.connection, "client", None) is not None
             super().close()
 
     redis.Transport.Channel = Channel

@@ -18,7 +18,7 @@ from celery import bootsteps, signals
 from celery.exceptions import SoftTimeLimitExceeded
 
 from app import database, domains, logs, monitoring
-from app.background import embedded_broker, outbox, shutdown, upkeep
+from app.background import beat, embedded_broker, outbox, shutdown
 from app.background.backend import backend
 from app.background.celery_app import celery_app, queues
 from app.background.lease import leases
@@ -62,12 +62,6 @@ def _outcome(claim: Claim) -> sa.Update:
         return outbox.fail(claim, error, claim.backoff())
     monitoring.count(name, "succeeded")
     return outbox.succeed(claim)
-
-
-def clean() -> None:
-    """Delete old task runs. Doing it twice does no harm, so beat sends it past the outbox."""
-    while database.execute(upkeep.clean()):
-        pass
 
 
 def _perform(claim: Claim) -> None:
@@ -165,6 +159,6 @@ domains.import_tasks()
 check_options("celery", backend.supports)
 for name in TASKS:
     celery_app.task(execute, name=name, **_limits(name))
-celery_app.task(clean, name="background.clean")
+beat.install()
 celery_app.conf.task_queues = queues()
 celery_app.steps["worker"].add(Sweeper)

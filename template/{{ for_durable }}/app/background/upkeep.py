@@ -86,6 +86,12 @@ def clean() -> sa.Executable:
     return task_runs.delete().where(row.id.in_(old)).returning(row.id)
 
 
+def delete_old_task_runs() -> None:
+    """Delete them all, some at a time. For `def` code: it blocks."""
+    while database.execute(clean()):
+        pass
+
+
 def report_buried(buried: Iterable[sa.Row[Any]]) -> None:
     """Tell of the task runs that ended because their process died."""
     for found in buried:

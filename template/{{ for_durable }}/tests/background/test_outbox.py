@@ -211,7 +211,7 @@ def test_a_claim_reads_only_the_rows_that_are_open(migrated: None) -> None:
 
 
 def test_misspelt_options_are_refused() -> None:
-    refusal = re.escape("@task('x.y'): unknown ['retry'], use ['discard_on', 'queue', 'retries',")
+    refusal = re.escape("@task('x.y'): unknown ['retry'], use ['cron', 'discard_on', 'queue',")
     with pytest.raises(TypeError, match=refusal):
         task("x.y", retry=3)  # type: ignore[call-arg]  # so does mypy
 

@@ -21,9 +21,10 @@ from app.background.lease import progress
 from app.background.router import router
 from app.background.runner import Runner
 from app.background.task import TaskRun, check_options
+from app.background.upkeep import delete_old_task_runs
 from app.monitoring import Report
 
-__all__ = ["backend", "lifespan", "progress", "report", "router"]
+__all__ = ["backend", "delete_old_task_runs", "lifespan", "progress", "report", "router"]
 
 HEAD_START = timedelta(seconds=1)  # no sweep starts a task before its response has been sent
 

@@ -35,7 +35,6 @@ class Runner:
         self._cancelled: set[str] = set()
         self._alone = ""  # the task run that may have killed its process every time
         self._next_sweep = self._loop.time()
-        self._next_clean = self._loop.time()
         self._draining = False
 
     def wake(self, runs: list[TaskRun]) -> None:
@@ -98,9 +97,6 @@ class Runner:
 
     async def _sweep(self, free: int) -> list[Claim]:
         upkeep.report_buried(await database.execute_async(outbox.bury()))
-        if self._loop.time() >= self._next_clean:
-            cleaned = len(await database.execute_async(upkeep.clean()))
-            self._next_clean = self._loop.time() + (3600 if cleaned == 0 else 0)
         if not self._alone and (suspect := await self._claimed(outbox.claim_suspect())):
             self._alone = suspect[0].run.task_id
             return suspect

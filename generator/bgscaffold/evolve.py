@@ -1,0 +1,180 @@
+"""Promote and update: what a project was made from changes, and the change is merged into it."""
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from secrets import token_hex
+
+from bgscaffold import answers, declared
+from bgscaffold.answers import Recorded
+from bgscaffold.errors import (
+    AnswersUnreadable,
+    CannotForesee,
+    CannotWrite,
+    Downgrade,
+    EvolveInterrupted,
+    RenderFailed,
+    UnknownOrigin,
+    UnknownVersion,
+)
+from bgscaffold.existing import root_of
+from bgscaffold.git import foresees, git_version, require_git
+from bgscaffold.merge import Files, Merged, Sides, foresee, merge, write_sides
+from bgscaffold.patterns import Pattern
+from bgscaffold.render import ANSWERS_FILE, render
+from bgscaffold.repository import Repository, of_project
+from bgscaffold.source import check_out, clone, described, resolved, version, versions
+from bgscaffold.staging import ignore_signals, interruptible
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a project is to become: a pattern, at a version of the template."""
+
+    pattern: Pattern
+    commit: str
+
+
+@dataclass(frozen=True)
+class Evolved:
+    """What became of a project, or would become of it in a dry run."""
+
+    project: Recorded
+    goal: Goal
+    dry_run: bool
+    merged: Merged = field(default_factory=lambda: Merged([], {}, []))
+    shown: Callable[[str], str] = str  # a path of the repository, seen from the project
+    written: list[str] = field(default_factory=list)  # files that git ignores
+    new_settings: list[str] = field(default_factory=list)
+    gone_settings: list[str] = field(default_factory=list)
+
+    @property
+    def nothing_to_do(self) -> bool:
+        """Whether the project was there already."""
+        return self.goal == Goal(self.project.pattern, self.project.commit)
+
+
+def promote(path: str, pattern: Pattern, *, dry_run: bool = False) -> Evolved:
+    """Move a project to another pattern, at the version of the template that it was made from."""
+    project = answers.read(root_of(path))
+    goal = Goal(pattern, project.commit)
+    if pattern is project.pattern:
+        return Evolved(project, goal, dry_run)
+    return with_scratch(project, lambda scratch: evolve(project, goal, scratch, dry_run=dry_run))
+
+
+def update(path: str, to: str | None = None, *, dry_run: bool = False) -> Evolved:
+    """Move a project to another version of the template, with the answers that it has."""
+    project = answers.read(root_of(path))
+
+    def work(scratch: Path) -> Evolved:
+        goal = Goal(project.pattern, version_to_reach(project, scratch / "template.git", to))
+        if goal.commit == project.commit:
+            return Evolved(project, goal, dry_run)
+        return evolve(project, goal, scratch, dry_run=dry_run)
+
+    return with_scratch(project, work)
+
+
+def with_scratch(project: Recorded, work: Callable[[Path], Evolved]) -> Evolved:
+    """Let a function work in a temporary folder that holds every version of the template."""
+    require_git()
+    scratch = Path(tempfile.gettempdir(), f"bgscaffold-{token_hex(8)}")
+
+    def begin() -> Evolved:
+        scratch.mkdir(mode=0o700)
+        clone(scratch / "template.git")
+        return work(scratch)
+
+    def clean_up() -> None:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+    try:
+        return interruptible(begin, clean_up, EvolveInterrupted(str(project.folder)))
+    except OSError as error:
+        raise CannotWrite(error.filename or str(scratch), error.strerror or "") from error
+
+
+def version_to_reach(project: Recorded, template: Path, to: str | None) -> str:
+    """Return the tag that `--to` names, or that of this bgscaffold; never an older one."""
+    known = versions(template)
+    goal = described(template) if to is None else f"v{to.removeprefix('v')}"
+    if to is not None and goal not in known:
+        raise UnknownVersion(to, f"it knows {', '.join(known) or 'none'}")
+    before, after = version(project.commit), version(goal)
+    if before and after and after < before:
+        raise Downgrade(goal, f"the project is at {project.commit}")
+    return goal
+
+
+def evolve(project: Recorded, goal: Goal, scratch: Path, *, dry_run: bool) -> Evolved:
+    """Render a project as it was made and as it is to be, and merge the difference into it."""
+    if dry_run and not foresees():
+        raise CannotForesee(git_version())
+    repository = of_project(project.folder)
+    if dry_run:
+        repository = repository.beside(scratch / "objects")
+    declared.refuse_unsupported(project.folder, goal.pattern)
+    old, new, kept = render_both(project, goal, scratch)
+    sides = write_sides(repository, old, new, kept=kept, message=title(project, goal))
+    before, after = declared.settings(old), declared.settings(new)
+    return Evolved(
+        project,
+        goal,
+        dry_run,
+        foresee(repository, sides) if dry_run else merge_at_once(repository, sides),
+        repository.shown,
+        supply(project.folder, sides.left_out, dry_run=dry_run),
+        [name for name in after if name not in before],
+        [name for name in before if name not in after],
+    )
+
+
+def title(project: Recorded, goal: Goal) -> str:
+    """Return what git will offer as the message of the commit."""
+    if goal.pattern is project.pattern:
+        return f"Update {project.name} from bgscaffold {project.commit} to {goal.commit}"
+    return f"Promote {project.name} from {project.pattern} to {goal.pattern}"
+
+
+def render_both(project: Recorded, goal: Goal, scratch: Path) -> tuple[Path, Path, list[str]]:
+    """Render a project as it was made and as it is to be; return what is kept where it is, too."""
+    template = scratch / "template.git"
+    before, after = (resolved(template, commit) for commit in (project.commit, goal.commit))
+    if before is None or after is None:
+        raise UnknownOrigin(project.commit, f"it knows {', '.join(versions(template)) or 'none'}")
+    origin = check_out(template, before, scratch / "before")
+    answers.refuse_unknown(project, origin)
+    try:
+        old = render_one(project, origin, project.commit, project.answers)
+    except RenderFailed as error:  # with what was rendered once: somebody has changed an answer
+        raise AnswersUnreadable(str(project.folder / ANSWERS_FILE), error.reason) from error
+    target = check_out(template, after, scratch / "after")
+    given = project.answers | {"pattern": goal.pattern.value}
+    return old, render_one(project, target, goal.commit, given), answers.kept(target)
+
+
+def render_one(project: Recorded, template: Path, commit: str, given: dict[str, object]) -> Path:
+    """Render a project beside its template, in a folder of the same name."""
+    destination = template.with_name(f"{template.name}-rendered") / project.folder.name
+    render(template, commit, answers.asked(given, template), destination, project.source)
+    return destination
+
+
+def merge_at_once(repository: Repository, sides: Sides) -> Merged:
+    """Merge, having made sure that no file is overwritten, and let nothing interrupt it."""
+    if foresees():
+        foresee(repository, sides)
+    ignore_signals()
+    return merge(repository, sides)
+
+
+def supply(folder: Path, files: Files, *, dry_run: bool) -> list[str]:
+    """Create the files that are left out of the merge, where they are missing."""
+    missing = [path for path in files if not (folder / path).exists()]
+    for path in missing if not dry_run else []:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(files[path], folder / path)
+    return missing

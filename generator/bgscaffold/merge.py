@@ -1,0 +1,244 @@
+"""The merge: two rendered trees, and the way from one to the other laid over the user's files.
+
+Git does the merging, so what a user has edited, renamed or deleted counts as in any merge of his.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from bgscaffold.errors import InTheWay, MergeFailed
+from bgscaffold.git import failure
+from bgscaffold.render import ANSWERS_FILE
+from bgscaffold.repository import Repository, listed
+
+Files = dict[str, Path]
+Stages = dict[str, dict[str, str]]  # by path, then by the number of the stage: a blob
+LITERAL = "--literal-pathspecs"
+
+# Which of base, ours and theirs a conflict has, as numbers of its stages; the names are git's.
+KINDS = {"1": "DD", "2": "AU", "3": "UA", "12": "UD", "13": "DU", "23": "AA", "123": "UU"}
+
+
+@dataclass(frozen=True)
+class Sides:
+    """What is merged: the commit of the old render, and that of the new one on top of it."""
+
+    base: str
+    theirs: str
+    left_out: Files  # what the new render holds but git must not have
+    index: Path  # where an index may lie for a while
+
+
+@dataclass(frozen=True)
+class Change:
+    """What becomes of one file, against the last commit."""
+
+    path: str
+    kind: str
+    added: int
+    removed: int
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What a merge does, or would do; the paths are those of the repository."""
+
+    changes: list[Change]
+    conflicts: dict[str, str]
+    stay_deleted: list[str]
+
+
+def write_sides(
+    repository: Repository, old: Path, new: Path, *, kept: list[str], message: str
+) -> Sides:
+    """Write two renders into the repository's objects, where nothing refers to them."""
+    before, after = rendered(old), rendered(new)
+    left_out = untouchable(repository, before | after, kept)
+    others, answers = head(repository)
+    blobs = write_blobs(repository, [*before.values(), *after.values()])
+    # The answers that stand there are their own base: whatever they say, the new ones win.
+    blobs[before[ANSWERS_FILE]] = answers
+    trees = []
+    for folder, files in ((old, before), (new, after)):
+        entries = [
+            f"{mode(file)} {blobs[file]}\t{repository.prefix}{path}"
+            for path, file in files.items()
+            if path not in left_out
+        ]
+        trees.append(write_tree(repository, [*others, *entries], folder.with_name("index")))
+    base = repository.git("commit-tree", trees[0], "-m", "before").strip()
+    theirs = repository.git("commit-tree", trees[1], "-p", base, "-m", message).strip()
+    not_merged = {path: after[path] for path in sorted(left_out & after.keys())}
+    return Sides(base, theirs, not_merged, new.with_name("index"))
+
+
+def rendered(folder: Path) -> Files:
+    """Return every file of a render by its path in the project."""
+    return {
+        file.relative_to(folder).as_posix(): file for file in folder.rglob("*") if file.is_file()
+    }
+
+
+def untouchable(repository: Repository, files: Files, kept: list[str]) -> set[str]:
+    """Return the paths that a merge must leave alone, because git could not give them back.
+
+    Git takes what is ignored for expendable. A file that is tracked all the same is safe.
+    """
+    paths = "".join(f"{repository.prefix}{path}\0" for path in files)
+    done = repository.call("check-ignore", "-z", "--stdin", stdin=paths)
+    if done.returncode > 1:
+        raise failure(done)
+    ignored = {path[len(repository.prefix) :] for path in done.stdout.split("\0") if path}
+    return ignored | {
+        path for path in files if any(PurePosixPath(path).match(glob) for glob in kept)
+    }
+
+
+def head(repository: Repository) -> tuple[list[str], str]:
+    """Return the entries of the last commit outside the project, and the blob of its answers.
+
+    The entries stand on both sides, or a file deleted in the project would be taken for renamed to
+    its twin in another project of the same repository.
+    """
+    entries = repository.git("ls-tree", "-r", "-z", "--full-tree", "HEAD").split("\0")
+    own = f"\t{repository.prefix}"
+    others = [entry for entry in entries if entry and own not in entry]
+    [answers] = [entry for entry in entries if entry.endswith(f"{own}{ANSWERS_FILE}")]
+    return others, answers.split()[2]
+
+
+def write_blobs(repository: Repository, files: list[Path]) -> dict[Path, str]:
+    """Write files into the repository's objects, byte for byte."""
+    paths = "".join(f"{file}\n" for file in files)
+    blobs = repository.git("hash-object", "-w", "--no-filters", "--stdin-paths", stdin=paths)
+    return dict(zip(files, blobs.split(), strict=True))
+
+
+def mode(file: Path) -> str:
+    """Return what git calls the permissions of a file."""
+    return "100755" if file.stat().st_mode & 0o100 else "100644"
+
+
+def write_tree(repository: Repository, entries: list[str], index: Path) -> str:
+    """Write a tree with these entries, through an index of its own."""
+    index.unlink(missing_ok=True)
+    own = {"GIT_INDEX_FILE": str(index)}
+    stdin = "".join(f"{entry}\0" for entry in entries)
+    repository.git("update-index", "-z", "--index-info", stdin=stdin, env=own)
+    return repository.git("write-tree", env=own).strip()
+
+
+def foresee(repository: Repository, sides: Sides) -> Merged:
+    """Tell what the merge will do, touching nothing; refuse it where it would overwrite a file."""
+    ours = repository.git("commit-tree", "HEAD^{tree}", "-p", sides.base, "-m", "ours").strip()
+    merging = ("merge-tree", "--write-tree", "-z", "--no-messages")
+    done = repository.call(*merging, ours, sides.theirs)
+    if done.returncode > 1:
+        raise failure(done)
+    tree, *lines = done.stdout.split("\0")
+    stages = staged(lines)
+    changes = compared(repository, without(repository, tree, obvious(stages), sides.index))
+    new = [change.path for change in changes if change.kind == "created"]
+    there = repository.git(LITERAL, "ls-files", "--others", "-z", "--", *new) if new else ""
+    if there:
+        raise InTheWay(listed(there.split("\0")))
+    foreseen = Merged(changes, conflicts(stages), stay_deleted(stages))
+    return with_later_names(foreseen, {ours: "HEAD", sides.theirs: label(repository, sides)})
+
+
+def label(repository: Repository, sides: Sides) -> str:
+    """Return what git will call the new version in markers and in names."""
+    return repository.git("show", "--no-patch", "--format=%h (%s)", sides.theirs).strip()
+
+
+def with_later_names(merged: Merged, names: dict[str, str]) -> Merged:
+    """Name the files that git moves aside, as NAME~VERSION, as it will when it merges."""
+
+    def later(path: str) -> str:
+        start, tilde, end = path.rpartition("~")
+        return f"{start}~{names[end]}" if tilde and end in names else path
+
+    changes = [replace(change, path=later(change.path)) for change in merged.changes]
+    unsettled = {later(path): kind for path, kind in merged.conflicts.items()}
+    return Merged(changes, unsettled, merged.stay_deleted)
+
+
+def without(repository: Repository, tree: str, paths: list[str], index: Path) -> str:
+    """Return a tree that lacks some paths of another."""
+    own = {"GIT_INDEX_FILE": str(index)}
+    repository.git("read-tree", tree, env=own)
+    stdin = "".join(f"{path}\0" for path in paths)
+    repository.git("update-index", "--force-remove", "-z", "--stdin", stdin=stdin, env=own)
+    return repository.git("write-tree", env=own).strip()
+
+
+def merge(repository: Repository, sides: Sides) -> Merged:
+    """Merge into index and work tree, committing nothing; what is new is staged as well."""
+    done = repository.call("cherry-pick", "--no-commit", sides.theirs)
+    stages = staged(repository.git("ls-files", "--unmerged", "-z").split("\0"))
+    if done.returncode and not stages:
+        if names := [line.strip() for line in done.stderr.split("\n") if line.startswith("\t")]:
+            raise InTheWay(listed(names))
+        raise MergeFailed(str(repository.root), done.stderr.strip())
+    if paths := obvious(stages):
+        repository.git(LITERAL, "rm", "--quiet", "--force", "--", *paths)
+    return Merged(compared(repository), conflicts(stages), stay_deleted(stages))
+
+
+def staged(lines: list[str]) -> Stages:
+    """Return the stages of each path in conflict from git's lines `mode object stage TAB path`."""
+    found: Stages = {}
+    for facts, tab, path in (line.partition("\t") for line in lines):
+        if tab:
+            _mode, blob, stage = facts.split()
+            found.setdefault(path, {})[stage] = blob
+    return dict(sorted(found.items()))
+
+
+def obvious(stages: Stages) -> list[str]:
+    """Return the conflicts that end with no file: nothing in it was written by the user."""
+    moved = [path for path, blobs in stages.items() if is_only_moved(blobs)]
+    return [*stay_deleted(stages), *moved]
+
+
+def is_only_moved(blobs: dict[str, str]) -> bool:
+    """Tell whether the user has moved, and not edited, a file that the new version drops."""
+    return kind(blobs) == "UD" and blobs["1"] == blobs["2"]
+
+
+def stay_deleted(stages: Stages) -> list[str]:
+    """Return the files that the user has deleted, and that the new version changes."""
+    return [path for path, blobs in stages.items() if kind(blobs) == "DU"]
+
+
+def conflicts(stages: Stages) -> dict[str, str]:
+    """Return the kind of each conflict that is left to the user."""
+    settled = obvious(stages)
+    return {path: kind(blobs) for path, blobs in stages.items() if path not in settled}
+
+
+def kind(blobs: dict[str, str]) -> str:
+    """Return what git calls a conflict that has these stages."""
+    return KINDS["".join(sorted(blobs))]
+
+
+def compared(repository: Repository, *tree: str) -> list[Change]:
+    """Return how each file differs from the last commit."""
+    how = ("--raw", "--numstat", "-z", "--no-renames", "--no-ext-diff", "--no-textconv")
+    words = iter(repository.git("diff", *how, "HEAD", *tree).split("\0"))
+    states: dict[str, str] = {}
+    changes = []
+    for word in words:
+        if word.startswith(":"):
+            states.setdefault(next(words), word[-1])
+        elif word:
+            added, removed, path = word.split("\t", 2)
+            changes.append(changed(path, states[path], added, removed))
+    return sorted(changes, key=lambda change: change.path)
+
+
+def changed(path: str, state: str, added: str, removed: str) -> Change:
+    """Return a change in our words; git counts no lines of what is no text."""
+    what = {"A": "created", "D": "deleted"}.get(state, "changed")
+    lines = [int(count) if count.isdecimal() else 0 for count in (added, removed)]
+    return Change(path, what, *lines)

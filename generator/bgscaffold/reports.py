@@ -1,0 +1,231 @@
+"""What promote and update say: what changed, what conflicts, what comes next, how to undo it."""
+
+import json
+import shlex
+from dataclasses import asdict, replace
+from textwrap import fill
+
+from bgscaffold.declared import packages
+from bgscaffold.evolve import Evolved
+from bgscaffold.merge import Change
+from bgscaffold.messages import from_here
+from bgscaffold.patterns import RECORDS, Pattern
+
+UNDO = "git reset --hard"
+
+# Why each kind of conflict is one, and how it is settled; `git status --short` calls them so too.
+KEEP_OR_NOT = "to keep it: git add {path}; to let it go: git rm {path}"
+SETTLE = {
+    "UU": (
+        "both sides changed the same lines",
+        "edit it between the markers, then: git add {path}",
+    ),
+    "AA": ("both sides added it", "edit it between the markers, then: git add {path}"),
+    "UD": ("you edited it, the new version has no such file; yours is kept", KEEP_OR_NOT),
+    "UA": ("new, where you moved or removed something", KEEP_OR_NOT),
+    "AU": ("yours, where the new version has something else", KEEP_OR_NOT),
+    "DD": ("both sides moved or removed it", "to agree: git rm {path}"),
+}
+
+PRODUCTION = {
+    Pattern.SAFE: "On more than one machine set DATABASE_URL to a PostgreSQL.",
+    Pattern.CELERY: "In production set BROKER_URL (Redis or RabbitMQ) and DATABASE_URL (PostgreSQL),"
+    " and start a worker and beat beside the API.",
+}
+
+
+def evolved(done: Evolved) -> str:
+    """Say what became of a project, or would become of it."""
+    if done.nothing_to_do:
+        return nothing_to_do(done)
+    paragraphs = [
+        headline(done),
+        files(done),
+        left_alone(done),
+        conflicts(done),
+        "\n".join(["Before it runs:", *map(wrapped, told)] if (told := notes(done)) else []),
+        "\n".join(["Next:", *(f"  {do:<36}{why}".rstrip() for do, why in next_steps(done))]),
+        last_lines(done),
+    ]
+    return "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
+
+
+def nothing_to_do(done: Evolved) -> str:
+    """Say that the project is there already."""
+    project = done.project
+    return f"Nothing to do: {project.name} has pattern {project.pattern}, version {project.commit}."
+
+
+def headline(done: Evolved) -> str:
+    """Say in one line what was done."""
+    number = len(done.merged.conflicts)
+    counted = f", with {number} conflict{'s' * (number > 1)}" if number else ""
+    verb = "promote" if is_promote(done) else "update"
+    if done.dry_run:
+        return f"Would {verb} {way(done)}{counted}:"
+    return f"{verb.capitalize()}d {way(done)}{counted}; not committed yet:"
+
+
+def is_promote(done: Evolved) -> bool:
+    """Tell promote from update."""
+    return done.goal.pattern is not done.project.pattern
+
+
+def way(done: Evolved) -> str:
+    """Return from where to where a project was moved."""
+    project, goal = done.project, done.goal
+    if is_promote(done):
+        return f"{project.name} from {project.pattern} to {goal.pattern}"
+    return f"{project.name} from {project.commit} to {goal.commit}"
+
+
+def files(done: Evolved) -> str:
+    """List what became of each file, and the sum of it."""
+    changes = [replace(change, path=done.shown(change.path)) for change in done.merged.changes]
+    width = max((len(change.path) for change in changes), default=0)
+    added, removed = (sum(getattr(each, side) for each in changes) for side in ("added", "removed"))
+    total = f"{len(changes)} files, {added} lines added, {removed} removed."
+    return "\n".join([*(line(change, width) for change in changes), total])
+
+
+def line(change: Change, width: int) -> str:
+    """Return the line about one file."""
+    added = f"+{change.added}" if change.added else ""
+    removed = f"-{change.removed}" if change.removed else ""
+    return f"  {change.kind}  {change.path:<{width}} {added:>6} {removed:>6}".rstrip()
+
+
+def left_alone(done: Evolved) -> str:
+    """List what the merge did not bring, or brought without git."""
+    deleted = [
+        f"  {done.shown(path)}: changed by this, but you have deleted it; it stays deleted"
+        for path in done.merged.stay_deleted
+    ]
+    return "\n".join(
+        [
+            *deleted,
+            *(f"  {path}: written where it was missing; not staged" for path in done.written),
+        ]
+    )
+
+
+def conflicts(done: Evolved) -> str:
+    """List the conflicts, each with its reason and the way to settle it."""
+    lines = [
+        f"  {each['kind']}  {each['path']}\n      {each['reason']}\n      {each['settle']}"
+        for each in unsettled(done)
+    ]
+    return "\n".join(["Conflicts, to settle before the commit:", *lines] if lines else [])
+
+
+def unsettled(done: Evolved) -> list[dict[str, str]]:
+    """Return each conflict with its kind, its reason and the way to settle it."""
+    found = []
+    for where, kind in done.merged.conflicts.items():
+        path = done.shown(where)
+        reason, settle = SETTLE[kind]
+        how = settle.format(path=shlex.quote(path))
+        found.append({"kind": kind, "path": path, "reason": reason, "settle": how})
+    return found
+
+
+def notes(done: Evolved) -> list[str]:
+    """Return what the user has to know before this is deployed."""
+    new, gone = ", ".join(done.new_settings), ", ".join(done.gone_settings)
+    told = [
+        f"New settings, which .env.example explains: {new}." if new else "",
+        f"Settings that nothing reads any more: {gone}." if gone else "",
+        PRODUCTION.get(done.goal.pattern, "") if is_promote(done) else "",
+        *(open_tasks(done.project.pattern, done.goal.pattern) if is_promote(done) else []),
+        renamed_package(done),
+    ]
+    return [note for note in told if note]
+
+
+def open_tasks(old: Pattern, new: Pattern) -> list[str]:
+    """Say what becomes of the tasks that the running version has accepted and not finished."""
+    if not RECORDS[old].durable:
+        return ["Open tasks: the old version finishes them at SIGTERM, within its grace."]
+    if RECORDS[new].durable:
+        return [f"Open tasks: their rows stay, and {new} runs them. Stop the old version first."]
+    drain = (
+        f"Open tasks: {new} does not run the rows of {old}. Before you stop the old version, send it"
+        " no more requests, and wait until GET /tasks?state=pending, ?state=retrying and"
+        " ?state=running list nothing (administrators: ADMIN_TOKEN)."
+    )
+    return [drain, "Rows that are left stay in the table task_runs, and run after a promote back."]
+
+
+def wrapped(note: str) -> str:
+    """Return a note in lines of 100 characters."""
+    return fill(note, 100, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
+
+
+def renamed_package(done: Evolved) -> str:
+    """Say that new files do not know how the user calls the package."""
+    names = [package.name for package in packages(done.project.folder)]
+    if "app" in names or not names:
+        return ""
+    return f"Your package is called {names[0]}; what is new imports from app: change that."
+
+
+def next_steps(done: Evolved) -> list[tuple[str, str]]:
+    """Return the commands to run now, each with what it does."""
+    if done.nothing_to_do:
+        return []
+    here = from_here(done.project.folder)
+    go = [] if here == "." else [(f"cd {shlex.quote(here)}", "")]
+    if done.dry_run:
+        return [(command(done), "do it")]
+    changed = {done.shown(change.path) for change in done.merged.changes}
+    durable = RECORDS[done.goal.pattern].durable and not RECORDS[done.project.pattern].durable
+    migrated = durable or any("/migrations/versions/" in path for path in changed)
+    return [
+        *go,
+        *([("git status", "until every conflict is settled")] if done.merged.conflicts else []),
+        *(
+            [("uv sync", "install what pyproject.toml asks for now")]
+            * ("pyproject.toml" in changed)
+        ),
+        *([("uv run poe migrate", "PostgreSQL only; SQLite migrates itself")] * migrated),
+        ("uv run poe test", "run its tests"),
+        ("git commit", "keep it; git has a message ready"),
+    ]
+
+
+def last_lines(done: Evolved) -> str:
+    """Say how to take it back, or that nothing has to be."""
+    if done.dry_run:
+        return "Nothing was changed."
+    return f"Undo all of it: {UNDO}\nThe same again: {command(done)}"
+
+
+def command(done: Evolved) -> str:
+    """Return the command that does the same, without a dry run."""
+    here = from_here(done.project.folder)
+    path = [] if here == "." else [here]
+    update = ["update", *path, f"--to={done.goal.commit}"]
+    words = ["promote", done.goal.pattern.value, *path] if is_promote(done) else update
+    return shlex.join(["bgscaffold", *words])
+
+
+def evolved_json(done: Evolved) -> str:
+    """Return all of it as one JSON object."""
+    project, goal = done.project, done.goal
+    paths = [asdict(replace(each, path=done.shown(each.path))) for each in done.merged.changes]
+    facts = {
+        "project_name": project.name,
+        "path": str(project.folder),
+        "from": {"pattern": project.pattern.value, "commit": project.commit},
+        "to": {"pattern": goal.pattern.value, "commit": goal.commit},
+        "dry_run": done.dry_run,
+        "changes": paths,
+        "conflicts": unsettled(done),
+        "stay_deleted": [done.shown(path) for path in done.merged.stay_deleted],
+        "written": done.written,
+        "notes": notes(done),
+        "next_steps": [step for step, _why in next_steps(done)],
+        "undo": UNDO,
+        "command": command(done),
+    }
+    return json.dumps(facts, indent=2)

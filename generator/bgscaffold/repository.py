@@ -1,0 +1,127 @@
+"""The user's repository that a project lies in, at rest before anything is merged into it."""
+
+import os
+import posixpath
+import subprocess
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bgscaffold.errors import GitFailed, NotClean, NotCommitted, NotInGit, Unfinished
+from bgscaffold.git import call, environment_without_git, failure, git
+from bgscaffold.render import ANSWERS_FILE
+
+# His configuration counts in his repository: line endings, filters, ignored files, the style of
+# conflicts. What could change a merge, or run something of his in the middle of it, does not.
+CONFIG = {
+    "core.hooksPath": os.devnull,
+    "core.fsmonitor": "false",
+    "diff.noprefix": "false",
+    "maintenance.auto": "false",
+    "merge.directoryRenames": "true",  # what is new follows a folder that he has renamed
+    "merge.renames": "true",
+    "merge.renameLimit": "7000",
+    "rerere.enabled": "false",
+}
+IDENTITY = {
+    f"GIT_{who}_{what}": value
+    for who in ("AUTHOR", "COMMITTER")
+    for what, value in (
+        ("NAME", "bgscaffold"),
+        ("EMAIL", "bgscaffold@localhost"),
+        ("DATE", "2026-01-01T00:00:00Z"),  # fixed, so that the same merge makes the same objects
+    )
+}
+MIDDLE = {
+    "MERGE_HEAD": "a merge",
+    "CHERRY_PICK_HEAD": "a cherry-pick",
+    "REVERT_HEAD": "a revert",
+    "rebase-merge": "a rebase",
+    "rebase-apply": "a rebase, or git am",
+    "sequencer": "a cherry-pick or a revert of several commits",
+}
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A repository with a work tree, and where in it the project lies."""
+
+    root: Path
+    git_dir: Path
+    prefix: str  # of the project's paths: empty, or it ends with a slash
+    env: dict[str, str]
+
+    def git(self, *arguments: str, stdin: str = "", env: dict[str, str] | None = None) -> str:
+        """Run a git command that must succeed, and return what it printed."""
+        done = self.call(*arguments, stdin=stdin, env=env)
+        if done.returncode:
+            raise failure(done)
+        return done.stdout
+
+    def call(
+        self, *arguments: str, stdin: str = "", env: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a git command at the root, where no Ctrl-C reaches it: it may be in mid-merge."""
+        return call(*arguments, cwd=self.root, env=self.env | (env or {}), stdin=stdin, alone=True)
+
+    def shown(self, path: str) -> str:
+        """Return a path of the repository as it is called from the project's folder."""
+        return posixpath.relpath(f"/{path}", f"/{self.prefix}")
+
+    def beside(self, objects: Path) -> "Repository":
+        """Return the same repository, with a folder elsewhere for what is written into it."""
+        objects.mkdir()
+        own = self.git("rev-parse", "--git-path", "objects").rstrip("\n")
+        alternate = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": str(self.root / own)}
+        env = self.env | alternate | {"GIT_OBJECT_DIRECTORY": str(objects)}
+        return replace(self, env=env)
+
+
+def of_project(folder: Path) -> Repository:
+    """Return the repository that a project lies in, if it is at rest and holds the project."""
+    env = users_environment()
+    repository = Repository(*located(folder, env), env)
+    refuse_middle(repository)
+    answers = f"HEAD:{repository.prefix}{ANSWERS_FILE}"
+    if repository.call("cat-file", "-e", answers).returncode:
+        raise NotCommitted(str(folder))
+    status = ("status", "--porcelain", "-z", "--no-renames", "--untracked-files=no")
+    if changed := repository.git(*status, "--ignore-submodules=dirty"):
+        raise NotClean(str(repository.root), listed([entry[3:] for entry in changed.split("\0")]))
+    return repository
+
+
+def located(folder: Path, env: dict[str, str]) -> tuple[Path, Path, str]:
+    """Return the root of a folder's repository, where git keeps it, and the way to the folder."""
+    try:
+        asked = ("--show-toplevel", "--absolute-git-dir", "--show-prefix")
+        root, git_dir, *prefix = git("rev-parse", *asked, cwd=folder, env=env).split("\n")
+    except GitFailed as error:
+        if "not a git repository" in error.reason:
+            raise NotInGit(str(folder)) from error
+        raise
+    return Path(root), Path(git_dir), "".join(prefix)
+
+
+def refuse_middle(repository: Repository) -> None:
+    """Refuse a repository in which something else has been begun."""
+    for name, what in MIDDLE.items():
+        if (repository.git_dir / name).exists():
+            raise Unfinished(str(repository.root), what)
+
+
+def users_environment() -> dict[str, str]:
+    """Return an environment in which git reads the user's configuration, then ours."""
+    kept = environment_without_git(but=("GIT_EXEC_PATH", "GIT_CONFIG_"))
+    told = kept.get("GIT_CONFIG_COUNT", "0")
+    count = int(told) if told.isdecimal() else 0
+    for number, (key, value) in enumerate(CONFIG.items(), count):
+        kept |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+    own = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+    return kept | IDENTITY | own | {"GIT_CONFIG_COUNT": str(count + len(CONFIG))}
+
+
+def listed(paths: list[str]) -> str:
+    """Return the first few paths, and how many there are beside them."""
+    paths = [path for path in paths if path]
+    more = f" and {len(paths) - 5} more" if len(paths) > 5 else ""
+    return ", ".join(paths[:5]) + more

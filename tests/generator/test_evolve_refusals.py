@@ -1,0 +1,408 @@
+"""What promote and update refuse, in whole words; nothing is changed by a refusal."""
+
+import errno
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import bgscaffold.evolve
+import bgscaffold.git
+import bgscaffold.merge
+import bgscaffold.repository
+from bgscaffold.errors import GitFailed
+from tests import helpers
+from tests.generator import evolving
+from tests.generator.conftest import Machine, Run
+from tests.generator.evolving import commit, edit, state, write
+from tests.generator.test_refusals import refused
+
+ANSWERS = ".copier-answers.yml"
+COMMITTED = "a repository with the project committed: what is merged can be undone then"
+AS_WRITTEN = "the file as bgscaffold or Copier wrote it, with _commit, pattern and project_name"
+FROM_HISTORY = (
+    "take it from the history: git log -- .copier-answers.yml,"
+    " git checkout COMMIT -- .copier-answers.yml"
+)
+
+
+@pytest.fixture
+def shop(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a project of pattern safe, and stand in it."""
+    project = evolving.copy("safe", machine.here / "shop")
+    monkeypatch.chdir(project)
+    return project
+
+
+def git(project: Path, *arguments: str) -> str:
+    """Run git in a project and return what it printed."""
+    return helpers.git(*arguments, cwd=project)
+
+
+def test_a_folder_without_a_project(run: Run, machine: Machine) -> None:
+    (machine.here / "file").touch()
+    for name in ("file", "nowhere", "."):
+        assert run("promote", "celery", name) == refused(
+            "Not a project of bgscaffold",
+            machine.here / name,
+            "a folder of a project that `bgscaffold new` or `copier copy` has made",
+            "go into the project, or name its folder",
+            "no .copier-answers.yml here or in a folder above",
+        )
+
+
+def test_a_folder_inside_the_project_is_enough(
+    run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(shop / "app" / "signup")
+    assert run("promote", "safe").out == "Nothing to do: shop has pattern safe, version v0.1.0.\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("pattern: [safe", "while parsing a flow sequence"),
+        ("\x00", "unacceptable character #x0000: special characters are not allowed"),
+        ("- safe\n", "it is no mapping of names to answers"),
+        ("", "it is no mapping of names to answers"),
+        ("pattern: safe\n", "it has no _commit"),
+        ("_commit: 1.0\npattern: safe\n", "it has no _commit"),
+        ("_commit: v0.1.0\n_src_path: [x]\npattern: safe\n", "_src_path is not text"),
+        (
+            "_commit: v0.1.0\npattern: flask\n",
+            "pattern: 'flask' is none of simple, async, safe, celery",
+        ),
+        ("_commit: v0.1.0\n", "pattern: None is none of simple, async, safe, celery"),
+        (
+            "_commit: v0.1.0\npattern: safe\nproject_name: shop\ncolour: red\n",
+            "it asks no question called colour",
+        ),
+    ],
+)
+def test_answers_that_are_not_as_written(text: str, reason: str, run: Run, shop: Path) -> None:
+    write(shop, ANSWERS, text)
+    before = state(shop)
+    assert run("promote", "celery") == refused(
+        "Cannot use the recorded answers", shop / ANSWERS, AS_WRITTEN, FROM_HISTORY, reason
+    )
+    assert state(shop) == before
+
+
+def test_answers_that_no_question_allows(run: Run, shop: Path) -> None:
+    edit(shop, ANSWERS, "ci: github", "ci: jenkins")
+    done = run("promote", "celery")
+    assert done.err.startswith(f"Cannot use the recorded answers: '{shop / ANSWERS}' (")
+    assert "jenkins" in done.err
+
+
+def test_answers_that_cannot_be_read(run: Run, shop: Path) -> None:
+    (shop / ANSWERS).write_bytes(b"\xff")
+    assert run("update").err.startswith(f"Cannot use the recorded answers: '{shop / ANSWERS}' (")
+
+
+def test_answers_edited_within_what_is_allowed(run: Run, shop: Path) -> None:
+    edit(shop, ANSWERS, "# Written by Copier", "# MINE")
+    edit(shop, ANSWERS, "ci: github", "ci: none")
+    assert run("promote", "celery").code == 0
+    fresh = (evolving.original("celery") / ANSWERS).read_text()
+    assert (shop / ANSWERS).read_text() == fresh.replace("ci: github", "ci: none")
+
+
+def test_no_repository(run: Run, shop: Path) -> None:
+    shutil.rmtree(shop / ".git")
+    assert run("promote", "celery") == refused(
+        "The project lies in no git repository",
+        shop,
+        COMMITTED,
+        "git init, git add --all, git commit -m before, then run the same command again",
+    )
+
+
+def test_a_repository_that_git_does_not_trust(run: Run, machine: Machine, shop: Path) -> None:
+    machine.install(
+        "git",
+        'if [ "$1" = rev-parse ]; then echo fatal: detected dubious ownership >&2; exit 128; fi\n'
+        f'exec {(machine.bin / "git").readlink()} "$@"',
+    )
+    assert run("promote", "celery").err.startswith(
+        "A git command failed: 'git rev-parse' (fatal: detected dubious ownership)\n"
+    )
+
+
+@pytest.mark.parametrize("born", [True, False])
+def test_no_commit_of_the_project(born: bool, run: Run, shop: Path) -> None:
+    shutil.rmtree(shop / ".git")
+    git(shop, "init", "--quiet")
+    if born:
+        git(shop, "commit", "--quiet", "--allow-empty", "--message=nothing")
+    assert run("promote", "celery") == refused(
+        "The project is in no commit yet",
+        shop,
+        COMMITTED,
+        "git add --all, git commit -m before, then run the same command again",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("MERGE_HEAD", "a merge"),
+        ("CHERRY_PICK_HEAD", "a cherry-pick"),
+        ("REVERT_HEAD", "a revert"),
+        ("rebase-merge", "a rebase"),
+        ("rebase-apply", "a rebase, or git am"),
+        ("sequencer", "a cherry-pick or a revert of several commits"),
+    ],
+)
+def test_the_middle_of_something_else(name: str, what: str, run: Run, shop: Path) -> None:
+    (shop / ".git" / name).touch()
+    assert run("promote", "celery", "--dry-run") == refused(
+        "The repository is in the middle of something else",
+        shop,
+        "a repository at rest",
+        "finish it or end it (git status says how), then run the same command again",
+        what,
+    )
+
+
+def not_clean(shop: Path, *, files: str) -> object:
+    """Return the refusal of a repository with changes."""
+    return refused(
+        "Tracked files hold changes that are not committed",
+        shop,
+        "no uncommitted change anywhere in the repository: undoing would lose it",
+        "git commit --all, or git stash, then run the same command again",
+        files,
+    )
+
+
+def test_changes_that_are_not_committed(run: Run, shop: Path) -> None:
+    (shop / "README.md").write_text("mine")
+    git(shop, "mv", "compose.yaml", "other.yaml")
+    before = state(shop)
+    for dry in ((), ("--dry-run",)):
+        done = run("promote", "celery", *dry)
+        assert done == not_clean(shop, files="README.md, compose.yaml, other.yaml")
+    assert (shop / "README.md").read_text() == "mine"
+    assert state(shop) == before
+
+
+def test_many_changes_are_counted(run: Run, shop: Path) -> None:
+    git(shop, "rm", "-r", "--quiet", "app/signup", "app/actions", "docs")
+    assert run("update").code == 0  # there is nothing to do, so nobody cares
+    gone = git(shop, "diff", "--name-only", "HEAD").splitlines()
+    counted = f"({', '.join(gone[:5])} and {len(gone) - 5} more)\n"
+    assert counted in run("promote", "celery").err
+
+
+def test_a_conflict_that_is_not_settled_is_not_clean(run: Run, shop: Path) -> None:
+    write(shop, "dev.py", "mine\n")
+    assert run("promote", "celery").code == 3
+    before = state(shop)
+    assert run("promote", "async").err.startswith("Tracked files hold changes ")
+    assert state(shop) == before
+
+
+@pytest.mark.parametrize("git", ["", "echo git version 2.30.9"])
+def test_no_git_or_an_old_one(git: str, run: Run, machine: Machine, shop: Path) -> None:
+    machine.install("git", git)
+    if not git:
+        (machine.bin / "git").unlink()
+    what = "This git is too old: 'git version 2.30.9'" if git else "Cannot find git on PATH: 'git'"
+    for command in (("promote", "celery"), ("update",)):
+        assert run(*command).err.startswith(f"{what}\n")
+
+
+def test_a_git_that_cannot_foresee(run: Run, machine: Machine, shop: Path) -> None:
+    real = (machine.bin / "git").readlink()
+    machine.install(
+        "git",
+        f'if [ "$1" = version ]; then echo git version 2.37.9; else exec {real} "$@"; fi',
+    )
+    assert run("promote", "celery", "--dry-run") == refused(
+        "This git is too old for --dry-run",
+        "git version 2.37.9",
+        "git 2.38 or newer",
+        "install a newer git from https://git-scm.com/downloads, or run it without --dry-run:"
+        " git reset --hard undoes it",
+    )
+
+
+@pytest.mark.parametrize("recorded", ["v9.9.9", "0123abc", "v0.1.0-3-g0123abc", "HEAD~99", "--all"])
+@pytest.mark.parametrize("command", [("promote", "celery"), ("promote", "celery", "--dry-run")])
+def test_a_version_that_nobody_knows(
+    recorded: str, command: tuple[str, ...], run: Run, shop: Path
+) -> None:
+    edit(shop, ANSWERS, f"_commit: {helpers.TAG}", f"_commit: {recorded}")
+    assert run(*command) == refused(
+        "The project was made from a version that this bgscaffold does not know",
+        recorded,
+        "the versions up to that of bgscaffold itself",
+        "upgrade bgscaffold: uv tool upgrade bgscaffold, or python3 -m pip install --upgrade"
+        " bgscaffold; for a project that a checkout made, run the bgscaffold of that checkout",
+        f"it knows {helpers.TAG}",
+    )
+
+
+@pytest.mark.parametrize("source", ["https://example.com/fork.git", "../bgscaffold", "/nowhere é"])
+def test_another_source_is_kept(source: str, run: Run, shop: Path) -> None:
+    text = (shop / ANSWERS).read_text()
+    lines = [
+        f"_src_path: {source}" if line.startswith("_src") else line for line in text.splitlines()
+    ]
+    write(shop, ANSWERS, "\n".join(lines) + "\n")
+    assert run("promote", "celery").code == 0
+    assert f"_src_path: {source}\n" in (shop / ANSWERS).read_text()
+
+
+DECLARES = """\
+from app.background import background_tasks, task as job
+from app import background
+
+OPTIONS = {"timeout": 1}
+
+@background.task("orders.print", retries=5, timeout=3)
+def print_order(): ...
+
+@job("orders.pack", queue="slow", retry_on=(OSError, ValueError))
+def pack(): ...
+
+@background.task("orders.count", **OPTIONS)
+def count(): ...
+
+def send(tasks):
+    tasks.options(key="x").add_task(print_order)
+    tasks.options("a", priority=1)
+    (lambda: tasks)().add(task, retries=1)
+"""
+
+
+def test_options_that_the_pattern_cannot_do(run: Run, shop: Path) -> None:
+    write(shop, "app/orders/tasks.py", DECLARES)
+    write(shop, "app/orders/broken.py", "def (\n")
+    before = state(shop)
+    for dry in ((), ("--dry-run",)):
+        assert run("promote", "simple", *dry) == refused(
+            "The code asks for what the pattern cannot do",
+            "pattern simple",
+            "only options that the pattern supports, in @task(...) and in .options(...)",
+            "remove them from the code and commit that, or choose a pattern that can: safe, celery",
+            "task 'orders.print' declares retries=5 at app/orders/tasks.py:6;"
+            " task 'orders.pack' declares queue='slow' at app/orders/tasks.py:9;"
+            " task 'orders.pack' declares retry_on=(OSError, ValueError) at app/orders/tasks.py:9;"
+            " a call declares key='x' at app/orders/tasks.py:16",
+        )
+    assert state(shop) == before
+    assert run("promote", "celery").code == 0
+
+
+def test_a_queue_needs_celery(run: Run, machine: Machine) -> None:
+    shop = evolving.copy("celery", machine.here / "shop")
+    text = '@task("orders.pack", queue="slow")\ndef pack(): ...\n'
+    write(shop, "app/orders/tasks.py", text)
+    assert (
+        "(task 'orders.pack' declares queue='slow' at app/orders/tasks.py:1)\n"
+        in run("promote", "safe", "shop").err
+    )
+
+
+def test_a_merge_that_fails(run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    call = bgscaffold.git.call
+
+    def fail(*arguments: str, **options: object) -> object:
+        done = call(*arguments, **options)  # type: ignore[arg-type]  # the same that came
+        if arguments[0] == "cherry-pick":
+            done.returncode, done.stderr = 128, "error: no space\n"
+        return done
+
+    monkeypatch.setattr(bgscaffold.repository, "call", fail)
+    assert run("promote", "celery") == refused(
+        "Git could not finish the merge",
+        shop,
+        "a folder you may write to, on a disk with room",
+        "git reset --hard, remove what git status then shows as untracked and new,"
+        " mend what git names, then run the same command again",
+        "error: no space",
+    )
+
+
+@pytest.mark.parametrize("command", ["check-ignore", "merge-tree", "commit-tree"])
+def test_a_git_command_that_fails(command: str, run: Run, machine: Machine, shop: Path) -> None:
+    real = (machine.bin / "git").readlink()
+    machine.install(
+        "git", f'if [ "$1" = {command} ]; then echo no >&2; exit 9; fi; exec {real} "$@"'
+    )
+    before = evolving.status(shop)
+    assert run("promote", "celery", "--dry-run").err.startswith(
+        f"A git command failed: 'git {command}' (no)\n"
+    )
+    assert evolving.status(shop) == before == ""
+
+
+def test_no_room_for_the_renders(run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "copier.yml")
+
+    monkeypatch.setattr(bgscaffold.evolve, "check_out", full)
+    assert run("promote", "celery").err.startswith(
+        "Cannot write the project: 'copier.yml' (No space left on device)\n"
+    )
+
+
+def test_an_update_to_what_cannot_be_rendered(
+    run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bgscaffold.evolve, "clone", fails)
+    assert run("update").err.startswith("A git command failed: 'git clone'\n")
+
+
+def fails(*_: object) -> None:
+    """Fail as git does."""
+    raise GitFailed("git clone")
+
+
+Step = Callable[..., object]
+
+
+@pytest.mark.parametrize("step", ["clone", "check_out", "render", "write_sides", "foresee"])
+def test_an_interrupt_before_the_merge_changes_nothing(
+    step: str, run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = state(shop)
+
+    def stopped(*_: object, **__: object) -> None:
+        os.kill(os.getpid(), 2)
+
+    monkeypatch.setattr(bgscaffold.evolve, step, stopped)
+    text = refused(
+        "Interrupted, nothing was changed",
+        shop,
+        "to let it finish",
+        "run the same command again",
+    ).err
+    done = run("promote", "celery", "--dry-run")
+    assert (done.code, done.out, done.err) == (130, "", text)
+    assert state(shop) == before
+
+
+def test_an_interrupt_during_the_merge_comes_too_late(
+    run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    merge = bgscaffold.merge.merge
+
+    def interrupted(*sides: object) -> object:
+        os.kill(os.getpid(), 2)
+        return merge(*sides)  # type: ignore[arg-type]  # the same that came
+
+    monkeypatch.setattr(bgscaffold.evolve, "merge", interrupted)
+    assert run("promote", "celery").code == 0
+    assert evolving.like_new(shop, "celery")
+
+
+def test_a_commit_beside_the_project_is_enough(run: Run, shop: Path) -> None:
+    (shop / "notes.txt").write_text("not tracked")
+    assert run("promote", "celery").code == 0
+    assert (shop / "notes.txt").read_text() == "not tracked"
+    commit(shop)

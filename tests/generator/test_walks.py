@@ -1,0 +1,212 @@
+"""Random walks over the ladder, with random edits on the way: no line of the user's is ever lost.
+
+CI takes a few walks, always the same ones. To take many, and others:
+
+    WALKS=500 SEED=1000 pytest tests/generator/test_walks.py -s
+"""
+
+import os
+import random
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+import bgscaffold.evolve
+from bgscaffold.evolve import Evolved, promote
+from bgscaffold.patterns import Pattern
+from tests import helpers
+from tests.generator import evolving
+from tests.generator.conftest import Machine
+
+WALKS = int(os.environ.get("WALKS", "12"))
+SEED = int(os.environ.get("SEED", "1"))
+STEPS = 6
+MARKER = re.compile(r"^(<<<<<<< |=======$|>>>>>>> |\|\|\|\|\|\|\| )")
+
+
+@pytest.fixture
+def renders(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take renders from projects that were made once, so that a step is only the merge."""
+
+    def taken(project: object, goal: bgscaffold.evolve.Goal, scratch: Path) -> object:
+        old = rendered(project.pattern, scratch / "old")  # type: ignore[attr-defined]  # Recorded
+        return old, rendered(goal.pattern, scratch / "new"), [".env"]
+
+    monkeypatch.setattr(bgscaffold.evolve, "render_both", taken)
+    monkeypatch.setattr(bgscaffold.evolve, "clone", lambda _: None)
+
+
+def rendered(pattern: str, to: Path) -> Path:
+    """Copy what a pattern renders to."""
+    unwanted = shutil.ignore_patterns(".git")
+    return shutil.copytree(evolving.original(pattern), to / "shop", ignore=unwanted)
+
+
+@dataclass
+class Walker:
+    """A user who edits at random, and knows which lines are his, and in which file they stand."""
+
+    project: Path
+    random: random.Random
+    lines: dict[str, str] = field(default_factory=dict)
+    deleted: set[str] = field(default_factory=set)
+    said: list[str] = field(default_factory=list)
+
+    def files(self) -> list[str]:
+        """Return the files that he may edit, in an order that depends on nothing else."""
+        return sorted(path for path in helpers.tree(self.project) if path != ".copier-answers.yml")
+
+    def edit(self) -> None:
+        """Insert a line somewhere, or put it in the place of one of the template's."""
+        path = self.random.choice(self.files())
+        text = (self.project / path).read_text().splitlines(keepends=True)
+        line = f"# line {len(self.lines)} of the user\n"
+        at = self.random.randrange(len(text) + 1)
+        own = at < len(text) and text[at].strip() in self.lines
+        text[at : at + (self.random.random() < 0.4 and not own)] = [line]
+        (self.project / path).write_text("".join(text))
+        self.lines[line.strip()] = path
+        self.said.append(f"edit {path}:{at}")
+
+    def add(self) -> None:
+        """Add a file of his own, sometimes with the name of one of another pattern."""
+        others = [
+            path for name in helpers.PATTERNS for path in helpers.tree(evolving.original(name))
+        ]
+        free = [path for path in sorted(set(others)) if not (self.project / path).exists()]
+        path = self.random.choice([*free, f"app/own{len(self.lines)}/tasks.py"])
+        line = f"# line {len(self.lines)} of the user"
+        (self.project / path).parent.mkdir(parents=True, exist_ok=True)
+        (self.project / path).write_text(f"{line}\n")
+        self.lines[line] = path
+        self.said.append(f"add {path}")
+
+    def delete(self) -> None:
+        """Delete a file, and with it the lines in it."""
+        path = self.random.choice(self.files())
+        (self.project / path).unlink()
+        self.lines = {line: where for line, where in self.lines.items() if where != path}
+        self.said.append(f"delete {path}")
+
+    def rename(self) -> None:
+        """Rename a file."""
+        path = self.random.choice(self.files())
+        self.move(path, f"{path}.{len(self.said)}")
+
+    def rename_folder(self) -> None:
+        """Rename a folder."""
+        folders = sorted({str(Path(path).parent) for path in self.files()} - {"."})
+        folder = self.random.choice(folders)
+        self.move(folder, f"{folder}_{len(self.said)}")
+
+    def move(self, old: str, new: str) -> None:
+        """Move a path, and note where its lines are now."""
+        (self.project / old).rename(self.project / new)
+        for line, where in self.lines.items():
+            if where == old or where.startswith(f"{old}/"):
+                self.lines[line] = new + where[len(old) :]
+        self.said.append(f"rename {old} to {new}")
+
+    def commit(self) -> None:
+        """Commit everything."""
+        evolving.commit(self.project)
+
+    def edit_at_random(self) -> None:
+        """Do some of this, mostly editing."""
+        acts = (self.edit, self.add, self.delete, self.rename, self.rename_folder)
+        for act in self.random.choices(
+            acts, weights=(8, 2, 1, 1, 0.5), k=self.random.randint(0, 4)
+        ):
+            act()
+        helpers.git("add", "--all", cwd=self.project)
+        helpers.git("commit", "--quiet", "--allow-empty", "--message=mine", cwd=self.project)
+
+    def promote(self, pattern: Pattern) -> Evolved:
+        """Promote as foretold, having tried whether it can be undone."""
+        whole, before = helpers.tree(self.project), evolving.state(self.project)
+        foreseen = promote(str(self.project), pattern, dry_run=True)
+        assert evolving.state(self.project) == before
+        if self.random.random() < 0.3:
+            promote(str(self.project), pattern)
+            helpers.git("reset", "--quiet", "--hard", cwd=self.project)
+            assert helpers.tree(self.project) == whole
+            assert evolving.status(self.project) == ""
+        done = promote(str(self.project), pattern)
+        assert done.merged == foreseen.merged
+        self.said.append(f"promote {pattern}")
+        return done
+
+    def settle(self, done: Evolved) -> None:
+        """Settle every conflict by keeping both sides."""
+        for path in done.merged.conflicts:
+            file = self.project / path
+            if file.exists():
+                text = file.read_text().splitlines(keepends=True)
+                file.write_text("".join(line for line in text if not MARKER.match(line)))
+        helpers.git("add", "--all", cwd=self.project)
+        helpers.git("commit", "--quiet", "--allow-empty", "--no-edit", cwd=self.project)
+
+    def lost(self) -> list[str]:
+        """Return the lines that stand nowhere any more, in the index neither."""
+        there = {
+            line.strip()
+            for content in helpers.tree(self.project).values()
+            for line in content.decode().splitlines()
+        }
+        return sorted(self.lines.keys() - there)
+
+    def note_where_lines_are(self) -> None:
+        """Note where the lines are, as a merge may follow a renamed folder."""
+        for path, content in helpers.tree(self.project).items():
+            for line in content.decode().splitlines():
+                if line.strip() in self.lines:
+                    self.lines[line.strip()] = path
+
+
+def steps(walker: Walker) -> Iterator[Pattern]:
+    """Yield patterns to promote to, never the one that a project has."""
+    pattern = Pattern.SIMPLE
+    for _ in range(STEPS):
+        pattern = walker.random.choice([each for each in Pattern if each is not pattern])
+        yield pattern
+
+
+@pytest.mark.parametrize("seed", range(SEED, SEED + WALKS))
+@pytest.mark.usefixtures("renders")
+def test_no_line_is_ever_lost(seed: int, machine: Machine) -> None:
+    project = evolving.copy("simple", machine.here / "shop")
+    walker = Walker(project, random.Random(seed))
+    for pattern in steps(walker):
+        walker.edit_at_random()
+        done = walker.promote(pattern)
+        assert walker.lost() == [], walker.said
+        assert f"pattern: {pattern}\n" in (project / ".copier-answers.yml").read_text()
+        walker.settle(done)
+        assert walker.lost() == [], walker.said
+        assert evolving.status(project) == ""
+        walker.note_where_lines_are()
+    print(f"seed {seed}: {len(walker.lines)} lines, 0 lost")
+
+
+@pytest.mark.usefixtures("renders")
+def test_a_walk_notices_what_is_lost(machine: Machine) -> None:
+    walker = Walker(evolving.copy("simple", machine.here / "shop"), random.Random(1))
+    walker.edit()
+    [path] = walker.lines.values()
+    (walker.project / path).unlink()
+    assert walker.lost() == ["# line 0 of the user"]
+
+
+@pytest.mark.usefixtures("renders")
+def test_there_and_back_is_where_it_began(machine: Machine) -> None:
+    walker = Walker(evolving.copy("simple", machine.here / "shop"), random.Random(1))
+    (walker.project / "app/signup/tasks.py").write_text("# mine\n")
+    walker.commit()
+    before = helpers.tree(walker.project)
+    for pattern in (Pattern.CELERY, Pattern.ASYNC, Pattern.SAFE, Pattern.SIMPLE):
+        walker.settle(walker.promote(pattern))
+    assert helpers.tree(walker.project) == before

@@ -1,0 +1,105 @@
+"""`bgscaffold promote` on projects that run: what the user added goes on working, no row is lost."""
+
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests import helpers
+from tests.generator import evolving
+from tests.projects.environments import Environment
+
+LADDER = ("simple", "async", "safe", "celery", "safe", "async", "simple")
+
+TASKS = """\
+import time
+from pathlib import Path
+
+from app.background import task
+
+
+@task("orders.note")
+def note(name: str) -> None:
+    while Path("wait").exists():
+        time.sleep(0.05)
+    with Path("orders.log").open("a") as file:
+        file.write(f"{name}\\n")
+"""
+ROUTER = """\
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from app.background import BackgroundTasksDep
+from app.orders.tasks import note
+
+router = APIRouter()
+
+
+class Order(BaseModel):
+    name: str
+
+
+@router.post("/orders", status_code=202)
+def order(body: Order, background_tasks: BackgroundTasksDep) -> dict[str, str]:
+    return {"task_id": background_tasks.add_task(note, body.name)}
+"""
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """Give a committed project of pattern simple with a domain of the user's own."""
+    return with_orders("simple", tmp_path)
+
+
+def with_orders(pattern: str, folder: Path) -> Path:
+    """Make a committed project with a domain of the user's own."""
+    project = evolving.copy(pattern, folder / "shop")
+    evolving.write(
+        project, ".gitignore", (project / ".gitignore").read_text() + "/orders.log\n/wait\n"
+    )
+    evolving.write(project, "app/orders/__init__.py", "")
+    evolving.write(project, "app/orders/tasks.py", TASKS)
+    evolving.write(project, "app/orders/router.py", ROUTER)
+    return project
+
+
+def promote(project: Path, pattern: str) -> None:
+    """Promote a project, and commit that."""
+    command = helpers.process("promote", pattern)
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
+    helpers.git("commit", "--quiet", "--no-edit", cwd=project)
+
+
+def test_an_added_domain_works_after_each_promote(shop: Path, newest: Environment) -> None:
+    own = {path: text for path, text in helpers.tree(shop).items() if "app/orders" in path}
+    for number, pattern in enumerate(LADDER):
+        if number:
+            promote(shop, pattern)
+        with newest.dev(shop) as dev:
+            dev.post("/orders", name=f"{number} {pattern}")
+            assert dev.read("orders.log") == f"{number} {pattern}\n"
+        (shop / "orders.log").unlink()
+    after = {path: text for path, text in helpers.tree(shop).items() if "app/orders/" in path}
+    assert {path: text for path, text in after.items() if "__pycache__" not in path} == own
+
+
+@pytest.mark.parametrize(("old", "new"), [("safe", "celery"), ("celery", "safe")])
+def test_open_rows_are_delivered_after_a_promote(
+    old: str, new: str, tmp_path: Path, newest: Environment
+) -> None:
+    shop = with_orders(old, tmp_path)
+    (shop / "wait").touch()
+    names = [f"order {n}" for n in range(20)]
+    with newest.dev(shop, TASK_LEASE="2") as dev:
+        ids = [dev.post("/orders", name=name) for name in names]
+        assert {dev.get(f"/tasks/{task_id}")["state"] for task_id in ids} <= {"pending", "running"}
+        # The end of this block kills every process, as a power cut does.
+    assert not (shop / "orders.log").exists()
+    promote(shop, new)
+    (shop / "wait").unlink()
+    with newest.dev(shop, TASK_LEASE="2") as dev:
+        for task_id in ids:
+            dev.wait_until_succeeded(task_id)
+    assert Counter((shop / "orders.log").read_text().splitlines()) == Counter(names)
