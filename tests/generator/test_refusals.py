@@ -256,7 +256,7 @@ def test_another_pattern_beside_with_celery(run: Run, machine: Machine) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [["--pattern=flask"], ["--ci=jenkins"], ["--with-ai"], ["--with-schedule"], ["more"]]
+    "wrong", [["--pattern=flask"], ["--ci=jenkins"], ["--with-flask"], ["--no-ai"], ["more"]]
 )
 def test_a_wrong_option_is_wrong_usage(wrong: list[str], run: Run, machine: Machine) -> None:
     done = run("new", "shop", *wrong)
