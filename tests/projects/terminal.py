@@ -117,9 +117,14 @@ class Dev(Terminal):
         found = re.search(r"running on (http://127\.0\.0\.1:\d+)", self.screen)
         return found[1] if found else ""
 
-    def get(self, path: str) -> Any:
+    @property
+    def url(self) -> str:
+        """Where the API answers."""
+        return str(self._client.base_url).rstrip("/")
+
+    def get(self, path: str, **parameters: str | int) -> Any:
         """Return what the API answers, as JSON."""
-        return self._client.get(path).json()
+        return self._client.get(path, params=parameters).json()
 
     def post(self, path: str, **body: str) -> str:
         """Send a request that enqueues a task, and return its task_id."""
@@ -127,6 +132,13 @@ class Dev(Terminal):
         assert answer.status_code == 202, f"{answer.text}\n{self.screen}"
         task_id: str = answer.json()["task_id"]
         return task_id
+
+    def upload(self, name: str, content: bytes) -> str:
+        """Upload a document, and return its id."""
+        answer = self._client.post("/documents", files={"file": (name, content)})
+        assert answer.status_code == 202, f"{answer.text}\n{self.screen}"
+        document_id: str = answer.json()["document_id"]
+        return document_id
 
     def read(self, path: str, complete: Callable[[str], bool] = bool) -> str:
         """Return what a task has written to a file, as soon as it is complete."""

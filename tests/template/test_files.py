@@ -78,6 +78,7 @@ SAME = [
     "app/signup/",
     "app/documents/",
     "app/chat/",
+    "app/page/",
     "tests/actions/",
     "tests/signup/",
     "tests/background/contract/",

@@ -18,7 +18,7 @@ from fastapi.routing import APIRoute
 
 from app.documents.settings import settings
 
-BLOCK = 64 * 1024
+BLOCK = 1024 * 1024  # few large steps: a thread has to queue for the interpreter after each
 HTML = re.compile(  # after comments and the like, if it has any
     r"\s*(?:<[!?](?!doctype)[^>]*>\s*)*<(?:!doctype html|html|head|body)\b", re.IGNORECASE
 )

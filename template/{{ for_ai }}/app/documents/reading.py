@@ -18,7 +18,7 @@ from app.documents.settings import settings
 
 SCRIPT = Path(__file__).with_name("extract.py")
 LINE = 100_000  # bytes, more than a chunk can have
-AT_A_TIME = 32  # chunks that are embedded and stored together: moments, which nobody notices
+AT_A_TIME = 16  # chunks that are embedded and stored together: moments, which nobody notices
 _one = anyio.CapacityLimiter(1)  # reading is computing: another process would only slow both down
 
 

@@ -1,13 +1,11 @@
 """Search by meaning and by words: what is high in both lists comes first.
 
 Vectors find what is put in other words, the index of words finds names and rare terms. Reciprocal
-rank fusion joins the two: a chunk gets 1 / (60 + rank) from each list that it is in.
+rank fusion joins the two: a chunk gets weight / (10 + rank) from each list that it is in.
 """
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 
 import sqlalchemy as sa
@@ -25,7 +23,8 @@ COMMON = frozenset(
     what when where which who why will with you your""".split()  # noqa: SIM905  # words, to be read
 )
 CANDIDATES = 50  # of each list
-FLATTENING = 60  # the usual one: the first places of a list do not outweigh everything
+FLATTENING = 10  # the more, the less the first places of a list stand out
+MEANING, WORDS = 0.5, 1.0  # weights: the small model of wordllama knows less than the words do
 
 
 @dataclass(frozen=True)
@@ -44,15 +43,16 @@ async def search(question: str, limit: int = 5) -> list[Found]:
     [vector] = await embedder.embed([question])
     near = await database.execute_async(_nearest(vector))
     named = await database.execute_async(found) if (found := _worded(question)) is not None else []
-    return _fused(near, named)[:limit]
+    return _fused((MEANING, near), (WORDS, named))[:limit]
 
 
-def _fused(*lists: Iterable[sa.Row[Any]]) -> list[Found]:
+def _fused(*lists: tuple[float, list[sa.Row[Any]]]) -> list[Found]:
     scores: dict[int, float] = {}
     rows: dict[int, sa.Row[Any]] = {}
-    for rank, row in chain.from_iterable(enumerate(each, 1) for each in lists):
-        rows[row.id] = row
-        scores[row.id] = scores.get(row.id, 0) + 1 / (FLATTENING + rank)
+    for weight, found in lists:
+        for rank, row in enumerate(found, 1):
+            rows[row.id] = row
+            scores[row.id] = scores.get(row.id, 0) + weight / (FLATTENING + rank)
     best = sorted(rows, key=lambda chunk: (-scores[chunk], chunk))
     return [_found(rows[chunk], scores[chunk]) for chunk in best]
 

@@ -5,6 +5,7 @@ has a place in its document, and the database takes no second one for it; so wha
 stays, and only the rest is added.
 """
 
+import anyio
 import sqlalchemy as sa
 from sqlalchemy import delete, update
 
@@ -15,6 +16,8 @@ from app.documents.extract import UnreadableError
 from app.documents.files import path_of
 from app.documents.models import Chunk, Document, insert
 from app.documents.reading import Passage, reading
+
+REST = 0.02  # seconds between two writes: requests want the database too, and SQLite has one writer
 
 
 class GoneError(Exception):
@@ -54,6 +57,7 @@ async def _index(document_id: str, kind: str) -> None:
             await _store(document_id, stored, batch, vectors)
             stored += len(batch)
             progress(batch[-1].done, f"{stored} chunks")
+            await anyio.sleep(REST)
     await _complete(document_id, stored)
 
 

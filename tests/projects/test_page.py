@@ -1,0 +1,77 @@
+"""The page of a project with AI, in a real browser: upload, watch, search, chat, delete."""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import FilePayload, Page, expect, sync_playwright
+
+from tests.projects import services
+from tests.projects.environments import Environment
+
+Render = Callable[..., Path]
+NOTES = b"# Harbour\n\nThe lighthouse was built of granite.\n\n# Weather\n\nFog comes in autumn.\n"
+QUICK = 10_000  # milliseconds
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    """Return a page of a browser; whatever its console calls an error fails the test."""
+    [chromium] = services.programs("chromium")
+    errors: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1200, "height": 900})
+        page.set_default_timeout(QUICK)
+        page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        yield page
+        browser.close()
+    assert errors == []
+
+
+@pytest.mark.parametrize("pattern", ["simple", "celery"])
+def test_upload_watch_search_chat_delete(
+    pattern: str, page: Page, rendered: Render, newest: Environment, tmp_path: Path
+) -> None:
+    with newest.dev(rendered(pattern, ai=True)) as dev:
+        page.goto(dev.url)
+        upload(page, "harbour <b>.md", NOTES)
+        row = page.get_by_role("listitem").filter(has_text="harbour <b>.md")
+        expect(row).to_contain_text("ready", timeout=QUICK)
+        expect(row).to_contain_text("2 passages")
+        upload(page, "broken.pdf", b"%PDF-1.7 broken")
+        expect(page.locator("li[data-state=failed]")).to_contain_text("It is a broken PDF")
+        search(page, "what is the lighthouse built of")
+        expect(page.locator("#found li").first).to_contain_text("built of granite")
+        chat(page, "When does fog come?")
+        expect(page.locator(".answer")).to_have_text(re.compile("Fog comes in autumn.*From: "))
+        page.screenshot(path=tmp_path / "page.png", full_page=True)
+        page.reload()
+        expect(page.locator("li[data-state=ready]")).to_contain_text("2 passages")
+        page.get_by_role("button", name="Delete harbour <b>.md").click()
+        expect(row).to_have_count(0)
+        assert [each["name"] for each in dev.get("/documents")] == ["broken.pdf"]
+
+
+def upload(page: Page, name: str, content: bytes) -> None:
+    """Choose a file and send it, as somebody who cannot see the page would."""
+    file: FilePayload = {"name": name, "mimeType": "text/plain", "buffer": content}
+    page.get_by_label("Files").set_input_files(file)
+    page.get_by_role("button", name="Upload").click()
+    expect(page.get_by_role("status").first).to_have_text(
+        "Uploaded. It is being read in the background."
+    )
+
+
+def search(page: Page, question: str) -> None:
+    """Search with the keyboard alone."""
+    page.get_by_label("What are you looking for?").fill(question)
+    page.keyboard.press("Enter")
+
+
+def chat(page: Page, message: str) -> None:
+    """Ask with the keyboard alone."""
+    page.get_by_label("Ask about your documents").fill(message)
+    page.keyboard.press("Enter")
