@@ -29,13 +29,7 @@ def newest(cache: Path) -> Environment:
 @pytest.fixture(scope="session")
 def lowest(cache: Path) -> Environment:
     """Return an environment with the lowest versions that projects allow."""
-    return environments.shared(cache, "lowest-direct", ai=False)
-
-
-@pytest.fixture(scope="session")
-def lowest_with_ai(cache: Path) -> Environment:
-    """Return the same for projects with AI, whose packages want newer ones of others."""
-    return environments.shared(cache, "lowest-direct", ai=True)
+    return environments.shared(cache, "lowest-direct")
 
 
 @pytest.fixture

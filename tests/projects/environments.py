@@ -95,16 +95,14 @@ def bare(folder: Path) -> Environment:
     return Environment(variables)
 
 
-def shared(
-    folder: Path, resolution: str, python: str = sys.executable, *, ai: bool = True
-) -> Environment:
+def shared(folder: Path, resolution: str, python: str = sys.executable) -> Environment:
     """Return an environment with the versions of a resolution. It is installed when first needed."""
-    home = folder / f"{resolution}-{Path(python).resolve().name}{'-ai' if ai else ''}"
+    home = folder / f"{resolution}-{Path(python).resolve().name}"
     target = {"UV_PROJECT_ENVIRONMENT": str(home / ".venv")}
     ready = home / "ready"
     with FileLock(f"{home}.lock"):
         if not ready.exists():
-            helpers.render("celery", "none", home, project_name="shared", schedule=True, ai=ai)
+            helpers.render("celery", "none", home, project_name="shared", **EVERYTHING)
             # Compiled, for where Python writes no bytecode each of its processes would compile all.
             options = ("--all-groups", "--compile-bytecode", "--resolution", resolution)
             bare(folder).uv(home, "sync", *options, "--python", python, **target)

@@ -31,10 +31,8 @@ def test_a_postgresql_without_pgvector_is_refused_with_the_remedy(
     assert "postgresql-<version>-pgvector" in str(refusal.value)
 
 
-def test_its_own_tests_pass_with_the_lowest_versions(
-    rendered: Render, lowest_with_ai: Environment
-) -> None:
-    lowest_with_ai.assert_every_test_passes(rendered("celery", ai=True))
+def test_its_own_tests_pass_with_the_lowest_versions(rendered: Render, lowest: Environment) -> None:
+    lowest.assert_every_test_passes(rendered("celery", ai=True))
 
 
 def test_it_imports_with_what_it_declares(rendered: Render, bare: Environment) -> None:

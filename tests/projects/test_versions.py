@@ -11,7 +11,7 @@ from packaging.version import Version
 
 from tests import helpers
 from tests.projects import environments
-from tests.projects.environments import Environment
+from tests.projects.environments import EVERYTHING, Environment
 
 Render = Callable[..., Path]
 LOADED = (
@@ -45,7 +45,7 @@ def test_its_own_tests_pass_with_the_lowest_versions(
 
 
 def test_the_lowest_versions_are_the_declared_ones(rendered: Render, lowest: Environment) -> None:
-    project = rendered("celery", schedule=True)
+    project = rendered("celery", **EVERYTHING)
     declared = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     lower = {}
     for requirement in map(Requirement, declared["dependencies"]):
