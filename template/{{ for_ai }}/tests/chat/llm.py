@@ -18,9 +18,13 @@ class Model(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server_port}/v1"
-        self.status = 200
         self.gate = Event()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what was asked, and answer again."""
         self.gate.set()
+        self.status = 200
         self.keys: list[str] = []
         self.asked: list[Any] = []
 
@@ -64,10 +68,10 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def model() -> Iterator[Model]:
+def serving() -> Iterator[Model]:
     """Serve as long as the block lasts."""
     with Model() as server:
         Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server
-        server.gate.set()
+        server.reset()
         server.shutdown()

@@ -3,7 +3,6 @@
 import json
 import socket
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,7 +13,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from app.chat.settings import ChatSettings
 from app.chat.tasks import log_exchange
-from tests.chat.llm import WORDS, Model, model
+from tests.chat.llm import WORDS, Model, serving
 from tests.documents.conftest import run
 from tests.documents.files import NOTES
 from tests.servers import Project, wait_for
@@ -22,21 +21,28 @@ from tests.servers import Project, wait_for
 KEY = "sk-this-is-secret"
 
 
-@pytest.fixture
-def llm() -> Iterator[Model]:
-    """Return a language model that the test directs."""
-    with model() as server:
+@pytest.fixture(scope="module")
+def model() -> Iterator[Model]:
+    """Return a language model."""
+    with serving() as server:
         yield server
 
 
-@pytest.fixture
-def asking(tmp_path: Path, llm: Model) -> Iterator[Project]:
+@pytest.fixture(scope="module")
+def asking(tmp_path_factory: pytest.TempPathFactory, model: Model) -> Iterator[Project]:
     """Return this project's real processes, with that language model."""
-    settings = {"LLM_MODEL": "openai-chat:m", "LLM_BASE_URL": llm.url, "LLM_API_KEY": KEY}
-    project = Project(tmp_path / "server", TASK_SWEEP="0.05", **settings)
+    settings = {"LLM_MODEL": "openai-chat:m", "LLM_BASE_URL": model.url, "LLM_API_KEY": KEY}
+    project = Project(tmp_path_factory.mktemp("asking") / "x", TASK_SWEEP="0.05", **settings)
     project.start()
     yield project
     project.close()
+
+
+@pytest.fixture
+def llm(model: Model) -> Iterator[Model]:
+    """Let a test direct the language model."""
+    yield model
+    model.reset()
 
 
 def upload(server: Project, content: bytes = NOTES) -> str:
@@ -187,10 +193,10 @@ def test_the_websocket_says_what_it_does_not_understand(server: Project) -> None
 def test_who_leaves_the_websocket_leaves_no_error(asking: Project, llm: Model) -> None:
     llm.gate.clear()
     with talking(asking) as websocket:
-        websocket.send(json.dumps({"message": "Why?"}))
+        websocket.send(json.dumps({"message": "Who leaves?"}))
         while json.loads(websocket.recv(30))["type"] != "text":
             pass
-    query = "SELECT answer, complete FROM messages"
+    query = "SELECT answer, complete FROM messages WHERE question = 'Who leaves?'"
     wait_for(lambda: asking.query(query), "the note of it")
     [(answer, complete)] = asking.query(query)
     assert (answer, bool(complete)) == (WORDS[0], False)

@@ -49,7 +49,7 @@ def empty(migrated: None) -> None:
 
 
 def enqueue(count: int) -> None:
-    """Enqueue tasks, and publish nothing."""
+    """Enqueue tasks."""
     with background_tasks() as tasks:
         for _ in range(count):
             tasks.add_task(write_log, "never run")
@@ -64,15 +64,11 @@ def test_each_row_is_published_once_and_the_window_holds(
     empty: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(settings, "publish_window", 3)
-    monkeypatch.setattr(publisher.publisher, "wake", lambda: None)
     enqueue(5)
     assert [publish(), publish()] == [3, 0]
 
 
-def test_a_lost_message_is_sent_again_after_a_wait_that_doubles(
-    empty: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(publisher.publisher, "wake", lambda: None)
+def test_a_lost_message_is_sent_again_after_a_wait_that_doubles(empty: None) -> None:
     enqueue(1)
     waits = []
     for _ in range(7):
@@ -86,7 +82,6 @@ def test_a_lost_message_is_sent_again_after_a_wait_that_doubles(
 def test_what_a_broker_that_is_down_refuses_is_published_later(
     empty: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(publisher.publisher, "wake", lambda: None)
     enqueue(3)
     with monkeypatch.context() as down:
         refused = Celery(broker="redis://127.0.0.1:1/0")  # nothing listens there
@@ -125,7 +120,6 @@ def test_processes_that_start_together_share_the_embedded_broker(tmp_path: Path)
 def test_a_task_is_sent_to_its_queue(empty: None, monkeypatch: pytest.MonkeyPatch) -> None:
     name = "actions.write_log"
     monkeypatch.setitem(TASKS, name, replace(TASKS[name], options={"queue": "slow"}))
-    monkeypatch.setattr(publisher.publisher, "wake", lambda: None)
     with background_tasks() as tasks:
         task_id = tasks.add_task(write_log, "never run")
     publisher.publish_due()

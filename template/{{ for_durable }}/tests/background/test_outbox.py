@@ -13,7 +13,6 @@ from sqlalchemy import select, text, update
 from app import database
 from app.actions.tasks import write_log
 from app.background import EnqueueError, background_tasks, outbox, task, upkeep
-from app.background.backend import backend
 from app.background.lease import Leases
 from app.background.outbox import now, row
 from app.background.settings import settings
@@ -164,10 +163,7 @@ def test_only_transient_errors_are_repeated(
     )
 
 
-def test_the_first_to_be_claimed_are_those_of_high_priority(
-    migrated: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(backend, "start", lambda runs: None)
+def test_the_first_to_be_claimed_are_those_of_high_priority(migrated: None) -> None:
     execute(task_runs.delete())
     priorities: list[Literal["low", "normal", "high"]] = ["low", "normal", "high", "normal"]
     with background_tasks() as tasks:

@@ -77,7 +77,6 @@ def test_who_starts_again_neither_loses_a_period_nor_doubles_it(
     period = moment.replace(minute=0, second=0, microsecond=0)
     for registry, key in ((TASKS, hourly.name), (_BY_FUNCTION, nothing)):
         monkeypatch.setitem(registry, key, hourly)  # type: ignore[misc]  # of either kind
-    monkeypatch.setattr(backend, "start", lambda runs: None)
     for _ in range(2):
         [each] = [each for each in scheduled(moment) if each.task is hourly]
         assert each.due(moment) == period
