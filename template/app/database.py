@@ -21,6 +21,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Session, SessionTransaction
 
+from app.logs import RefusesToStart
 from app.settings import settings
 
 
@@ -110,7 +111,7 @@ def prepare_sync() -> None:
     """Migrate SQLite at start; for any other database refuse to start on an outdated schema.
 
     Raises:
-        RuntimeError: The schema is not the one that this code needs.
+        RefusesToStart: The schema is not the one that this code needs.
     """
     if _url().get_backend_name() == "sqlite":
         migrate()
@@ -119,7 +120,7 @@ def prepare_sync() -> None:
         present = MigrationContext.configure(connection).get_current_heads()
     needed = ScriptDirectory.from_config(_alembic()).get_heads()
     if set(present) != set(needed):
-        raise RuntimeError(
+        raise RefusesToStart(
             f"The database's schema is at {present or 'no revision'}, this code needs {needed}."
             " Run: uv run poe migrate"
         )

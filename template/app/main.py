@@ -11,9 +11,10 @@ from app import background, database, domains, health, logs, problems
 @asynccontextmanager
 async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
     """Prepare the database, run background tasks while the API serves, drain them at the end."""
-    await database.prepare()
-    async with background.lifespan():
-        yield
+    with logs.told_briefly():
+        await database.prepare()
+        async with background.lifespan():
+            yield
 
 
 def create_app() -> FastAPI:

@@ -159,6 +159,8 @@ class _Fixed(Collector):
 def serve(port: int) -> None:
     """Show the metrics on a port of their own, for a process that serves nothing else."""
     try:
-        start_http_server(port, registry=REGISTRY)
+        server, _thread = start_http_server(port, registry=REGISTRY)
     except OSError as error:  # another worker of this machine has it
         log.warning("no metrics on port %d: %s", port, error)
+    else:  # or a child that outlives this process would keep the port
+        os.register_at_fork(after_in_child=server.socket.close)

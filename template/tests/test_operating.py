@@ -2,6 +2,8 @@
 
 import json
 import logging
+import subprocess
+import sys
 
 import pytest
 from fastapi.testclient import TestClient
@@ -9,6 +11,7 @@ from fastapi.testclient import TestClient
 from app import background, database, logs
 from app.monitoring import Report
 from app.settings import settings
+from tests.servers import ROOT
 
 
 def test_ready_names_what_is_degraded(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,7 +42,16 @@ def test_production_logs_a_line_of_json(
     monkeypatch.setattr(settings, "environment", "production")
     monkeypatch.setattr(logging.root, "handlers", [])
     logs.configure()
-    logging.getLogger("shop").warning("sold %d", 7, extra={"task": "shop.sell"})
+    extra = {"task": "shop.sell", "color_message": "sold \x1b[36m%d"}
+    logging.getLogger("shop").warning("sold %d", 7, extra=extra)
     line = json.loads(capsys.readouterr().err)
     assert line.pop("time")
     assert line == {"level": "WARNING", "logger": "shop", "message": "sold 7", "task": "shop.sell"}
+
+
+def test_what_keeps_it_from_starting_is_told_without_a_traceback() -> None:
+    refusing = "from app import logs\nwith logs.told_briefly(): raise logs.RefusesToStart('Run: x')"
+    done = subprocess.run(
+        [sys.executable, "-c", refusing], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (1, "app.logs.RefusesToStart: Run: x\n")

@@ -12,6 +12,7 @@ from typing import Any, Literal, ParamSpec, TypedDict, TypeVar, Unpack
 from uuid import uuid4
 
 from app.background import cron
+from app.logs import RefusesToStart
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -160,13 +161,13 @@ def check_options(pattern: str, supported: AbstractSet[str]) -> None:
     """Refuse to start when a task declares an option that the pattern cannot honour.
 
     Raises:
-        RuntimeError: It names the task and the option.
+        RefusesToStart: It names the task and the option.
     """
     for task in TASKS.values():
         for option, value in task.options.items():
             if option not in supported | cron.SUPPORTED:
                 who, remedy = _lacking(pattern, option)
-                raise RuntimeError(
+                raise RefusesToStart(
                     f"task {task.name!r} declares {option}={value!r}, which {who} cannot do."
                     f" Remove it, or {remedy}"
                 )

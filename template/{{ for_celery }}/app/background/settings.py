@@ -3,6 +3,7 @@
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.logs import RefusesToStart
 from app.settings import settings as app_settings
 
 EMBEDDED = "sqla+sqlite:///var/broker.db"
@@ -32,10 +33,10 @@ class BackgroundSettings(BaseSettings):
         """Stop the start of API and worker: that broker is one file, polled by one machine.
 
         Raises:
-            RuntimeError: ENVIRONMENT is production and BROKER_URL is the default.
+            RefusesToStart: ENVIRONMENT is production and BROKER_URL is the default.
         """
         if app_settings.environment == "production" and self.broker_url.startswith("sqla+"):
-            raise RuntimeError(
+            raise RefusesToStart(
                 f"BROKER_URL is {self.broker_url!r}, the embedded broker for development. Set it to"
                 " redis://... or amqp://..., or ENVIRONMENT=development, as `uv run poe dev` does."
             )

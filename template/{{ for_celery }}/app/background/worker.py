@@ -123,8 +123,9 @@ class Sweeper(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships no
 
     def start(self, worker: Any) -> None:
         """Prepare the database, then sweep until it stops."""
-        settings.refuse_embedded_broker_in_production()
-        database.prepare_sync()
+        with logs.told_briefly():
+            settings.refuse_embedded_broker_in_production()
+            database.prepare_sync()
         shutdown.interrupt_after_grace(worker)
         if settings.worker_metrics_port:
             monitoring.serve(settings.worker_metrics_port)
@@ -156,7 +157,8 @@ def _set_up_logging(**_: Any) -> None:
 
 signals.setup_logging.connect(_set_up_logging)
 domains.import_tasks()
-check_options("celery", backend.supports)
+with logs.told_briefly():
+    check_options("celery", backend.supports)
 for name in TASKS:
     celery_app.task(execute, name=name, **_limits(name))
 beat.install()

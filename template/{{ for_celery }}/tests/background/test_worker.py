@@ -2,10 +2,12 @@
 
 import re
 import sqlite3
-from contextlib import closing
+from collections.abc import Callable
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
+import httpx2
 import pytest
 from celery import Celery
 from sqlalchemy import event, update
@@ -139,6 +141,26 @@ def test_a_def_task_is_interrupted_at_its_timeout(server: Project) -> None:
     ended = server.status(task_id)
     assert (ended["state"], ended["attempts"], ended["error"]) == ("dead", 1, "TimeoutError")
     assert "endless" in ended["traceback"]
+
+
+@pytest.mark.faults
+def test_a_process_that_outlives_its_worker_keeps_no_port(server: Project) -> None:
+    server.post("/contract/wait/orphan")
+    server.wait_for_marks("waiting orphan")
+    server.processes["worker"].kill()  # alone: what it has forked runs on
+    server.processes["worker"].wait()
+    server.start()
+    wait_for(lambda: answered(server.metrics), "the new worker's metrics")
+    assert "no metrics on port" not in server.log("worker")
+    server.open_gate("orphan")
+    server.wait_for_marks("passed orphan")
+
+
+def answered(ask: Callable[[], str]) -> str:
+    """Return an answer, or nothing while nobody listens."""
+    with suppress(httpx2.ConnectError):
+        return ask()
+    return ""
 
 
 def test_every_registered_task_has_the_same_body() -> None:
