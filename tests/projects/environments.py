@@ -97,7 +97,7 @@ def bare(folder: Path) -> Environment:
 
 def shared(folder: Path, resolution: str, python: str = sys.executable) -> Environment:
     """Return an environment with the versions of a resolution. It is installed when first needed."""
-    home = folder / f"{resolution}-{Path(python).resolve().name}"
+    home = folder / "-".join([resolution, *Path(python).resolve().parts[1:]])
     target = {"UV_PROJECT_ENVIRONMENT": str(home / ".venv")}
     ready = home / "ready"
     with FileLock(f"{home}.lock"):

