@@ -17,6 +17,8 @@ from tests.generator.test_refusals import refused
 
 PAIRS = list(permutations(helpers.PATTERNS, 2))
 UNDO = ("reset", "--quiet", "--hard")
+ROOMS = {"--with-schedule": "app/cleaning/tasks.py", "--with-ai": "app/documents/tasks.py"}
+OPTIONS = [("--with-schedule",), ("--with-ai",), ("--with-schedule", "--with-ai")]
 
 
 @pytest.fixture
@@ -54,17 +56,20 @@ def test_what_nobody_edited_becomes_a_fresh_project(
     assert status(project) == ""
 
 
+@pytest.mark.parametrize("options", OPTIONS, ids=" ".join)
 @pytest.mark.parametrize(
     ("old", "new"),
     [("simple", "async"), ("async", "safe"), ("safe", "celery"), ("celery", "simple")],
 )
-def test_schedules_come_along(old: str, new: str, run: Run, machine: Machine) -> None:
-    project = evolving.copy(old, machine.here / "shop", "--with-schedule")
+def test_schedules_and_ai_come_along(
+    old: str, new: str, options: tuple[str, ...], run: Run, machine: Machine
+) -> None:
+    project = evolving.copy(old, machine.here / "shop", *options)
     rooms = rooms_of_the_user(project)
     assert run("promote", new, "shop").code == 0
-    assert like_new(project, new, "--with-schedule")
-    assert "app/cleaning/tasks.py" in rooms
+    assert like_new(project, new, *options)
     assert rooms_of_the_user(project) == rooms
+    assert {ROOMS[option] for option in options} <= rooms.keys()
 
 
 def rooms_of_the_user(project: Path) -> dict[str, bytes]:
@@ -73,7 +78,9 @@ def rooms_of_the_user(project: Path) -> dict[str, bytes]:
     return {k: v for k, v in helpers.tree(project).items() if room.fullmatch(k)}
 
 
-@pytest.mark.parametrize("options", [(), ("--with-schedule",)], ids=["plain", "schedule"])
+@pytest.mark.parametrize(
+    "options", [(), *OPTIONS], ids=lambda options: " ".join(options) or "plain"
+)
 def test_no_pattern_renames_a_file_of_another(options: tuple[str, ...], tmp_path: Path) -> None:
     # Git would follow it, and carry an edit into a file that has nothing to do with it.
     for old, new in PAIRS:

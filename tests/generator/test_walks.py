@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 import bgscaffold.evolve
-from bgscaffold.evolve import Evolved, promote
+from bgscaffold.answers import Recorded
+from bgscaffold.evolve import Evolved, Goal, promote
 from bgscaffold.patterns import Pattern
 from tests import helpers
 from tests.generator import evolving
@@ -25,6 +26,7 @@ from tests.generator.conftest import Machine
 WALKS = int(os.environ.get("WALKS", "12"))
 SEED = int(os.environ.get("SEED", "1"))
 STEPS = 6
+OPTIONS = [(), ("--with-schedule",), ("--with-ai",), ("--with-schedule", "--with-ai")]
 MARKER = re.compile(r"^(<<<<<<< |=======$|>>>>>>> |\|\|\|\|\|\|\| )")
 
 
@@ -32,18 +34,19 @@ MARKER = re.compile(r"^(<<<<<<< |=======$|>>>>>>> |\|\|\|\|\|\|\| )")
 def renders(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Take renders from projects that were made once, so that a step is only the merge."""
 
-    def taken(project: object, goal: bgscaffold.evolve.Goal, scratch: Path) -> object:
-        old = rendered(project.pattern, scratch / "old")  # type: ignore[attr-defined]  # Recorded
-        return old, rendered(goal.pattern, scratch / "new"), [".env"]
+    def taken(project: Recorded, goal: Goal, scratch: Path) -> tuple[Path, Path, list[str]]:
+        options = tuple(f"--with-{name}" for name in ("schedule", "ai") if project.answers[name])
+        old = rendered(project.pattern, options, scratch / "old")
+        return old, rendered(goal.pattern, options, scratch / "new"), [".env"]
 
     monkeypatch.setattr(bgscaffold.evolve, "render_both", taken)
     monkeypatch.setattr(bgscaffold.evolve, "clone", lambda _: None)
 
 
-def rendered(pattern: str, to: Path) -> Path:
+def rendered(pattern: str, options: tuple[str, ...], to: Path) -> Path:
     """Copy what a pattern renders to."""
     unwanted = shutil.ignore_patterns(".git")
-    return shutil.copytree(evolving.original(pattern), to / "shop", ignore=unwanted)
+    return shutil.copytree(evolving.original(pattern, *options), to / "shop", ignore=unwanted)
 
 
 @dataclass
@@ -178,7 +181,7 @@ def steps(walker: Walker) -> Iterator[Pattern]:
 @pytest.mark.parametrize("seed", range(SEED, SEED + WALKS))
 @pytest.mark.usefixtures("renders")
 def test_no_line_is_ever_lost(seed: int, machine: Machine) -> None:
-    project = evolving.copy("simple", machine.here / "shop")
+    project = evolving.copy("simple", machine.here / "shop", *OPTIONS[seed % len(OPTIONS)])
     walker = Walker(project, random.Random(seed))
     for pattern in steps(walker):
         walker.edit_at_random()
