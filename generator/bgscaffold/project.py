@@ -21,7 +21,7 @@ aiosmtplib aiosqlite alembic amqp anyio apscheduler celery click cronsim fastapi
 httpcore2 httpx2 idna kombu mako mkdocs mypy numpy openai pgvector poethepoet prometheus-client
 psycopg psycopg-binary pydantic pydantic-ai-slim pydantic-core pydantic-settings pypdf pytest
 python-json-logger python-multipart redis ruff sqlalchemy sqlite-vec starlette tokenizers
-typing-extensions tzdata tzlocal uvicorn wordllama
+typing-extensions tzdata tzlocal uvicorn watchfiles wordllama
 """
 
 

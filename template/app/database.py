@@ -21,7 +21,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Session, SessionTransaction
 
-from app.logs import RefusesToStart
+from app.refusals import RefusesToStart
 from app.settings import settings
 
 
@@ -100,6 +100,11 @@ async def execute_async(statement: Executable) -> list[Row[Any]]:
     async with engine().begin() as connection:
         result = await connection.execute(statement)
         return list(result) if result.returns_rows else []
+
+
+def reason(error: Exception) -> str:
+    """Return in one line what the database complains of."""
+    return str(error).partition("\n")[0]
 
 
 async def prepare() -> None:

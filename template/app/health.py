@@ -1,5 +1,7 @@
 """For operators: restart this process (live)? Send it requests (ready)? How does it fare (metrics)?"""
 
+import asyncio
+
 from fastapi import APIRouter, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel
@@ -9,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app import background, database, monitoring
 
 router = APIRouter(tags=["health"])
+PATIENCE = 2.0  # seconds for a database that is there and does not answer
 
 
 class Health(BaseModel):
@@ -28,10 +31,10 @@ async def live() -> Health:
 async def ready(response: Response) -> Health:
     """Answer 503 while the database cannot be reached, and name what else is down."""
     try:
-        async with database.engine().connect() as connection:
-            await connection.execute(text("SELECT 1"))
-        return Health(status="ok", degraded=(await background.report()).degraded)
-    except (SQLAlchemyError, OSError):
+        async with asyncio.timeout(PATIENCE):
+            await database.execute_async(text("SELECT 1"))
+            return Health(status="ok", degraded=(await background.report()).degraded)
+    except (SQLAlchemyError, OSError):  # TimeoutError is one
         response.status_code = 503
         return Health(status="database down", degraded=["database"])
 

@@ -1,9 +1,6 @@
 """Logs: a line of JSON each in production, to be searched; readable text in development."""
 
 import logging
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
@@ -11,20 +8,6 @@ from pythonjsonlogger.json import JsonFormatter
 from app.settings import settings
 
 _SERVERS = ("uvicorn", "uvicorn.access", "uvicorn.error")  # they come with handlers of their own
-
-
-class RefusesToStart(RuntimeError):
-    """Why this process cannot start, and the remedy."""
-
-
-@contextmanager
-def told_briefly() -> Iterator[None]:
-    """Let a refusal to start show its message alone: a traceback would bury it."""
-    try:
-        yield
-    except RefusesToStart:
-        sys.tracebacklimit = 0  # for good, as this process ends
-        raise
 
 
 def configure() -> None:

@@ -6,12 +6,13 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from app import background, database, domains, health, logs, problems
+from app.refusals import told_briefly
 
 
 @asynccontextmanager
 async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
     """Prepare the database, run background tasks while the API serves, drain them at the end."""
-    with logs.told_briefly():
+    with told_briefly():
         await database.prepare()
         async with background.lifespan():
             yield

@@ -13,6 +13,7 @@ from sqlalchemy.exc import OperationalError, TimeoutError
 from starlette.exceptions import HTTPException
 
 from app.background import EnqueueError
+from app.database import reason
 from app.settings import settings
 
 log = logging.getLogger(__name__)
@@ -24,6 +25,9 @@ class Problem(BaseModel):
     title: str
     status: int
     detail: str
+    errors: list[dict[str, Any]] | None = (
+        None  # what is wrong with the request, each with its place
+    )
 
 
 _SCHEMA = {"application/problem+json": {"schema": Problem.model_json_schema()}}
@@ -65,14 +69,20 @@ def _invalid(_request: Request, error: Exception) -> JSONResponse:
 
 def _not_enqueued(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, EnqueueError)
-    log.error("%s %s: %s", request.method, request.url.path, error, exc_info=error)
+    ours = error.status >= 500
+    log.log(
+        logging.ERROR if ours else logging.INFO,
+        "%s %s: %s",
+        *(request.method, request.url.path, error),
+        exc_info=error if ours else None,
+    )
     told = error.status < 500 or settings.environment == "development"
     detail = str(error) if told else "A background task could not be enqueued."
     return _problem(error.status, detail)
 
 
 def _database_busy(request: Request, error: Exception) -> JSONResponse:
-    log.error("%s %s: %s", request.method, request.url.path, error)
+    log.error("%s %s: %s", request.method, request.url.path, reason(error))
     return _problem(503, "The database is busy or down. Try again.", {"Retry-After": "1"})
 
 

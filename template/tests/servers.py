@@ -23,6 +23,7 @@ from uuid import uuid4
 
 if TYPE_CHECKING:  # what takes long to import waits until the processes have been started
     import httpx2
+    from sqlalchemy import Connection
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 30.0  # seconds; only a failing test waits that long
@@ -156,14 +157,29 @@ class Project:
 
     def query(self, statement: str) -> list[Any]:
         """Return the rows that a statement finds in the project's database."""
-        from sqlalchemy import create_engine, text
+        from sqlalchemy import text
+
+        with self._connection() as connection:
+            return list(connection.execute(text(statement)))
+
+    @contextlib.contextmanager
+    def locked_database(self) -> Iterator[None]:
+        """Let nobody write to the database as long as the block lasts."""
+        lock = "LOCK TABLE task_runs IN EXCLUSIVE MODE"
+        with self._connection() as connection:
+            is_sqlite = connection.dialect.name == "sqlite"
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if is_sqlite else lock)
+            yield
+
+    @contextlib.contextmanager
+    def _connection(self) -> Iterator["Connection"]:
+        from sqlalchemy import create_engine
 
         url = self._database.url.replace("sqlite:///", f"sqlite:///{self.folder}/")
         engine = create_engine(url)
         with engine.connect() as connection:
-            rows = list(connection.execute(text(statement)))
+            yield connection
         engine.dispose()
-        return rows
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run Python in the project's folder and environment, to its end."""

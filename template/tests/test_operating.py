@@ -2,15 +2,18 @@
 
 import json
 import logging
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
+from pydantic import ValidationError
 
 from app import background, database, logs
 from app.monitoring import Report
-from app.settings import settings
+from app.settings import Settings, settings
 from tests.servers import ROOT
 
 
@@ -49,9 +52,44 @@ def test_production_logs_a_line_of_json(
     assert line == {"level": "WARNING", "logger": "shop", "message": "sold 7", "task": "shop.sell"}
 
 
+def test_metrics_of_servers_that_live_no_more_are_removed(tmp_path: Path) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    left = tmp_path / f"metrics-{os.getuid()}-{gone.pid}"
+    ours = tmp_path / f"metrics-{os.getuid()}-{os.getpid()}"
+    for folder in (left, ours):
+        folder.mkdir()
+    env = {k: v for k, v in os.environ.items() if k != "PROMETHEUS_MULTIPROC_DIR"}
+    env["TMPDIR"] = str(tmp_path)
+    subprocess.run([sys.executable, "-c", "import app.monitoring"], cwd=ROOT, env=env, check=True)
+    assert not left.exists()
+    assert ours.exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [
+        ("postgres://ada:secret@db/shop", "postgresql+psycopg://ada:secret@db/shop"),
+        ("postgresql://db/shop", "postgresql+psycopg://db/shop"),
+        ("sqlite:///var/app.db", "sqlite:///var/app.db"),
+    ],
+)
+def test_databases_that_are_supported(given: str, taken: str) -> None:
+    assert Settings(database_url=given).database_url == taken
+
+
+@pytest.mark.parametrize(
+    "url", ["mysql://ada:secret@db/shop", "sqlite://", "secret", "postgres://db"]
+)
+def test_others_are_refused_and_their_passwords_not_shown(url: str) -> None:
+    with pytest.raises(ValidationError, match="is not sqlite:///FILE or postgresql") as refusal:
+        Settings(database_url=url)
+    assert "ada" not in str(refusal.value)
+
+
 def test_what_keeps_it_from_starting_is_told_without_a_traceback() -> None:
-    refusing = "from app import logs\nwith logs.told_briefly(): raise logs.RefusesToStart('Run: x')"
+    refusing = "from app.refusals import *\nwith told_briefly(): raise RefusesToStart('Run: x')"
     done = subprocess.run(
         [sys.executable, "-c", refusing], cwd=ROOT, capture_output=True, text=True, check=False
     )
-    assert (done.returncode, done.stderr) == (1, "app.logs.RefusesToStart: Run: x\n")
+    assert (done.returncode, done.stderr) == (1, "app.refusals.RefusesToStart: Run: x\n")

@@ -102,7 +102,7 @@ class Dev(Terminal):
 
     def __enter__(self) -> Self:
         try:
-            self._client.base_url = until(self._served, lambda: f"the API:\n{self.screen}")
+            self.follow(starts=1)
         except BaseException:
             self.__exit__()
             raise
@@ -112,10 +112,20 @@ class Dev(Terminal):
         self._client.close()
         super().__exit__(*error)
 
-    def _served(self) -> str:
+    def follow(self, starts: int) -> None:
+        """Wait until the API has started so many times, and talk to the last one."""
+        self._client.base_url = until(
+            lambda: self._served(starts), lambda: f"start {starts} of the API:\n{self.screen}"
+        )
+
+    def _served(self, starts: int) -> str:
         assert self.process.poll() is None, f"it has ended:\n{self.screen}"
-        found = re.search(r"running on (http://127\.0\.0\.1:\d+)", self.screen)
-        return found[1] if found else ""
+        found = re.findall(r"running on (http://127\.0\.0\.1:\d+)", self.screen)
+        return found[starts - 1] if len(found) >= starts else ""
+
+    def text(self, path: str) -> str:
+        """Return what the API answers, as text."""
+        return self._client.get(path).text
 
     @property
     def url(self) -> str:

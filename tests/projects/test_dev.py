@@ -108,6 +108,30 @@ def test_one_ctrl_c_lets_a_running_task_finish(rendered: Render, newest: Environ
         assert (project / "done").exists(), dev.screen
 
 
+@pytest.mark.parametrize("pattern", ["simple", "celery"])
+def test_a_change_starts_it_again_also_after_one_that_cannot_start(
+    pattern: str, rendered: Render, newest: Environment
+) -> None:
+    project = rendered(pattern)
+    tasks = project / "app" / "actions" / "tasks.py"
+    text = tasks.read_text()
+    with newest.dev(project) as dev:
+        tasks.write_text("broken(\n")
+        until(lambda: "Waiting for a change in app/." in dev.screen, lambda: dev.screen)
+        tasks.write_text(text.replace("{action_name}", "{action_name.upper()}"))
+        dev.follow(starts=2)
+        dev.post("/actions", action_name="sign in")
+        assert dev.read("var/actions.log") == "SIGN IN\n"
+        assert_ctrl_c_ends_it(dev)
+
+
+def test_the_api_shows_the_metrics_of_the_worker(rendered: Render, newest: Environment) -> None:
+    with newest.dev(rendered("celery")) as dev:
+        dev.wait_until_succeeded(dev.post("/actions", action_name="sign in"))
+        counted = 'task_attempts_total{outcome="succeeded",task="actions.write_log"} 1.0'
+        assert counted in dev.text("/metrics")
+
+
 def test_when_one_process_cannot_start_none_is_left(rendered: Render, newest: Environment) -> None:
     project = rendered("celery")
     (project / "app" / "broken").mkdir()

@@ -31,7 +31,7 @@ class BackgroundTasks:
         self._runs: list[TaskRun] = []
         self._closed = False
 
-    def add_task(self, func: Callable[P, Any], *args: P.args, **kwargs: P.kwargs) -> str:
+    def add_task(self, func: Callable[P, Any], /, *args: P.args, **kwargs: P.kwargs) -> str:
         """Add a call of a task, and return its task_id.
 
         Raises:
@@ -110,7 +110,7 @@ class WithOptions:
     tasks: BackgroundTasks
     options: CallOptions
 
-    def add_task(self, func: Callable[P, Any], *args: P.args, **kwargs: P.kwargs) -> str:
+    def add_task(self, func: Callable[P, Any], /, *args: P.args, **kwargs: P.kwargs) -> str:
         """Add a call, as `BackgroundTasks.add_task` does."""
         run = replace(bind(func, args, kwargs), options=self.options)
         if key := self.options.get("key"):
@@ -141,7 +141,7 @@ class _RequestTasks(BackgroundTasks):
         return super()._add(run)
 
     def _join(self, session: Session) -> None:
-        backend.insert(session, self._runs)
+        backend.insert(session, self._runs, in_request=True)
         self._after_response.add_task(backend.after_response, self._runs)
 
 

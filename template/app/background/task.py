@@ -12,12 +12,13 @@ from typing import Any, Literal, ParamSpec, TypedDict, TypeVar, Unpack
 from uuid import uuid4
 
 from app.background import cron
-from app.logs import RefusesToStart
+from app.refusals import RefusesToStart
 
 P = ParamSpec("P")
 R = TypeVar("R")
 Errors = type[Exception] | tuple[type[Exception], ...]
-ADD_SCHEDULES = "copier update --data schedule=true"
+ADD_SCHEDULES = "bgscaffold update --with-schedule"
+DEEPEST = 100  # levels of an argument: readers of JSON give up somewhere
 
 
 class TaskOptions(TypedDict, total=False):
@@ -74,11 +75,6 @@ class TaskRun:
 
     def __str__(self) -> str:
         return f"{self.task.name} [{self.task_id}]"
-
-    @property
-    def fields(self) -> dict[str, Any]:
-        """What a log record says of this task run, besides its message."""
-        return {"task": self.task.name, "task_id": self.task_id}
 
 
 TASKS: dict[str, Task] = {}
@@ -140,11 +136,19 @@ def bind(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 def _check_json(task: Task, name: str, value: object) -> None:
     try:
         json.dumps(value, allow_nan=False)
+        if _depth(value) > DEEPEST:
+            raise ValueError(f"more than {DEEPEST} levels deep")
     except (TypeError, ValueError, RecursionError) as error:
         raise EnqueueError(
             f"task {task.name!r}, argument {name!r}: {type(value).__name__} is not JSON ({error})."
             " Pass an id, a path or plain values, and let the task fetch the rest."
         ) from None
+
+
+def _depth(value: object) -> int:
+    if isinstance(value, dict):
+        value = list(value.values())
+    return 1 + max(map(_depth, value), default=0) if isinstance(value, list | tuple) else 0
 
 
 def refuse_unknown(what: str, options: Mapping[str, Any], known: type) -> None:

@@ -5,9 +5,11 @@ of it runs on real processes: a test client returns only after the tasks, and co
 """
 
 import asyncio
+import re
 import socket
 from collections import Counter
 from contextlib import nullcontext
+from functools import partial
 from inspect import signature
 from pathlib import Path
 from uuid import uuid4
@@ -55,6 +57,7 @@ SAYS = {
     "bytes": "task 'contract.show', argument 'named': dict is not JSON (Object of type bytes",
     "nan": "task 'contract.show', argument 'values': tuple is not JSON (Out of range float values",
     "endless": "task 'contract.show', argument 'values': tuple is not JSON (Circular reference",
+    "deep": "task 'contract.show', argument 'values': tuple is not JSON (more than 100 levels deep)",
 }
 
 
@@ -119,6 +122,21 @@ def test_attempts_are_counted(server: Project) -> None:
     wait_for(lambda: counted in server.metrics(), counted)
     assert 'task_duration_seconds_count{task="contract.show"}' in server.metrics()
     assert 'task_wait_seconds_count{task="contract.show"}' in server.metrics()
+
+
+def test_the_log_has_a_line_for_each_attempt_that_ends(server: Project) -> None:
+    shown = server.post("/contract/show").json()
+    assert server.post("/contract/fail/logged").status_code == 202
+    failed = "retrying" if "retries" in backend.supports else "failed"
+    ends = [rf"show \[{shown}\] succeeded", rf"fail \[\S+\] {failed}", rf"exit \[\S+\] {failed}"]
+    for end in ends:
+        line = re.compile(rf" app\.monitoring: task contract\.{end}: attempt 1, \d+\.\d\d s\n")
+        wait_for(partial(logged, server, line), line.pattern)
+
+
+def logged(server: Project, line: re.Pattern[str]) -> bool:
+    """Tell whether the process that runs the tasks has logged a line."""
+    return bool(line.search(server.log(server.runner)))
 
 
 @pytest.mark.parametrize("options", ["key=k", "delay=0.01"])

@@ -1,5 +1,6 @@
 """Routes that use the door rightly, and wrongly."""
 
+import json
 from collections.abc import AsyncIterator, Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -128,6 +129,7 @@ async def wrong(how: str, request: Request, background_tasks: BackgroundTasksDep
         "bytes": lambda: add(tasks.show, name=b"x"),
         "nan": lambda: add(tasks.show, float("nan")),
         "endless": lambda: add(tasks.show, _endless()),
+        "deep": lambda: add(tasks.show, json.loads("[" * 200 + "]" * 200)),
     }
     return calls[how]()
 

@@ -34,7 +34,7 @@ class Async:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._live: dict[asyncio.Task[None], TaskRun] = {}
 
-    def insert(self, session: Session, runs: list[TaskRun]) -> None:
+    def insert(self, session: Session, runs: list[TaskRun], *, in_request: bool = False) -> None:
         """Keep nothing: this pattern has no outbox."""
 
     async def after_response(self, runs: list[TaskRun]) -> None:

@@ -1,18 +1,21 @@
 """Settings of the pattern async."""
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings
+
+from app.refusals import told_briefly
+from app.settings import FROM_ENVIRONMENT
 
 
 class BackgroundSettings(BaseSettings):
     """Read from the environment and `.env`."""
 
-    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore")
+    model_config = FROM_ENVIRONMENT
 
     task_concurrency: int = Field(default=20, ge=1)  # tasks at a time
-    shutdown_grace: float = Field(
-        default=25, ge=0
-    )  # seconds; keep it below the platform's own limit
+    # In seconds; keep it below the limit of the platform itself
+    shutdown_grace: float = Field(default=25, ge=0, le=86_400)
 
 
-settings = BackgroundSettings()
+with told_briefly():
+    settings = BackgroundSettings()

@@ -31,7 +31,7 @@ class CeleryWorkers:
 
     supports = SUPPORTED | {"queue"}
 
-    def insert(self, session: Session, runs: list[TaskRun]) -> None:
+    def insert(self, session: Session, runs: list[TaskRun], *, in_request: bool = False) -> None:
         """Insert the rows into the session's transaction."""
         enqueue.insert(session, runs)
 

@@ -1,14 +1,11 @@
 """Publishes a wake-up message for each row of the outbox that is due.
 
-Publishing is itself a compare-and-swap, so several publishers never send one message twice. At most
-PUBLISH_WINDOW messages stand unclaimed in the broker; one that nobody claims is sent again after a
-wait that doubles: a lost message costs a delay, a backlog costs no flood.
+Publishing is itself a compare-and-swap, so several publishers never send one message twice.
 """
 
 import logging
 import os
 import time
-from datetime import timedelta
 from threading import Event, Thread
 from typing import Any
 
@@ -17,15 +14,13 @@ from kombu.exceptions import OperationalError
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import database
-from app.background import outbox, upkeep
+from app.background import messages, outbox, upkeep
 from app.background.celery_app import celery_app, queue_of
-from app.background.outbox import now, row
 from app.background.settings import settings
-from app.background.table import task_runs
 
 BATCH = 100
 SILENCE = 10.0  # seconds after which the broker is asked whether it is there
-LONGEST_WAIT = timedelta(minutes=15)
+_outage = Event()  # of the database
 log = logging.getLogger(__name__)
 
 
@@ -92,85 +87,48 @@ class Publisher:
 def publish_due() -> None:
     """Publish a message for every due row that the window has room for. Never raises."""
     try:
-        while len(batch := _take()) > 0:
+        _let_leases_be_renewed()
+        while batch := _take():
             _send(batch)
             if len(batch) < BATCH:
                 return
     except (OperationalError, OSError) as error:  # the next sweep tries again
         log.debug("wake-up messages were not published: %s", error)
     except SQLAlchemyError as error:
-        log.warning("the outbox cannot be read; trying again: %s", error)
+        log.warning("the outbox cannot be read: %s; trying again", database.reason(error))
+        _outage.set()
     except Exception:
         log.exception("wake-up messages were not published")
+
+
+def _let_leases_be_renewed() -> None:
+    """After an outage of the database, let whoever holds a lease that has ended come first."""
+    if _outage.is_set():
+        database.execute(sa.select(1))
+        _outage.clear()
+        time.sleep(2 * settings.task_sweep)
 
 
 def _send(batch: list[sa.Row[Any]]) -> None:
     for sent, found in enumerate(batch):
         try:
             arguments = (found.id, found.attempts)
-            celery_app.send_task(found.name, arguments, queue=queue_of(found.name))
+            queue = queue_of(found.name)
+            celery_app.send_task(found.name, arguments, task_id=found.id, queue=queue)
         except Exception:
             publisher.note(answers=False)
-            _take_back(batch[sent:])
+            database.execute(messages.take_back([each.id for each in batch[sent:]]))
             raise
     publisher.note(answers=True)
 
 
 def _take() -> list[sa.Row[Any]]:
     upkeep.report_buried(database.execute(outbox.bury()))
-    [(standing,)] = database.execute(_count_standing())
-    free = min(BATCH, settings.publish_window - standing)
-    taken = database.execute(_mark_published(free)) if free > 0 else []
+    taken: list[sa.Row[Any]] = []
+    for names, free in messages.room().items():
+        if free > 0:
+            taken += database.execute(messages.mark(min(BATCH, free), names))
     return sorted(taken, key=lambda found: (-found.priority, found.due_at))
-
-
-def _take_back(batch: list[sa.Row[Any]]) -> None:
-    ids = [found.id for found in batch]
-    statement = task_runs.update().where(row.id.in_(ids), row.publish_again_at.is_not(None))
-    database.execute(statement.values(publish_again_at=None, publishes=row.publishes - 1))
-
-
-def _count_standing() -> sa.Select[Any]:
-    return sa.select(sa.func.count()).where(row.publish_again_at.is_not(None), ~_lost())
-
-
-def _mark_published(limit: int) -> sa.Update:
-    unannounced = row.publish_again_at.is_(None) | _lost()
-    found = outbox.first(limit, unannounced).cte("found")
-    waits = {n: now() + _wait(n) for n in range(10)}
-    return (
-        task_runs.update()
-        .where(row.id.in_(sa.select(found.c.id)))
-        .values(
-            published_at=now(),
-            publish_again_at=sa.case(waits, value=row.publishes, else_=now() + LONGEST_WAIT),
-            publishes=row.publishes + 1,
-        )
-        .returning(row.id, row.name, row.attempts, row.priority, row.due_at)
-    )
-
-
-def _lost() -> sa.ColumnElement[bool]:
-    """Match the rows whose message has waited too long, and does not just wait its turn.
-
-    It is lost when a later message of the same task was served, or when no worker does anything.
-    """
-    other = task_runs.alias()
-    overtaken = sa.exists().where(
-        other.c.name == row.name,
-        ~outbox.state_in(outbox.WAITING, other),
-        other.c.published_at > row.published_at,
-    )
-    recently = now() - timedelta(seconds=settings.task_lease)
-    runs = sa.exists().where(outbox.state_in(["running"], other), other.c.due_at > now())
-    ran = sa.exists().where(other.c.finished_at > recently)
-    lost = overtaken | ~(runs | ran) | (row.published_at < now() - LONGEST_WAIT)
-    return (row.publish_again_at <= now()) & lost
-
-
-def _wait(publishes: int) -> timedelta:
-    """Return how long a message may stay unclaimed before another is sent: 30 s ... 15 minutes."""
-    return min(timedelta(seconds=settings.task_lease * 2**publishes), LONGEST_WAIT)
 
 
 publisher = Publisher()

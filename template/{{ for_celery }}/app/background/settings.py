@@ -1,9 +1,11 @@
 """Settings of the pattern celery."""
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from kombu.transport import TRANSPORT_ALIASES
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings
 
-from app.logs import RefusesToStart
+from app.refusals import RefusesToStart, told_briefly
+from app.settings import FROM_ENVIRONMENT, Seconds
 from app.settings import settings as app_settings
 
 EMBEDDED = "sqla+sqlite:///var/broker.db"
@@ -12,22 +14,32 @@ EMBEDDED = "sqla+sqlite:///var/broker.db"
 class BackgroundSettings(BaseSettings):
     """Read from the environment and `.env`. Times are in seconds unless they say otherwise."""
 
-    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore")
+    model_config = FROM_ENVIRONMENT
 
     # redis://host:6379/0 or amqp://user:password@host:5672// ; the default needs no server
     broker_url: str = EMBEDDED
     task_queue: str = "tasks"  # applications that share a broker need different ones
-    task_concurrency: int | None = Field(
-        default=None, ge=1
-    )  # processes of a worker; None: one per core
-    task_retries: int = Field(default=3, ge=0)  # for tasks that declare none
-    task_backoff: float = Field(default=1, gt=0)  # before the first retry; doubles with each
-    task_lease: float = Field(default=30, gt=0)  # how long after a crash a task is resumed
-    task_sweep: float = Field(default=1, gt=0)  # between two looks at what fell due unannounced
-    task_retention: float = Field(default=30, gt=0)  # days that succeeded task runs are kept
-    shutdown_grace: float = Field(default=25, ge=0)  # keep it below the platform's own limit
+    # Processes of a worker; None: one per core
+    task_concurrency: int | None = Field(default=None, ge=1)
+    task_retries: int = Field(default=3, ge=0, le=1000)  # for tasks that declare none
+    task_backoff: Seconds = 1  # before the first retry; doubles with each
+    task_lease: Seconds = 30  # how long after a crash a task is resumed
+    task_sweep: Seconds = 1  # between two looks at what fell due unannounced
+    task_retention: float = Field(default=30, gt=0, le=36500)  # days that succeeded ones are kept
+    # In seconds; keep it below the limit of the platform itself
+    shutdown_grace: float = Field(default=25, ge=0, le=86_400)
     worker_metrics_port: int | None = None  # where the worker shows its metrics; None: nowhere
     publish_window: int = Field(default=1000, ge=1)  # messages that stand in the broker, unclaimed
+
+    @field_validator("broker_url")
+    @classmethod
+    def _is_known(cls, url: str) -> str:
+        scheme, separator, _ = url.partition("://")
+        if not separator or scheme.partition("+")[0] not in TRANSPORT_ALIASES:
+            raise ValueError(
+                f"{scheme!r} is no broker: redis://HOST/0, amqp://USER:PASSWORD@HOST//"
+            )
+        return url
 
     def refuse_embedded_broker_in_production(self) -> None:
         """Stop the start of API and worker: that broker is one file, polled by one machine.
@@ -42,4 +54,5 @@ class BackgroundSettings(BaseSettings):
             )
 
 
-settings = BackgroundSettings()
+with told_briefly():
+    settings = BackgroundSettings()

@@ -15,6 +15,7 @@ from typing import Any
 
 from billiard import current_process
 from celery import signals
+from celery.exceptions import SoftTimeLimitExceeded
 
 from app.background.settings import settings
 
@@ -37,6 +38,11 @@ class _Child:
         self.leaves = True
         signal.setitimer(signal.ITIMER_REAL, max(settings.shutdown_grace, 0.001))
 
+    def at_time_limit(self, _number: int, _frame: FrameType | None) -> None:
+        """From Celery: a `def` task is over its timeout. What notes its outcome is not a task."""
+        if self.runs_task:
+            raise SoftTimeLimitExceeded
+
     def at_sigalrm(self, _number: int, _frame: FrameType | None) -> None:
         """From the worker's main process, or from the timer: the grace is over."""
         if self.runs_task:
@@ -52,6 +58,7 @@ def busy() -> Iterator[None]:
     if current_process().name != "MainProcess":  # here, for billiard sets its own at the start
         signal.signal(signal.SIGTERM, _child.at_sigterm)
         signal.signal(signal.SIGALRM, _child.at_sigalrm)
+        signal.signal(signal.SIGUSR1, _child.at_time_limit)
     _child.busy = True
     try:
         yield

@@ -16,9 +16,10 @@ from typing import Any
 import sqlalchemy as sa
 from celery import bootsteps, signals
 from celery.exceptions import SoftTimeLimitExceeded
+from sqlalchemy.exc import SQLAlchemyError
 
 from app import database, domains, logs, monitoring
-from app.background import beat, embedded_broker, outbox, shutdown
+from app.background import beat, embedded_broker, outbox, outcome, shutdown
 from app.background.backend import backend
 from app.background.celery_app import celery_app, queues
 from app.background.lease import leases
@@ -26,6 +27,7 @@ from app.background.publisher import publish_due
 from app.background.settings import settings
 from app.background.table import Claim
 from app.background.task import TASKS, check_options
+from app.refusals import told_briefly
 
 # Seconds after its timeout: a `def` task that ignores the interruption takes its process along.
 KILLED_AFTER = 10.0
@@ -35,33 +37,41 @@ log = logging.getLogger(__name__)
 def execute(task_id: str, attempts: int) -> None:
     """Run the task of this row, unless another message of the same attempt has already done so."""
     with shutdown.busy():
-        found = database.execute(outbox.claim(outbox.announced(task_id, attempts)))
+        found = _claim(task_id, attempts)
         if not found:
             return
         claim = Claim.of(found[0])
-        _persist(_outcome(claim))
-        leases.drop(claim)
+        try:
+            _persist(_outcome(claim))
+        finally:
+            leases.drop(claim)
+
+
+def _claim(task_id: str, attempts: int) -> list[sa.Row[Any]]:
+    try:
+        return database.execute(outbox.claim(outbox.announced(task_id, attempts)))
+    except SQLAlchemyError as error:  # the message is spent; the outbox will send another
+        log.warning("the outbox cannot be read: %s", database.reason(error))
+        time.sleep(settings.task_sweep)
+        return []
 
 
 def _outcome(claim: Claim) -> sa.Update:
-    name = claim.run.task.name
     try:
-        with monitoring.attempt(name, claim.due), shutdown.interruptible():
+        with claim.watch.measured(), shutdown.interruptible():
             _perform(claim)
     except shutdown.Interrupted:
-        log.warning("task %s is cut off: the worker stops", claim.run)
         _loop.cache_clear()
-        monitoring.count(name, "released")
-        return outbox.release(claim)
+        claim.watch.ended("released")
+        return outcome.release(claim)
     except _Cancelled:
-        monitoring.count(name, "cancelled")
-        return outbox.stop(claim)
-    except BaseException as error:
-        log.error("task %s failed", claim.run, exc_info=error, extra=claim.run.fields)
-        monitoring.failed(claim.failure(error))
-        return outbox.fail(claim, error, claim.backoff())
-    monitoring.count(name, "succeeded")
-    return outbox.succeed(claim)
+        claim.watch.ended("cancelled")
+        return outcome.stop(claim)
+    except BaseException as error:  # noqa: BLE001  # whatever it is: `failed` logs it
+        claim.failed(error)
+        return outcome.fail(claim, error, claim.backoff())
+    claim.watch.ended("succeeded")
+    return outcome.succeed(claim)
 
 
 def _perform(claim: Claim) -> None:
@@ -111,9 +121,11 @@ def _persist(statement: sa.Update) -> None:
         try:
             database.execute(statement)
             return
+        except SQLAlchemyError as error:
+            log.warning("an outcome cannot be written: %s; trying again", database.reason(error))
         except Exception:
-            log.exception("the outcome of a task cannot be written; trying again")
-            time.sleep(pause)
+            log.exception("an outcome cannot be written; trying again")
+        time.sleep(pause)
 
 
 class Sweeper(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships no types
@@ -123,7 +135,7 @@ class Sweeper(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships no
 
     def start(self, worker: Any) -> None:
         """Prepare the database, then sweep until it stops."""
-        with logs.told_briefly():
+        with told_briefly():
             settings.refuse_embedded_broker_in_production()
             database.prepare_sync()
         shutdown.interrupt_after_grace(worker)
@@ -153,11 +165,13 @@ def _limits(name: str) -> dict[str, float]:
 
 def _set_up_logging(**_: Any) -> None:
     logs.configure()
+    # To Celery every message succeeds that was looked at, whatever came of the task.
+    logging.getLogger("celery.app.trace").setLevel("WARNING")
 
 
 signals.setup_logging.connect(_set_up_logging)
 domains.import_tasks()
-with logs.told_briefly():
+with told_briefly():
     check_options("celery", backend.supports)
 for name in TASKS:
     celery_app.task(execute, name=name, **_limits(name))

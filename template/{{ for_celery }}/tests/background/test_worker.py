@@ -6,20 +6,30 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
+from signal import SIGUSR1
 
 import httpx2
 import pytest
 from celery import Celery
+from celery.exceptions import SoftTimeLimitExceeded
 from sqlalchemy import event, update
 
 from app.actions.tasks import write_log
-from app.background import background_tasks, embedded_broker, publisher, worker
+from app.background import (
+    background_tasks,
+    embedded_broker,
+    messages,
+    publisher,
+    shutdown,
+    worker,
+)
 from app.background.celery_app import celery_app
 from app.background.outbox import now
 from app.background.settings import BackgroundSettings, settings
 from app.background.table import task_runs
 from app.background.task import TASKS
 from app.database import sync_engine
+from app.signup.tasks import send_welcome
 from tests.servers import Project, wait_for
 
 
@@ -70,12 +80,48 @@ def test_each_row_is_published_once_and_the_window_holds(
     assert [publish(), publish()] == [3, 0]
 
 
+def test_a_backlog_in_one_queue_stops_no_other(
+    empty: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "publish_window", 2)
+    slow = replace(TASKS["signup.send_welcome"], options={"queue": "slow"})
+    monkeypatch.setitem(TASKS, "signup.send_welcome", slow)
+    with background_tasks() as tasks:
+        for _ in range(3):
+            tasks.add_task(send_welcome, "ada@example.com")
+        tasks.add_task(write_log, "never run")
+    sent = [[found.name for found in publisher._take()] for _ in range(2)]
+    assert [sorted(names) for names in sent] == [
+        ["actions.write_log", "signup.send_welcome", "signup.send_welcome"],
+        [],
+    ]
+    with sync_engine().begin() as connection:
+        is_announced = task_runs.c.publish_again_at.is_not(None)
+        connection.execute(update(task_runs).where(is_announced).values(state="cancelled"))
+    assert publish() == 1
+
+
+def test_a_time_limit_interrupts_a_task_and_not_what_notes_its_outcome() -> None:
+    shutdown._child.at_time_limit(SIGUSR1, None)
+    with pytest.raises(SoftTimeLimitExceeded), shutdown.interruptible():
+        shutdown._child.at_time_limit(SIGUSR1, None)
+
+
+def test_the_log_of_a_worker_has_our_ids_and_our_outcomes(server: Project) -> None:
+    task_id = server.post("/signup", json={"email": "ada@example.com"}).json()["task_id"]
+    server.status(task_id)
+    log = server.log("worker")
+    assert f"Task signup.send_welcome[{task_id}] received" in log
+    assert f"task signup.send_welcome [{task_id}] succeeded: attempt 1" in log
+    assert f"[{task_id}] succeeded in" not in log
+
+
 def test_a_lost_message_is_sent_again_after_a_wait_that_doubles(empty: None) -> None:
     enqueue(1)
     waits = []
     for _ in range(7):
         with sync_engine().begin() as connection:
-            [marked] = connection.execute(publisher._mark_published(1).returning(task_runs))
+            [marked] = connection.execute(messages.mark(1, TASKS).returning(task_runs))
             waits.append(round((marked.publish_again_at - marked.published_at).total_seconds()))
             connection.execute(update(task_runs).values(publish_again_at=now()))
     assert waits == [30, 60, 120, 240, 480, 900, 900]

@@ -1,5 +1,6 @@
 """Enqueuing: what becomes a row of the outbox, once for each idempotency key."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.background.outbox import PRIORITIES, row
 from app.background.settings import settings
-from app.background.table import task_runs
+from app.background.table import COLUMNS, task_runs
 from app.background.task import EnqueueError, TaskRun
 
 SUPPORTED = frozenset(
@@ -33,13 +34,23 @@ def insert(session: Session, runs: list[TaskRun], head_start: timedelta = timede
     new = dialect.insert(task_runs).on_conflict_do_nothing()
     session.execute(new, [_values(run, head_start) for run in runs])
     keyed = {run.task_id: run for run in runs if "key" in run.options}
-    known = sa.select(row.id, row.arguments).where(row.id.in_(keyed))
+    text = next(column for column in COLUMNS if column.name == "arguments")
+    known = sa.select(row.id, text).where(row.id.in_(keyed))
     for found in session.execute(known) if keyed else ():
-        if found.arguments != _arguments(run := keyed[found.id]):
+        run = keyed[found.id]
+        if not _same(found.arguments, _arguments(run)):
             raise KeyReusedError(
                 f"The idempotency key {run.options['key']!r} was used for {run.task.name!r} with"
                 " other arguments. Send the same ones, or another key."
             )
+
+
+def _same(stored: str, arguments: dict[str, Any]) -> bool:
+    try:  # as text, in which 1 is neither true nor 1.0
+        known = json.dumps(json.loads(stored), sort_keys=True)
+    except ValueError:
+        return False
+    return known == json.dumps(arguments, sort_keys=True)
 
 
 def _values(run: TaskRun, head_start: timedelta) -> dict[str, Any]:

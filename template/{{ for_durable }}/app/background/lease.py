@@ -6,8 +6,10 @@ from contextvars import ContextVar
 from threading import Event, Lock, Thread
 from time import monotonic
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from app import database
-from app.background import outbox, upkeep
+from app.background import outcome, upkeep
 from app.background.settings import settings
 from app.background.table import Claim
 
@@ -26,6 +28,7 @@ class Leases:
         self._progress: dict[str, tuple[float, str]] = {}
         self._lock = Lock()
         self._thread: Thread | None = None
+        self._renewed = monotonic()
 
     def hold(self, claim: Claim, cancel: Callable[[], object] | None = None) -> None:
         """Renew this claim from now on; `cancel` is called, in a thread, when somebody asks."""
@@ -52,16 +55,22 @@ class Leases:
                 self._progress[claim.run.task_id] = (fraction, note)
 
     def _keep_up(self) -> None:
-        renewed = monotonic()
         while not Event().wait(min(settings.task_sweep, settings.task_lease / 3)):
-            try:
-                self._cancel_requested()
-                self._write_progress()
-                if monotonic() - renewed >= settings.task_lease / 3:
-                    database.execute(*outbox.renew(list(self._claims.values())))
-                    renewed = monotonic()
-            except Exception:  # the database is busy or down: the next turn tries again
-                log.exception("leases were not renewed")
+            for duty in (self._renew, self._cancel_requested, self._write_progress):
+                try:
+                    duty()
+                except SQLAlchemyError as error:
+                    log.warning("leases: %s; trying again", database.reason(error))
+                    break
+                except Exception:  # one that fails must not keep the others from their turn
+                    log.exception("leases: %s failed", duty.__name__)
+
+    def _renew(self) -> None:
+        if monotonic() - self._renewed >= settings.task_lease / 3:
+            with self._lock:
+                held = list(self._claims.values())
+            database.execute(*outcome.renew(held))
+            self._renewed = monotonic()
 
     def _cancel_requested(self) -> None:
         with self._lock:
@@ -78,7 +87,7 @@ class Leases:
             news = [(self._claims[task_id], *news) for task_id, news in self._progress.items()]
             self._progress.clear()
         if news:
-            database.execute(*(outbox.note_progress(*each) for each in news))
+            database.execute(*(outcome.note_progress(*each) for each in news))
 
 
 leases = Leases()
@@ -93,5 +102,7 @@ def progress(fraction: float, note: str = "") -> None:
     """
     if not 0 <= fraction <= 1:
         raise ValueError(f"progress({fraction!r}): it must be from 0 to 1.")
+    if not isinstance(note, str):
+        raise TypeError(f"progress({fraction}, {note!r}): the note must be a text.")
     if claim := _current.get():
         leases.note(claim, fraction, note)

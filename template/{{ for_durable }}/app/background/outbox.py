@@ -8,7 +8,6 @@ once, may run twice after a crash, and must be idempotent.
 The statements are written once: the API runs them async, workers and scripts through `def` code.
 """
 
-import traceback
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, FromClause, func
 
 from app.background.settings import settings
-from app.background.table import COLUMNS, Claim, task_runs
+from app.background.table import COLUMNS, task_runs
 from app.background.task import TASKS
 
 row = task_runs.c
@@ -68,18 +67,18 @@ def first(limit: int, *which: ColumnElement[bool]) -> sa.Select[Any]:
     return sa.select(both.c.id).order_by(both.c.priority.desc(), both.c.due_at).limit(limit)
 
 
-def claim_first(limit: int) -> sa.Update:
+def claim_first(limit: int, *which: ColumnElement[bool]) -> sa.Update:
     """Start an attempt of at most `limit` rows that are due, and return them."""
-    found = first(limit, _claimable(), ~_suspect()).cte("found")
+    found = first(limit, _claimable(), ~_suspect(), *which).cte("found")
     return _start(row.id.in_(sa.select(found.c.id)))
 
 
-def claim_suspect() -> sa.Update:
+def claim_suspect(*which: ColumnElement[bool]) -> sa.Update:
     """Start the last attempt of a row whose earlier ones all ended with their process.
 
     Run one at a time, it takes no other to its grave if it is the one that kills.
     """
-    found = first(1, _claimable(), _suspect()).cte("found")
+    found = first(1, _claimable(), _suspect(), *which).cte("found")
     return _start(row.id.in_(sa.select(found.c.id)))
 
 
@@ -122,77 +121,19 @@ def announced(task_id: str, attempts: int) -> ColumnElement[bool]:
     return (row.id == task_id) & (row.attempts == attempts) & is_due
 
 
-def bury() -> sa.Update:
+def offer(task_ids: Iterable[str]) -> sa.Update:
+    """Let any process claim these rows, which the one that inserted them is too busy to start."""
+    return task_runs.update().where(waiting(task_ids)).values(due_at=now())
+
+
+def bury(*which: ColumnElement[bool]) -> sa.Update:
     """Declare dead what killed its process at every attempt, or cancelled where that was asked."""
     state = sa.case((row.cancel_requested, "cancelled"), else_="dead")
     error = "The process died while running this task."
     return (
         task_runs.update()
-        .where(state_in(["running"]), row.due_at <= now())
+        .where(state_in(["running"]), row.due_at <= now(), *which)
         .where(~_attempts_left() | row.cancel_requested)
         .values(state=state, finished_at=now(), error=error)
         .returning(row.name, row.id, row.attempts, row.state)
     )
-
-
-def renew(claims: Iterable[Claim]) -> list[sa.Update]:
-    """Keep the leases of these claims."""
-    until = now() + timedelta(seconds=settings.task_lease)
-    return [_mine(claim).values(due_at=until) for claim in claims]
-
-
-def note_progress(claim: Claim, fraction: float, note: str) -> sa.Update:
-    """Note how far a claim has come."""
-    return _mine(claim).values(progress=fraction, progress_note=_text([note]))
-
-
-def succeed(claim: Claim) -> sa.Update:
-    """Finish a claim whose task has returned."""
-    done = {"state": "succeeded", "finished_at": now(), "progress": 1.0}
-    return _mine(claim).values(**done, error=None, traceback=None)
-
-
-def fail(claim: Claim, error: BaseException, wait: timedelta) -> sa.Update:
-    """Note the failure: retry it after the wait or, if no attempt follows, declare it dead."""
-    again = {**_unless_cancelled("retrying"), "due_at": now() + wait}
-    return _mine(claim).values(
-        **(again if claim.repeats(error) else {"state": "dead", "finished_at": now()}),
-        error=_text(traceback.format_exception_only(error)),
-        traceback=_text(traceback.format_exception(error)),
-    )
-
-
-def stop(claim: Claim) -> sa.Update:
-    """Finish a claim whose task was cancelled, as somebody had asked."""
-    return _mine(claim).values(state="cancelled", finished_at=now())
-
-
-def release(claim: Claim) -> sa.Update:
-    """Give a claim back because this process stops: the attempt does not count."""
-    again = _unless_cancelled("pending")
-    return _mine(claim).values(due_at=now(), released=row.released + 1, **again)
-
-
-def _unless_cancelled(state: str) -> dict[str, Any]:
-    return {
-        "state": sa.case((row.cancel_requested, "cancelled"), else_=state),
-        "finished_at": sa.case((row.cancel_requested, now())),
-    }
-
-
-def excuse(claim: Claim) -> sa.Update:
-    """Let an attempt not count, but keep the lease: the thread that runs it cannot be stopped."""
-    return _mine(claim).values(released=row.released + 1)
-
-
-def _mine(claim: Claim) -> sa.Update:
-    # The fence: whoever lost the lease, and was overtaken, changes nothing.
-    return task_runs.update().where(
-        row.id == claim.run.task_id, row.attempts == claim.attempt, row.state == "running"
-    )
-
-
-def _text(lines: list[str]) -> str:
-    """Join the lines, without what a database cannot store: NUL, half characters, megabytes."""
-    text = "".join(lines).strip().replace("\0", "\\0")
-    return text.encode("utf-8", "backslashreplace").decode()[-10_000:]

@@ -5,14 +5,14 @@ import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Depends, HTTPException, Query
 from fastapi.sse import EventSourceResponse, ServerSentEvent
-from pydantic import BaseModel, computed_field
+from pydantic import AwareDatetime, BaseModel, TypeAdapter, computed_field
 
 from app import database
 from app.admin import IsAdmin, demand_admin
@@ -20,6 +20,7 @@ from app.background import upkeep
 from app.background.settings import settings
 
 router = APIRouter(prefix="/tasks", tags=["tasks"])
+_CURSOR = TypeAdapter(tuple[AwareDatetime, UUID])
 State = Literal["pending", "running", "retrying", "succeeded", "dead", "cancelled"]
 
 
@@ -88,7 +89,7 @@ async def task_events(
 @router.get("", dependencies=[Depends(demand_admin)])
 async def task_list(
     state: State | None = None,
-    name: str | None = None,
+    name: Annotated[str | None, Query(pattern=r"^[a-z0-9_.]+$")] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     cursor: str | None = None,
 ) -> TaskPage:
@@ -133,7 +134,7 @@ def _before(cursor: str | None) -> tuple[datetime, str] | None:
     if not cursor:
         return None
     try:
-        created_at, task_id = json.loads(urlsafe_b64decode(cursor))
-        return datetime.fromisoformat(created_at), str(UUID(task_id))
-    except (ValueError, TypeError) as error:
+        created_at, task_id = _CURSOR.validate_json(urlsafe_b64decode(cursor))
+        return created_at.astimezone(UTC), str(task_id)
+    except (ValueError, OverflowError) as error:
         raise HTTPException(422, f"cursor={cursor!r} is not one that a page has given.") from error

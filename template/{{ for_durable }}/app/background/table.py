@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from app.background.settings import settings
 from app.background.task import TASKS, TaskRun
-from app.monitoring import Failure
+from app.monitoring import Attempt
 
 
 class Moment(sa.TypeDecorator[datetime]):
@@ -61,7 +61,7 @@ class Claim:
     run: TaskRun
     attempt: int
     retries_left: int
-    due: datetime | None  # at the first attempt: since when the task was to start
+    watch: Attempt
 
     @classmethod
     def of(cls, found: sa.Row[Any]) -> "Claim":
@@ -73,7 +73,8 @@ class Claim:
             run = TaskRun(found.id, task, arguments["args"], arguments["kwargs"])
         except (ValueError, TypeError, KeyError):
             run = TaskRun(found.id, replace(task, func=_unreadable), [found.arguments], {})
-        return cls(run, found.attempts, left, due if found.attempts == 1 else None)
+        first = due if found.attempts == 1 else None
+        return cls(run, found.attempts, left, Attempt(found.name, found.id, found.attempts, first))
 
     def repeats(self, error: BaseException) -> bool:
         """Tell whether another attempt follows this error: it is transient, and some are left."""
@@ -87,10 +88,9 @@ class Claim:
         longest = settings.task_backoff * 2 ** min(self.attempt - 1, 20)
         return timedelta(seconds=min(3600, longest * random.uniform(0.5, 1)))
 
-    def failure(self, error: BaseException) -> Failure:
-        """Describe the failure of this attempt, for the log and whoever else is told."""
-        outcome = "retrying" if self.repeats(error) else "dead"
-        return Failure(self.run.task.name, self.run.task_id, self.attempt, error, outcome)
+    def failed(self, error: BaseException) -> None:
+        """Tell the log, the metrics and whoever else is told that this attempt has failed."""
+        self.watch.failed(error, "retrying" if self.repeats(error) else "dead")
 
 
 def _unreadable(arguments: str) -> None:

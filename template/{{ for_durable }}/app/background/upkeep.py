@@ -1,6 +1,5 @@
 """What is asked of the outbox besides running its tasks: to look, to cancel, to retry, to clean."""
 
-import logging
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,9 +10,7 @@ from app import database, monitoring
 from app.background.outbox import OPEN, WAITING, now, row, state_in
 from app.background.settings import settings
 from app.background.table import COLUMNS, Moment, task_runs
-from app.monitoring import Failure
-
-log = logging.getLogger(__name__)
+from app.monitoring import Attempt
 
 CLEANED_AT_A_TIME = 1000
 LATE = 30.0  # seconds that a task may wait before whoever should start it is called degraded
@@ -95,9 +92,8 @@ def delete_old_task_runs() -> None:
 def report_buried(buried: Iterable[sa.Row[Any]]) -> None:
     """Tell of the task runs that ended because their process died."""
     for found in buried:
-        log.error("task %s [%s] killed its process: %s", found.name, found.id, found.state)
         died = RuntimeError("The process died while running this task.")
-        monitoring.failed(Failure(found.name, found.id, found.attempts, died, found.state))
+        Attempt(found.name, found.id, found.attempts).failed(died, found.state)
 
 
 async def report(who: str) -> monitoring.Report:

@@ -1,5 +1,6 @@
 """Faults, on real processes: `uv run poe faults` runs these alone. Nothing accepted is lost."""
 
+from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
@@ -23,6 +24,26 @@ def test_kill_9_loses_nothing(server: Project) -> None:
     ends = {gate: server.status(task_id) for gate, task_id in task_ids.items()}
     assert {end["state"] for end in ends.values()} == {"succeeded"}
     assert ends[cut_off.removeprefix("waiting ")]["attempts"] == 2
+
+
+def test_a_database_that_is_away_for_longer_than_a_lease_makes_no_task_run_twice(
+    server: Project,
+) -> None:
+    task_id = server.post("/contract/wait/held").json()
+    server.wait_for_marks("waiting held")
+    with server.locked_database():
+        wait_for(lambda: lease_of(server, task_id) < datetime.now(UTC), "the end of the lease")
+    wait_for(lambda: lease_of(server, task_id) > datetime.now(UTC), "its renewal")
+    server.open_gate("held")
+    assert server.status(task_id)["attempts"] == 1
+    assert server.marks("waiting held") == ["waiting held"]
+
+
+def lease_of(server: Project, task_id: str) -> datetime:
+    """Return when the lease of a task run ends."""
+    [(found,)] = server.query(f"SELECT due_at FROM task_runs WHERE id = '{UUID(task_id).hex}'")
+    ends = datetime.fromisoformat(found) if isinstance(found, str) else found
+    return ends.replace(tzinfo=ends.tzinfo or UTC)
 
 
 def test_a_task_that_kills_its_process_takes_no_other_along(server: Project) -> None:

@@ -12,7 +12,16 @@ from sqlalchemy import select, text, update
 
 from app import database
 from app.actions.tasks import write_log
-from app.background import EnqueueError, background_tasks, outbox, task, upkeep
+from app.background import (
+    EnqueueError,
+    background_tasks,
+    enqueue,
+    outbox,
+    outcome,
+    progress,
+    task,
+    upkeep,
+)
 from app.background.lease import Leases
 from app.background.outbox import now, row
 from app.background.settings import settings
@@ -113,9 +122,9 @@ def test_who_was_overtaken_changes_nothing(claimable: str) -> None:
     [slow] = claim(claimable)
     end_lease(claimable)
     [fast] = claim(claimable)
-    assert execute(outbox.fail(slow, ValueError("late"), timedelta(0))) == 0
-    assert [execute(statement) for statement in outbox.renew([slow])] == [0]
-    assert execute(outbox.succeed(fast)) == 1
+    assert execute(outcome.fail(slow, ValueError("late"), timedelta(0))) == 0
+    assert [execute(statement) for statement in outcome.renew([slow])] == [0]
+    assert execute(outcome.succeed(fast)) == 1
     assert (stored(claimable).state, stored(claimable).attempts) == ("succeeded", 2)
 
 
@@ -134,7 +143,7 @@ def test_a_task_that_kills_its_process_is_buried_after_its_retries(claimable: st
 def test_a_release_does_not_count_as_an_attempt(claimable: str) -> None:
     for _ in range(2 + settings.task_retries):
         [claimed] = claim(claimable)
-        execute(outbox.release(claimed))
+        execute(outcome.release(claimed))
     [claimed] = claim(claimable)
     assert claimed.retries_left == settings.task_retries
 
@@ -155,7 +164,7 @@ def test_only_transient_errors_are_repeated(
     monkeypatch.setitem(TASKS, NAME, replace(TASKS[NAME], options=options))
     [claimed] = claim(claimable)
     assert claimed.repeats(ConnectionError()) is repeated
-    execute(outbox.fail(claimed, ConnectionError("gone"), timedelta(0)))
+    execute(outcome.fail(claimed, ConnectionError("gone"), timedelta(0)))
     found = stored(claimable)
     assert (found.state, found.error) == (
         "retrying" if repeated else "dead",
@@ -212,6 +221,21 @@ def test_misspelt_options_are_refused() -> None:
         task("x.y", retry=3)  # type: ignore[call-arg]  # so does mypy
 
 
+def test_a_note_must_be_a_text() -> None:
+    with pytest.raises(TypeError, match=r"progress\(0.5, 7\): the note must be a text."):
+        progress(0.5, 7)  # type: ignore[arg-type]  # so says mypy
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "same"),
+    [({"a": 1, "b": 2}, True), ({"b": 2, "a": True}, False), ({"a": 1.0, "b": 2}, False)],
+)
+def test_what_a_key_stands_for(kwargs: dict[str, Any], same: bool) -> None:
+    stored = '{"args": [], "kwargs": {"b": 2, "a": 1}}'
+    assert enqueue._same(stored, {"args": [], "kwargs": kwargs}) is same
+    assert not enqueue._same("no JSON", {"args": [], "kwargs": kwargs})
+
+
 def test_a_moment_needs_a_time_zone() -> None:
     with pytest.raises(EnqueueError, match="has no time zone: use datetime.now"):
         background_tasks().options(run_at=datetime(2030, 1, 1))
@@ -220,16 +244,19 @@ def test_a_moment_needs_a_time_zone() -> None:
 def test_any_error_can_be_stored(claimable: str) -> None:
     [claimed] = claim(claimable)
     error = ValueError("\0 \ud800 " + "x" * 20_000)
-    assert execute(outbox.fail(claimed, error, timedelta(0))) == 1
+    assert execute(outcome.fail(claimed, error, timedelta(0))) == 1
     assert (stored(claimable).state, len(stored(claimable).error)) == ("retrying", 10_000)
 
 
-def test_a_held_lease_is_renewed(claimable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_held_lease_is_renewed_whatever_else_fails(
+    claimable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     [claimed] = claim(claimable)
     end_lease(claimable)
     monkeypatch.setattr(settings, "task_lease", 0.3)
     leases = Leases()
     leases.hold(claimed)
+    leases.note(claimed, 0.5, 7)  # type: ignore[arg-type]  # which no row can hold
     until = stored(claimable).due_at
     wait_for(lambda: stored(claimable).due_at > until, "the renewal of the lease")
     leases.drop(claimed)

@@ -1,6 +1,7 @@
 """Task runs as a caller and an administrator see them: keys, delays, progress, cancel, retry, lists."""
 
 import json
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -117,7 +118,25 @@ def test_the_list_has_pages_and_filters(server: Project) -> None:
         page = server.get(f"/tasks{query}&cursor={page['cursor']}").json()
     assert listed[:5] == ids[::-1]
     assert server.get("/tasks?state=lost").status_code == 422
-    assert server.get("/tasks?cursor=nonsense").status_code == 422
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        "no JSON",
+        "[" * 20_000,
+        '["2026-05-04T03:02:01Z", 5]',
+        '["9999-12-31T23:59:59-14:00", "0d1f4c86-0000-4000-8000-000000000000"]',
+    ],
+)
+def test_a_cursor_that_no_page_has_given_is_refused(server: Project, cursor: str) -> None:
+    answer = server.get(f"/tasks?cursor={urlsafe_b64encode(cursor.encode()).decode()}")
+    assert answer.status_code == 422
+    assert answer.json()["detail"].endswith("is not one that a page has given.")
+
+
+def test_a_name_that_no_task_can_have_is_refused(server: Project) -> None:
+    assert server.get("/tasks?name=%00").status_code == 422
 
 
 def test_events_tell_of_each_change_until_the_end(server: Project) -> None:

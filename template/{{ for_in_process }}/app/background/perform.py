@@ -6,8 +6,8 @@ from functools import partial
 
 from anyio import CapacityLimiter, to_thread
 
-from app import monitoring
 from app.background.task import TaskRun
+from app.monitoring import Attempt
 
 log = logging.getLogger(__name__)
 
@@ -41,19 +41,19 @@ def _warn(run: TaskRun) -> None:
 
 async def perform_contained(run: TaskRun, threads: CapacityLimiter) -> None:
     """Perform, and log whatever the task raises, so that it harms nothing but itself."""
+    attempt = Attempt(run.task.name, run.task_id, due=run.created_at)
     try:
-        with monitoring.attempt(run.task.name, run.created_at):
+        with attempt.measured():
             await perform(run, threads)
     except (Exception, SystemExit, KeyboardInterrupt, asyncio.CancelledError) as error:
-        if isinstance(error, asyncio.CancelledError) and _cancelled_from_outside():
-            monitoring.count(run.task.name, "cut off")
+        if isinstance(error, asyncio.CancelledError) and cancelled_from_outside():
+            attempt.counted("cut off")
             raise
-        log.error("task %s failed", run, exc_info=error, extra=run.fields)
-        monitoring.failed(monitoring.Failure(run.task.name, run.task_id, 1, error, "failed"))
+        attempt.failed(error, "failed")
     else:
-        monitoring.count(run.task.name, "succeeded")
+        attempt.ended("succeeded")
 
 
-def _cancelled_from_outside() -> bool:
+def cancelled_from_outside() -> bool:
     """Tell whether the server stops; a task may also raise CancelledError by itself."""
     return bool((current := asyncio.current_task()) and current.cancelling())

@@ -15,18 +15,18 @@ from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
-from app.background import enqueue, upkeep
+from app import database
+from app.background import enqueue, outbox, upkeep
 from app.background.enqueue import SUPPORTED
 from app.background.lease import progress
 from app.background.router import router
 from app.background.runner import Runner
+from app.background.settings import settings
 from app.background.task import TaskRun, check_options
 from app.background.upkeep import delete_old_task_runs
 from app.monitoring import Report
 
 __all__ = ["backend", "delete_old_task_runs", "lifespan", "progress", "report", "router"]
-
-HEAD_START = timedelta(seconds=1)  # no sweep starts a task before its response has been sent
 
 
 class Safe:
@@ -37,12 +37,18 @@ class Safe:
     def __init__(self) -> None:
         self.runner: Runner | None = None
 
-    def insert(self, session: Session, runs: list[TaskRun]) -> None:
-        """Insert the rows into the session's transaction."""
-        enqueue.insert(session, runs, HEAD_START)
+    def insert(self, session: Session, runs: list[TaskRun], *, in_request: bool = False) -> None:
+        """Insert the rows into the session's transaction.
+
+        Before the response no sweep starts them, unless this process has died, as after a crash.
+        """
+        lease = timedelta(seconds=settings.task_lease)
+        enqueue.insert(session, runs, lease if in_request else timedelta(0))
 
     async def after_response(self, runs: list[TaskRun]) -> None:
-        """Start the tasks of one request."""
+        """Start the tasks of one request, or let other processes do so."""
+        if self.runner and self.runner.is_full:
+            await database.execute_async(outbox.offer(run.task_id for run in runs))
         self.start(runs)
 
     def start(self, runs: list[TaskRun]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from contextlib import suppress
 from functools import partial
 from heapq import heappop, heappush
 from itertools import chain, repeat
@@ -9,11 +10,12 @@ from typing import cast
 
 import anyio
 import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
 
-from app import database, monitoring
-from app.background import outbox, upkeep
+from app import database
+from app.background import outbox, outcome, upkeep
 from app.background.lease import leases
-from app.background.perform import perform
+from app.background.perform import cancelled_from_outside, perform
 from app.background.settings import settings
 from app.background.table import Claim
 from app.background.task import TaskRun
@@ -35,7 +37,13 @@ class Runner:
         self._cancelled: set[str] = set()
         self._alone = ""  # the task run that may have killed its process every time
         self._next_sweep = self._loop.time()
+        self._outage = False  # of the database
         self._draining = False
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a task would have to wait for another to end."""
+        return len(self._live) + len(self._ready) >= settings.task_concurrency
 
     def wake(self, runs: list[TaskRun]) -> None:
         """Start these task runs now. Callable from any thread."""
@@ -55,11 +63,14 @@ class Runner:
         """Claim and execute until the drain. No error ends this loop."""
         while not self._draining:
             self._wake.clear()
+            claims: list[Claim] = []
             try:
                 claims = await self._claim(settings.task_concurrency - len(self._live))
+            except SQLAlchemyError as error:
+                log.warning("the outbox cannot be read: %s; trying again", database.reason(error))
+                self._outage = True
             except Exception:
                 log.exception("the outbox cannot be read; trying again")
-                claims = []
             for claim in claims:
                 self._spawn(claim)
             if not claims and not (self._ready and len(self._live) < settings.task_concurrency):
@@ -78,14 +89,17 @@ class Runner:
             await asyncio.wait(self._live, timeout=PATIENCE)
 
     async def _pause(self) -> None:
-        try:
+        with suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), settings.task_sweep)
-        except TimeoutError:
-            pass
 
     async def _claim(self, free: int) -> list[Claim]:
         if free <= 0:
             return []
+        if self._outage:
+            await database.execute_async(sa.select(1))
+            self._outage = False
+            # Leases may have ended meanwhile. Whoever holds one renews it before anybody looks.
+            self._next_sweep = self._loop.time() + 2 * settings.task_sweep
         if self._loop.time() < self._next_sweep:
             ids = [heappop(self._ready)[2] for _ in range(min(free, len(self._ready)))]
             return await self._claimed(outbox.claim(outbox.waiting(ids))) if ids else []
@@ -96,11 +110,16 @@ class Runner:
         return claims
 
     async def _sweep(self, free: int) -> list[Claim]:
-        upkeep.report_buried(await database.execute_async(outbox.bury()))
-        if not self._alone and (suspect := await self._claimed(outbox.claim_suspect())):
+        others = self._of_others()
+        upkeep.report_buried(await database.execute_async(outbox.bury(*others)))
+        if not self._alone and (suspect := await self._claimed(outbox.claim_suspect(*others))):
             self._alone = suspect[0].run.task_id
             return suspect
-        return await self._claimed(outbox.claim_first(free))
+        return await self._claimed(outbox.claim_first(free, *others))
+
+    def _of_others(self) -> list[sa.ColumnElement[bool]]:
+        own = [claim.run.task_id for claim in self._live.values()]  # also if a lease has ended
+        return [outbox.row.id.not_in(own)] if own else []
 
     async def _claimed(self, statement: sa.Update) -> list[Claim]:
         return [Claim.of(row) for row in await database.execute_async(statement)]
@@ -118,9 +137,13 @@ class Runner:
 
     async def _run(self, claim: Claim) -> None:
         leases.hold(claim, partial(self._loop.call_soon_threadsafe, self._cancel, claim))
-        await _persist(await self._outcome(claim))
-        if not self._draining or claim.run.task.is_async:
-            leases.drop(claim)  # else its thread may still run: the lease lasts as long as we do
+        try:
+            await _persist(await self._outcome(claim))
+        finally:
+            # The thread of a task that was cut off may still run: its lease lasts as long as we do.
+            cut_off = self._draining or cancelled_from_outside()
+            if not cut_off or claim.run.task.is_async:
+                leases.drop(claim)
 
     def _cancel(self, claim: Claim) -> None:
         running = self._performing.get(claim.run.task_id)
@@ -133,36 +156,33 @@ class Runner:
             await self._perform(claim)
         except GeneratorExit:
             raise
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  # whatever it is: `failed` logs it
             if isinstance(error, asyncio.CancelledError) and (end := self._end(claim)) is not None:
                 return end
-            log.error("task %s failed", claim.run, exc_info=error, extra=claim.run.fields)
-            monitoring.failed(claim.failure(error))
+            claim.failed(error)
             wait = claim.backoff()
             self._loop.call_later(wait.total_seconds(), self._sweep_now)
-            return outbox.fail(claim, error, wait)
-        monitoring.count(claim.run.task.name, "succeeded")
-        return outbox.succeed(claim)
+            return outcome.fail(claim, error, wait)
+        claim.watch.ended("succeeded")
+        return outcome.succeed(claim)
 
     async def _perform(self, claim: Claim) -> None:
         self._performing[claim.run.task_id] = cast("asyncio.Task[None]", asyncio.current_task())
         try:
-            with monitoring.attempt(claim.run.task.name, claim.due):
+            with claim.watch.measured():
                 await perform(claim.run, self._threads)
         finally:
             del self._performing[claim.run.task_id]
 
     def _end(self, claim: Claim) -> sa.Update | None:
         """Return how a task ends that was cancelled from outside; None if it did so by itself."""
-        name, task_id = claim.run.task.name, claim.run.task_id
-        if task_id in self._cancelled:
-            self._cancelled.remove(task_id)
-            monitoring.count(name, "cancelled")
-            return outbox.stop(claim)
-        if self._draining:
-            log.warning("task %s is cut off: the server stops", claim.run)
-            monitoring.count(name, "released")
-            return outbox.release(claim) if claim.run.task.is_async else outbox.excuse(claim)
+        if claim.run.task_id in self._cancelled:
+            self._cancelled.remove(claim.run.task_id)
+            claim.watch.ended("cancelled")
+            return outcome.stop(claim)
+        if cancelled_from_outside():
+            claim.watch.ended("released")
+            return outcome.release(claim) if claim.run.task.is_async else outcome.excuse(claim)
         return None
 
 
@@ -172,6 +192,8 @@ async def _persist(statement: sa.Update) -> None:
         try:
             await database.execute_async(statement)
             return
+        except SQLAlchemyError as error:
+            log.warning("an outcome cannot be written: %s; trying again", database.reason(error))
         except Exception:
-            log.exception("the outcome of a task cannot be written; trying again")
-            await asyncio.sleep(pause)
+            log.exception("an outcome cannot be written; trying again")
+        await asyncio.sleep(pause)

@@ -1,28 +1,36 @@
 """The drain of the pattern safe, when the grace is over and tasks still run."""
 
 import asyncio
+from datetime import timedelta
 from inspect import signature
 from threading import Event
+from types import SimpleNamespace
+from typing import Any
 from uuid import uuid4
 
 import pytest
+from fastapi.testclient import TestClient
 from sqlalchemy import Update, select
 from sqlalchemy.orm import Session
 
-from app.background import enqueue
+from app.actions.tasks import write_log
+from app.background import background_tasks, enqueue
+from app.background.backend import backend
+from app.background.lease import leases
 from app.background.outbox import row
 from app.background.runner import Runner
 from app.background.settings import settings
 from app.background.table import Claim, task_runs
 from app.background.task import TASKS, Task, TaskRun
 from app.database import sync_engine
-from tests.servers import wait_for
+from tests.servers import PATIENCE, wait_for
 
-gate = Event()
+begun, gate = Event(), Event()
 
 
 async def wait_for_ever() -> None:
     """Wait on the event loop."""
+    begun.set()
     await asyncio.Event().wait()
 
 
@@ -102,6 +110,72 @@ def test_the_drain_releases_what_it_meets_in_the_middle_of_a_claim(
     asyncio.run(drain_within_a_claim())
     assert stand(task_id) == [("pending", 1)]
     delete(task_id)
+
+
+@pytest.mark.usefixtures("migrated")
+def test_who_is_cancelled_without_a_drain_is_released_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    task = Task("drain.loop", wait_for_ever, signature(wait_for_ever), {})
+    monkeypatch.setitem(TASKS, "drain.loop", task)
+    task_id = insert(task)
+
+    async def serve_until_torn_down() -> None:
+        runner = Runner()
+        asyncio.create_task(runner.serve())  # as is the loop, it is torn down
+        await asyncio.to_thread(begun.wait, PATIENCE)
+
+    begun.clear()
+    asyncio.run(serve_until_torn_down())  # at its end it cancels whatever still runs
+    assert stand(task_id) == [("pending", 1)]
+    delete(task_id)
+
+
+async def leave() -> None:
+    """Raise what no error handler expects."""
+    raise GeneratorExit
+
+
+@pytest.mark.usefixtures("migrated")
+def test_no_lease_is_kept_for_a_task_that_has_ended_oddly(monkeypatch: pytest.MonkeyPatch) -> None:
+    task = Task("drain.odd", leave, signature(leave), {})
+    monkeypatch.setitem(TASKS, "drain.odd", task)
+    task_id = insert(task)
+
+    async def serve() -> None:
+        runner = Runner()
+        serving = asyncio.create_task(runner.serve())
+        ended = asyncio.Event()
+        monkeypatch.setattr(leases, "drop", lambda claim: ended.set())
+        await ended.wait()
+        await runner.drain(serving)
+
+    asyncio.run(serve())
+    delete(task_id)
+
+
+def test_before_its_response_a_task_is_nobody_elses(client: TestClient) -> None:
+    task_ids = [client.post("/actions", json={"action_name": "x"}).json()["task_id"]]
+    with background_tasks() as tasks:
+        task_ids.append(tasks.add_task(write_log, "x"))
+    starts = [found.due_at - found.created_at for found in rows(*task_ids)]
+    assert starts == [timedelta(seconds=settings.task_lease), timedelta(0)]
+    delete(*task_ids)
+
+
+def test_what_a_full_process_has_no_room_for_is_everybodys(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backend, "runner", SimpleNamespace(is_full=True))
+    [task_id] = [client.post("/actions", json={"action_name": "x"}).json()["task_id"]]
+    [found] = rows(task_id)
+    assert found.due_at < found.created_at + timedelta(seconds=settings.task_lease)
+    delete(task_id)
+
+
+def rows(*task_ids: str) -> list[Any]:
+    """Return the rows of task runs, in this order."""
+    with sync_engine().connect() as connection:
+        found = {r.id: r for r in connection.execute(select(task_runs))}
+    return [found[task_id] for task_id in task_ids]
 
 
 def delete(*task_ids: str) -> None:

@@ -36,7 +36,7 @@ class Simple:
         self._chains: set[asyncio.Task[None]] = set()
         self._unfinished: dict[str, TaskRun] = {}
 
-    def insert(self, session: Session, runs: list[TaskRun]) -> None:
+    def insert(self, session: Session, runs: list[TaskRun], *, in_request: bool = False) -> None:
         """Keep nothing: this pattern has no outbox."""
 
     async def after_response(self, runs: list[TaskRun]) -> None:

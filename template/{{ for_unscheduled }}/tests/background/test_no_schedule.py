@@ -27,7 +27,7 @@ def test_a_task_with_a_schedule_stops_the_start(
 
     refusal = (
         "task 'x.y' declares cron='0 3 * * *', which a project without schedules cannot do."
-        " Remove it, or give it some: copier update --data schedule=true"
+        " Remove it, or give it some: bgscaffold update --with-schedule"
     )
     with pytest.raises(RuntimeError, match=f"^{re.escape(refusal)}$"):
         asyncio.run(start())
