@@ -1,10 +1,13 @@
 """A database that is locked, restarted, or has no room."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
-from tests.faults.bench import Bench
+from tests.faults.bench import LEASE, Bench
 from tests.faults.disk import SmallDisk, TableOnDisk
 from tests.faults.registry import fault
+from tests.projects.terminal import until
 
 
 @fault(databases=("sqlite",))
@@ -27,6 +30,31 @@ def database_restarted(bench: Bench) -> None:
             bench.pass_time(0, n * 2)
             bench.postgres.start()
             bench.pass_time(1, 2)
+
+
+@fault(once=True)
+def database_away(bench: Bench) -> None:
+    """The database is away for longer than a lease, while long tasks run in two processes."""
+    bench.stack.start(*bench.names, f"{bench.runner}-2")
+    for _ in bench.rounds[:3]:
+        for kind in ("slow", "slow_async"):
+            bench.load.send(bench.stack.post, kind, LEASE + 8)
+        until(lambda: bench.table.running() >= 2, bench.state)
+        with unwritable(bench):
+            bench.inject(partial(bench.pass_time, LEASE + 2, LEASE + 3))
+        bench.recover()
+
+
+@contextmanager
+def unwritable(bench: Bench) -> Iterator[None]:
+    """Let nobody write to the database as long as the block lasts."""
+    if bench.postgres:
+        bench.postgres.stop()
+        yield
+        bench.postgres.start()
+    else:
+        with bench.table.locked():
+            yield
 
 
 @fault(databases=("sqlite",))

@@ -40,8 +40,7 @@ def _standing() -> sa.Select[Any]:
 
 def mark(limit: int, names: Iterable[str]) -> sa.Update:
     """Mark the first rows that are due and have no message as having one, and return them."""
-    missing = row.publish_again_at.is_(None) | _lost()
-    found = outbox.first(limit, row.name.in_(names), missing).cte("found")
+    found = outbox.first(limit, row.name.in_(names), missing()).cte("found")
     waits = {n: now() + _wait(n) for n in range(10)}
     return (
         task_runs.update()
@@ -53,6 +52,11 @@ def mark(limit: int, names: Iterable[str]) -> sa.Update:
         )
         .returning(row.id, row.name, row.attempts, row.priority, row.due_at)
     )
+
+
+def missing() -> sa.ColumnElement[bool]:
+    """Match the rows that have no message, or one that is lost."""
+    return row.publish_again_at.is_(None) | _lost()
 
 
 def take_back(task_ids: list[str]) -> sa.Update:

@@ -87,7 +87,6 @@ class Publisher:
 def publish_due() -> None:
     """Publish a message for every due row that the window has room for. Never raises."""
     try:
-        _let_leases_be_renewed()
         while batch := _take():
             _send(batch)
             if len(batch) < BATCH:
@@ -102,10 +101,10 @@ def publish_due() -> None:
 
 
 def _let_leases_be_renewed() -> None:
-    """After an outage of the database, let whoever holds a lease that has ended come first."""
-    if _outage.is_set():
-        database.execute(sa.select(1))
-        _outage.clear()
+    """Let whoever holds one come first, if it has ended because the database was away."""
+    begun = time.monotonic()
+    database.execute(outbox.touch())
+    if _outage.is_set() or time.monotonic() - begun > settings.task_sweep:
         time.sleep(2 * settings.task_sweep)
 
 
@@ -123,6 +122,9 @@ def _send(batch: list[sa.Row[Any]]) -> None:
 
 
 def _take() -> list[sa.Row[Any]]:
+    if database.execute(outbox.ended(messages.missing())):
+        _let_leases_be_renewed()
+    _outage.clear()
     upkeep.report_buried(database.execute(outbox.bury()))
     taken: list[sa.Row[Any]] = []
     for names, free in messages.room().items():

@@ -1,6 +1,7 @@
 """Enqueuing: what becomes a row of the outbox, once for each idempotency key."""
 
 import json
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.background.outbox import PRIORITIES, row
 from app.background.settings import settings
-from app.background.table import COLUMNS, task_runs
+from app.background.table import ARGUMENTS, task_runs
 from app.background.task import EnqueueError, TaskRun
 
 SUPPORTED = frozenset(
@@ -34,8 +35,7 @@ def insert(session: Session, runs: list[TaskRun], head_start: timedelta = timede
     new = dialect.insert(task_runs).on_conflict_do_nothing()
     session.execute(new, [_values(run, head_start) for run in runs])
     keyed = {run.task_id: run for run in runs if "key" in run.options}
-    text = next(column for column in COLUMNS if column.name == "arguments")
-    known = sa.select(row.id, text).where(row.id.in_(keyed))
+    known = sa.select(row.id, ARGUMENTS).where(row.id.in_(keyed))
     for found in session.execute(known) if keyed else ():
         run = keyed[found.id]
         if not _same(found.arguments, _arguments(run)):
@@ -46,11 +46,12 @@ def insert(session: Session, runs: list[TaskRun], head_start: timedelta = timede
 
 
 def _same(stored: str, arguments: dict[str, Any]) -> bool:
-    try:  # as text, in which 1 is neither true nor 1.0
-        known = json.dumps(json.loads(stored), sort_keys=True)
-    except ValueError:
-        return False
-    return known == json.dumps(arguments, sort_keys=True)
+    with suppress(ValueError):  # as text, in which 1 is neither true nor 1.0
+        known, given = (
+            json.dumps(each, sort_keys=True) for each in (json.loads(stored), arguments)
+        )
+        return known == given
+    return False
 
 
 def _values(run: TaskRun, head_start: timedelta) -> dict[str, Any]:

@@ -50,8 +50,8 @@ task_runs = sa.Table(
 )
 
 # The arguments as text: one row that holds no JSON must not hide all the others.
-_TEXT = sa.cast(task_runs.c.arguments, sa.Text).label("arguments")
-COLUMNS = [_TEXT if column.name == "arguments" else column for column in task_runs.c]
+ARGUMENTS = sa.cast(task_runs.c.arguments, sa.Text).label("arguments")
+COLUMNS = [ARGUMENTS if column.name == "arguments" else column for column in task_runs.c]
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,32 +74,23 @@ class Runner:
             for claim in claims:
                 self._spawn(claim)
             if not claims and not (self._ready and len(self._live) < settings.task_concurrency):
-                await self._pause()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), settings.task_sweep)
 
     async def drain(self, serving: asyncio.Task[None]) -> None:
         """Let running tasks finish within the grace; release the rows of the others."""
         self._draining = True
         self._wake.set()
         await serving  # it may be in the middle of a claim
-        if self._live:
-            await asyncio.wait(self._live, timeout=settings.shutdown_grace)
-        for running in self._performing.values():
-            running.cancel()
-        if self._live:
-            await asyncio.wait(self._live, timeout=PATIENCE)
-
-    async def _pause(self) -> None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), settings.task_sweep)
+        for patience in (settings.shutdown_grace, PATIENCE):
+            if self._live:
+                await asyncio.wait(self._live, timeout=patience)
+            for running in self._performing.values():
+                running.cancel()
 
     async def _claim(self, free: int) -> list[Claim]:
         if free <= 0:
             return []
-        if self._outage:
-            await database.execute_async(sa.select(1))
-            self._outage = False
-            # Leases may have ended meanwhile. Whoever holds one renews it before anybody looks.
-            self._next_sweep = self._loop.time() + 2 * settings.task_sweep
         if self._loop.time() < self._next_sweep:
             ids = [heappop(self._ready)[2] for _ in range(min(free, len(self._ready)))]
             return await self._claimed(outbox.claim(outbox.waiting(ids))) if ids else []
@@ -111,11 +102,21 @@ class Runner:
 
     async def _sweep(self, free: int) -> list[Claim]:
         others = self._of_others()
+        if await database.execute_async(outbox.ended(*others)):
+            await self._let_leases_be_renewed()
+        self._outage = False
         upkeep.report_buried(await database.execute_async(outbox.bury(*others)))
         if not self._alone and (suspect := await self._claimed(outbox.claim_suspect(*others))):
             self._alone = suspect[0].run.task_id
             return suspect
         return await self._claimed(outbox.claim_first(free, *others))
+
+    async def _let_leases_be_renewed(self) -> None:
+        """Let whoever holds one come first, if it has ended because the database was away."""
+        begun = self._loop.time()
+        await database.execute_async(outbox.touch())
+        if self._outage or self._loop.time() - begun > settings.task_sweep:
+            await asyncio.sleep(2 * settings.task_sweep)
 
     def _of_others(self) -> list[sa.ColumnElement[bool]]:
         own = [claim.run.task_id for claim in self._live.values()]  # also if a lease has ended
