@@ -12,13 +12,28 @@ import re
 import resource
 import sys
 from collections.abc import Iterator
-from html.parser import HTMLParser
+from html import unescape
+from io import StringIO
+from itertools import groupby
 from pathlib import Path
 
 LONGEST = 800  # letters of a chunk, besides the headings above it
 MEMORY = 1_500_000_000  # bytes
 PIECE = re.compile(r"\S(?:.{0,798}\S)?(?=\s|$)|\S{800}", re.DOTALL)  # whole words, if it can be
-HEADING = re.compile(r"(?:\A|\n\s*\n)[ ]{0,3}(#{1,6})[ ]+(.+)")  # in code, # is a comment
+HEADING = re.compile(r"[ ]{0,3}(#{1,6})[ ]+(\S.*)")  # after an empty line: in code, # is a comment
+# A comment, what else is no element, or the tag of one: its /, its name, its attributes, in which a
+# quoted > does not end it. Each ends at the latest where the file does: nothing is read twice.
+TAG = re.compile(
+    r"""<(?:!--.*?(?:--!?>|\Z)|(?:[!?]|/(?![a-z]))[^>]*(?:>|\Z)|"""
+    r"""(/?)([a-z][^\s/>]*)(?:[^>=]+|=\s*(?:"[^"]*(?:"|\Z)|'[^']*(?:'|\Z))?)*(?:>|\Z))""",
+    re.DOTALL | re.IGNORECASE,
+)
+UNSEEN = frozenset({"noscript", "script", "style", "svg", "template", "title"})
+HEADINGS = {f"h{level}": "#" * level + " " for level in range(1, 7)}
+INLINE = frozenset(
+    """a abbr b bdi bdo cite code del dfn em font i img ins kbd label mark q s samp small span strong
+    sub sup time tt u var wbr""".split()  # noqa: SIM905  # words, to be read
+)
 Blocks = Iterator[tuple[float, str]]  # how much of the document has been read then, and text
 
 
@@ -49,11 +64,16 @@ def chunks(kind: str, path: Path) -> Blocks:
     """
     empty = True
     for done, text in READERS[kind](path):
-        for chunk in split(text.replace("\0", "")):
+        for chunk in split(storable(text)):
             empty = False
             yield done, chunk
     if empty:
         raise UnreadableError("It holds no text.")
+
+
+def storable(text: str) -> str:
+    """Return text without what no database takes: NUL, and halves of a letter, as some PDFs have."""
+    return text.replace("\0", "").encode(errors="ignore").decode()
 
 
 def read_text(path: Path) -> Blocks:
@@ -64,64 +84,38 @@ def read_text(path: Path) -> Blocks:
 
 
 def read_html(path: Path) -> Blocks:
-    """Read what a browser would show of HTML; its headings become those of Markdown."""
-    page = _Page()
+    """Read what a browser would show of HTML; its headings become those of Markdown.
+
+    Python's own parser takes minutes for some files of 100 KB, and others build a tree, in which
+    they search again and again when it is deep. Words and headings need no tree.
+    """
     for _done, text in read_text(path):
-        page.feed(text)
-    page.close()
-    yield 1.0, "".join(page.text)
+        yield 1.0, "".join(shown(text))
 
 
-class _Page(HTMLParser):
-    """Gathers the text of a page, with an empty line around each block."""
+def shown(html: str) -> Iterator[str]:
+    """Give the text between the tags, with an empty line around each block."""
+    start = 0
+    while tag := TAG.search(html, start):
+        if start < tag.start():
+            yield words(html[start : tag.start()])
+        start = tag.end()
+        closing, name = tag[1], (tag[2] or "b").lower()  # a comment breaks no line, like a <b>
+        if name in INLINE:
+            continue
+        yield "\n\n"
+        if name in HEADINGS and not closing:
+            yield HEADINGS[name]
+        elif name in UNSEEN and not closing and html[start - 2] != "/":
+            end = re.compile(f"</{name}", re.IGNORECASE).search(html, start)
+            start = end.start() if end else len(html)
+    yield words(html[start:])
 
-    UNSEEN = frozenset(["head", "noscript", "script", "style", "svg", "template"])
-    INLINE = frozenset(
-        [
-            "a",
-            "abbr",
-            "b",
-            "code",
-            "em",
-            "i",
-            "img",
-            "kbd",
-            "label",
-            "mark",
-            "q",
-            "s",
-            "small",
-            "span",
-            "strong",
-            "sub",
-            "sup",
-            "u",
-        ]
-    )
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.text: list[str] = []
-        self._unseen = 0
-
-    def handle_starttag(self, tag: str, attrs: object) -> None:
-        """Begin a block."""
-        self._unseen += tag in self.UNSEEN
-        if tag not in self.INLINE:
-            self.text.append("\n\n")
-        if re.fullmatch(r"h[1-6]", tag):
-            self.text.append("#" * int(tag[1]) + " ")
-
-    def handle_endtag(self, tag: str) -> None:
-        """End a block."""
-        self._unseen = max(0, self._unseen - (tag in self.UNSEEN))
-        if tag not in self.INLINE:
-            self.text.append("\n\n")
-
-    def handle_data(self, data: str) -> None:
-        """Take the text in between, without the line breaks of its source."""
-        if not self._unseen:
-            self.text.append(re.sub(r"\s+", " ", data))
+def words(source: str) -> str:
+    """Return text as it is shown: without the line breaks of its source."""
+    short = re.sub(r"&#(\d{7})\d+", r"&#\1", source)  # Python refuses numbers without end
+    return re.sub(r"\s+", " ", unescape(short))
 
 
 def read_pdf(path: Path) -> Blocks:
@@ -139,7 +133,8 @@ def read_pdf(path: Path) -> Blocks:
     except Exception as error:  # a broken file breaks pypdf in many ways
         if type(error).__name__ == "DependencyError":
             raise UnreadableError("It is encrypted.") from error
-        raise UnreadableError(f"It is a broken PDF: {error}") from error
+        why = storable(str(error))[:300]
+        raise UnreadableError(f"It is a broken PDF: {why}") from error
 
 
 READERS = {"pdf": read_pdf, "html": read_html, "text": read_text}
@@ -152,23 +147,34 @@ def split(text: str) -> Iterator[str]:
             yield f"{headings}\n{piece}" if headings else piece
 
 
-def sections(text: str) -> Iterator[tuple[str, str]]:
-    """Give what stands between two headings, with those above it, as in `Guide > Install`."""
+def sections(text: str) -> Iterator[tuple[str, list[str]]]:
+    """Give the paragraphs between two headings, with those above them, as in `Guide > Install`."""
     above: dict[int, str] = {}
-    start = 0
-    for heading in HEADING.finditer(text):
-        yield " > ".join(above.values()), text[start : heading.start()]
-        level = len(heading[1])
-        above = {k: v for k, v in above.items() if k < level} | {level: heading[2].strip()[:100]}
-        start = heading.end()
-    rest = text[start:]
-    yield " > ".join(above.values()), rest if rest.strip() or not above else above.popitem()[1]
+    body: list[str] = []
+    for paragraph in paragraphs(text):
+        if heading := HEADING.match(paragraph):
+            yield " > ".join(above.values()), body
+            level, title = len(heading[1]), heading[2].strip()[:100]
+            above = {k: v for k, v in above.items() if k < level} | {level: title}
+            body = [paragraph[heading.end() :]]
+        else:
+            body.append(paragraph)
+    if above and not "".join(body).strip():
+        body = [[*above.values()][-1]]
+    yield " > ".join(above.values()), body
 
 
-def pieces(body: str) -> Iterator[str]:
+def paragraphs(text: str) -> Iterator[str]:
+    """Give what stands between empty lines. (A pattern would try each of many empty lines anew.)"""
+    for empty, lines in groupby(StringIO(text), str.isspace):
+        if not empty:
+            yield "".join(lines)
+
+
+def pieces(body: list[str]) -> Iterator[str]:
     """Gather paragraphs until they are long enough; cut those that are too long between words."""
     gathered = ""
-    for paragraph in re.split(r"\n\s*\n", body):
+    for paragraph in body:
         for piece in PIECE.findall(paragraph):
             if gathered and len(gathered) + len(piece) > LONGEST:
                 yield gathered

@@ -74,18 +74,20 @@ def sniff(start: bytes) -> str:
     Raises:
         HTTPException: 415, it is none of the kinds that can be read.
     """
-    if b"%PDF-" in start[:1024]:
-        return "pdf"
+    if start.lstrip(b"\xef\xbb\xbf \t\r\n\f\0").startswith(b"%PDF-"):
+        return "pdf"  # and not wherever it stands: a text may speak of it
     encoding = "utf-16" if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8"
     try:
         text = codecs.getincrementaldecoder(encoding)().decode(start)  # the last letter may be cut
     except UnicodeDecodeError:
         text = "\0"
     if "\0" in text:
+        if b"%PDF-" in start[:1024]:  # some printers put a few lines of their own before it
+            return "pdf"
         raise HTTPException(
             415, "This file is no PDF, no HTML and no text; only these can be read."
         )
-    return "html" if HTML.match(text) else "text"
+    return "html" if HTML.match(text, 0, 20_000) else "text"
 
 
 def shown_name(name: str | None) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -41,10 +42,7 @@ async def reading(document_id: str, kind: str) -> AsyncIterator[AsyncIterator[li
     async with _one:
         process = await anyio.open_process(command, stdin=DEVNULL, stderr=None)
         try:
-            with anyio.fail_after(settings.document_timeout):
-                yield _batches(process)
-        except TimeoutError:
-            raise UnreadableError(_late()) from None
+            yield _batches(process)
         finally:
             with anyio.CancelScope(shield=True):
                 if process.returncode is None:
@@ -70,11 +68,17 @@ async def _batches(process: Process) -> AsyncIterator[list[Passage]]:
 async def _passages(process: Process) -> AsyncIterator[Passage]:
     assert process.stdout
     lines = BufferedByteReceiveStream(process.stdout)
+    left = settings.document_timeout  # of waiting for the reader: embedding takes what it takes
     while True:
+        begun = time.monotonic()
         try:
-            line = json.loads(await lines.receive_until(b"\n", LINE))
+            with anyio.fail_after(left):
+                line = json.loads(await lines.receive_until(b"\n", LINE))
+        except TimeoutError:
+            raise UnreadableError(_late()) from None
         except (anyio.EndOfStream, anyio.IncompleteRead):
             break
+        left -= time.monotonic() - begun
         if "error" in line:
             raise UnreadableError(line["error"])
         yield Passage(**line)

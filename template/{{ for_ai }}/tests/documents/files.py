@@ -12,15 +12,25 @@ PAGE = b"""<!-- made by hand --><!doctype html><html><head><title>No</title><sty
 """
 
 
-def pdf(*pages: str, password: str = "") -> bytes:
-    """Return a PDF with a line of text on each page."""
+# Says that the letter A stands for half of a letter, D800, and B for none at all.
+HALVES = b"""/CIDInit /ProcSet findresource begin 1 dict begin begincmap /CMapType 2 def
+1 begincodespacerange <00> <FF> endcodespacerange
+2 beginbfchar <41> <D800> <42> <0000> endbfchar endcmap end end"""
+
+
+def pdf(*pages: str, password: str = "", meanings: bytes = b"") -> bytes:
+    """Return a PDF with a line of text on each page, whose letters may mean something else."""
     writer = PdfWriter()
+    unicode: Any = DecodedStreamObject()
+    unicode.set_data(meanings)
     for text in pages:
         page = writer.add_blank_page(300, 300)
         names = {"Type": "Font", "Subtype": "Type1", "BaseFont": "Helvetica"}
         font = DictionaryObject(
             {NameObject(f"/{k}"): NameObject(f"/{v}") for k, v in names.items()}
         )
+        if meanings:
+            font[NameObject("/ToUnicode")] = writer._add_object(unicode)
         fonts = DictionaryObject({NameObject("/F1"): font})
         page[NameObject("/Resources")] = DictionaryObject({NameObject("/Font"): fonts})
         stream: Any = DecodedStreamObject()

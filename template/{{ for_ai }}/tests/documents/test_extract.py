@@ -1,13 +1,17 @@
 """Reading and splitting, without a process or a database."""
 
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from fastapi import HTTPException
+from pypdf import PdfReader
 
 from app.documents.extract import LONGEST, UnreadableError, chunks, split
 from app.documents.files import shown_name, sniff
-from tests.documents.files import NOTES, PAGE, pdf
+from tests.documents.files import HALVES, NOTES, PAGE, pdf
 
 
 def read(kind: str, content: bytes, folder: Path) -> list[str]:
@@ -32,6 +36,73 @@ def test_a_pdf_is_read_page_by_page(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_bytes(pdf("Page one.", "Page two."))
     assert list(chunks("pdf", file)) == [(0.5, "Page one."), (1.0, "Page two.")]
+
+
+@pytest.mark.parametrize(
+    ("page", "text"),
+    [
+        ("<head><title>No</title><body>An open head.", "An open head."),
+        ('<p title="a > b">One</p><!-- > -->two', "One\ntwo"),
+        ("<p>sub<b>ma</b>rine<br>&amp; &lt;b&gt; &#65;&#" + "9" * 5000, "submarine\n& <b> A\ufffd"),
+        ("<ScRiPt>if (a < b) '</p>'</sCrIpT >end", "end"),
+        ("<svg><text>no</text></svg>a < b, c </ d", "a < b, c"),
+        ("<p>Cut off <a href='", "Cut off"),
+    ],
+)
+def test_html_as_people_write_it_is_read(page: str, text: str, tmp_path: Path) -> None:
+    assert read("html", page.encode(), tmp_path) == [text]
+
+
+def test_what_no_database_takes_is_left_out(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(pdf("mArBk", meanings=HALVES))
+    [found] = reader_of(file)
+    assert {"\ud800", "\0"} <= set(found)
+    assert list(chunks("pdf", file)) == [(1.0, "mrk")]
+
+
+def reader_of(file: Path) -> list[str]:
+    """Return what the package itself reads of each page of a PDF."""
+    return [page.extract_text() for page in PdfReader(file).pages]
+
+
+HOSTILE: dict[str, tuple[str, Callable[[int], str]]] = {
+    "empty lines": ("text", lambda n: "a" + "\n" * n + "b"),
+    "lines of blanks": ("text", lambda n: "a" + "\n " * n + "b"),
+    "hashes": ("text", lambda n: "# " + "#" * n + " " * n),
+    "headings": ("text", lambda n: "# a\n\n" * n),
+    "elements": ("html", lambda n: "<div>" * n),
+    "ends": ("html", lambda n: "<div>" * n + "</b>" * n + "</div>" * n),
+    "open tags": ("html", lambda n: "<a " * n),
+    "open ends": ("html", lambda n: "</" * n),
+    "open values": ("html", lambda n: "<a b='" * n),
+    "values": ("html", lambda n: "<a " + "b='c'" * n),
+    "open comments": ("html", lambda n: "<!--" * n),
+    "dashes": ("html", lambda n: "<!-" + "-" * n),
+    "declarations": ("html", lambda n: "<!a <? <![CDATA[" * n),
+    "scripts": ("html", lambda n: "<script></script" * n),
+    "digits": ("html", lambda n: "&#" + "9" * n + "&#9" * n),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_file_four_times_as_long_takes_about_four_times_as_long(
+    name: str, tmp_path: Path
+) -> None:
+    kind, make = HOSTILE[name]
+    ratio = seconds(kind, make(8000), tmp_path) / seconds(kind, make(2000), tmp_path)
+    assert ratio < 9  # where each part is looked at again for every other it would be 16
+
+
+def seconds(kind: str, content: str, folder: Path) -> float:
+    """Return how long a file is computed on; at the best of five times nothing else came between."""
+    taken = []
+    for _ in range(5):
+        begun = time.process_time()
+        with suppress(UnreadableError):
+            read(kind, content.encode(), folder)
+        taken.append(time.process_time() - begun)
+    return min(taken)
 
 
 def test_utf_16_with_its_mark_is_read(tmp_path: Path) -> None:
@@ -87,6 +158,9 @@ def test_a_document_of_headings_is_one_too() -> None:
         (NOTES, "text"),
         (b"<b>text that begins with a tag", "text"),
         (b"", "text"),
+        (b"A PDF begins with %PDF-1.7, this does not.", "text"),
+        (b"\xef\xbb\xbf\r\n %PDF-1.7\n", "pdf"),
+        (b"@PJL\n%PDF-1.7\n%\xe2\xe3\xcf\xd3", "pdf"),
         ("é".encode() * 2000 + "é".encode()[:1], "text"),
         ("Grüße".encode("utf-16"), "text"),
     ],
