@@ -16,6 +16,7 @@ from html import unescape
 from io import StringIO
 from itertools import groupby
 from pathlib import Path
+from typing import BinaryIO
 
 LONGEST = 800  # letters of a chunk, besides the headings above it
 MEMORY = 1_500_000_000  # bytes
@@ -63,12 +64,20 @@ def chunks(kind: str, path: Path) -> Blocks:
         UnreadableError: It is broken or encrypted, or holds no text.
     """
     empty = True
-    for done, text in READERS[kind](path):
-        for chunk in split(storable(text)):
-            empty = False
-            yield done, chunk
+    with _opened(path) as file:
+        for done, text in READERS[kind](file):
+            for chunk in split(storable(text)):
+                empty = False
+                yield done, chunk
     if empty:
         raise UnreadableError("It holds no text.")
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except FileNotFoundError:
+        raise UnreadableError("Its file is gone. Upload it again.") from None
 
 
 def storable(text: str) -> str:
@@ -76,20 +85,20 @@ def storable(text: str) -> str:
     return text.replace("\0", "").encode(errors="ignore").decode()
 
 
-def read_text(path: Path) -> Blocks:
+def read_text(file: BinaryIO) -> Blocks:
     """Read text, Markdown too: UTF-8, or UTF-16 with its mark."""
-    content = path.read_bytes()
+    content = file.read()
     utf_16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
     yield 1.0, content.decode("utf-16" if utf_16 else "utf-8-sig", errors="replace")
 
 
-def read_html(path: Path) -> Blocks:
+def read_html(file: BinaryIO) -> Blocks:
     """Read what a browser would show of HTML; its headings become those of Markdown.
 
     Python's own parser takes minutes for some files of 100 KB, and others build a tree, in which
     they search again and again when it is deep. Words and headings need no tree.
     """
-    for _done, text in read_text(path):
+    for _done, text in read_text(file):
         yield 1.0, "".join(shown(text))
 
 
@@ -118,12 +127,12 @@ def words(source: str) -> str:
     return re.sub(r"\s+", " ", unescape(short))
 
 
-def read_pdf(path: Path) -> Blocks:
+def read_pdf(file: BinaryIO) -> Blocks:
     """Read a PDF, page by page."""
     from pypdf import PdfReader
 
     try:
-        reader = PdfReader(path)
+        reader = PdfReader(file)
         if reader.is_encrypted and not reader.decrypt(""):
             raise UnreadableError("It is encrypted, and opens only with a password.")
         for number, page in enumerate(reader.pages, 1):

@@ -1,18 +1,22 @@
 """Uploads on the disk: each lies under the hash of its content, and nowhere else.
 
 What the user calls a file is shown to people and never becomes a path.
+
+A document has its file as long as it has its row. So a file comes to its place, and goes from there,
+only while the transaction that this belongs to holds the row. What a crash leaves is a file too many.
 """
 
 import codecs
 import os
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import IO, Any
 
+import anyio
 from fastapi import HTTPException, Request, Response, UploadFile
 from fastapi.routing import APIRoute
 
@@ -23,16 +27,19 @@ HTML = re.compile(  # after comments and the like, if it has any
     r"\s*(?:<[!?](?!doctype)[^>]*>\s*)*<(?:!doctype html|html|head|body)\b", re.IGNORECASE
 )
 ENVELOPE = 10_000  # bytes that a form may take besides the file
+# Threads of its own: who holds a row must not wait behind those who wait for it.
+_moving = anyio.CapacityLimiter(8)
 
 
 @dataclass(frozen=True)
 class Saved:
-    """A file that is safely on the disk."""
+    """A file that is safely on the disk, and not yet in its place."""
 
     id: str
     name: str
     kind: str
     size: int
+    file: Path
 
 
 def path_of(document_id: str) -> Path:
@@ -40,17 +47,34 @@ def path_of(document_id: str) -> Path:
     return settings.documents_folder / document_id
 
 
-def save(file: UploadFile) -> Saved:
+def save(file: UploadFile) -> Iterator[Saved]:
     """Save an upload. As a `def` dependency it runs in a thread: writing never blocks the loop."""
     settings.documents_folder.mkdir(parents=True, exist_ok=True)
     with NamedTemporaryFile(dir=settings.documents_folder, prefix=".", delete=False) as target:
         try:
             digest, size, kind = _copy(file.file, target.file)
-            os.replace(target.name, path_of(digest))
-        except BaseException:
-            os.unlink(target.name)
-            raise
-    return Saved(digest, shown_name(file.filename), kind, size)
+            yield Saved(digest, shown_name(file.filename), kind, size, Path(target.name))
+        finally:
+            Path(target.name).unlink(missing_ok=True)  # it is missing once it is in its place
+
+
+async def place(saved: Saved) -> None:
+    """Put a saved file in its place, while its row is held."""
+    await anyio.to_thread.run_sync(_place, saved, limiter=_moving)
+
+
+async def remove(document_id: str) -> None:
+    """Remove the file of a document, while its row is held."""
+    await anyio.to_thread.run_sync(path_of(document_id).unlink, True, limiter=_moving)
+
+
+def _place(saved: Saved) -> None:
+    os.replace(saved.file, path_of(saved.id))
+    folder = os.open(settings.documents_folder, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # or a power cut might take the name away, and leave the row
+    finally:
+        os.close(folder)
 
 
 def _copy(source: IO[bytes], target: IO[bytes]) -> tuple[str, int, str]:

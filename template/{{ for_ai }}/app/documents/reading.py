@@ -33,11 +33,8 @@ class Passage(NamedTuple):
 @asynccontextmanager
 async def reading(document_id: str, kind: str) -> AsyncIterator[AsyncIterator[list[Passage]]]:
     """Yield the chunks of a document, some at a time. Leaving the block ends the process."""
-    path = path_of(document_id)
-    if not path.exists():
-        raise UnreadableError("Its file is gone. Upload it again.")
     # -P: its folder is no place to import from, for it holds a `settings` and a `tasks`.
-    arguments = [kind, str(path.absolute()), str(settings.document_timeout)]
+    arguments = [kind, str(path_of(document_id).absolute()), str(settings.document_timeout)]
     command = [sys.executable, "-P", str(SCRIPT), *arguments]
     async with _one:
         process = await anyio.open_process(command, stdin=DEVNULL, stderr=None)

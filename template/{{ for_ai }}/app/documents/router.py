@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel
 
 from app.background import BackgroundTasksDep
 from app.database import SessionDep
-from app.documents.files import LimitedRoute, Saved, save
+from app.documents.files import LimitedRoute, Saved, place, save
 from app.documents.models import Document, insert
 from app.documents.search import Found, search
 from app.documents.tasks import process, remove_file
@@ -43,7 +43,7 @@ class DocumentStatus(BaseModel, from_attributes=True):
 
 @router.post("", status_code=202)
 async def upload(
-    saved: Annotated[Saved, Depends(save)],
+    saved: Annotated[Saved, Depends(save, scope="function")],
     session: SessionDep,
     background_tasks: BackgroundTasksDep,
 ) -> Accepted:
@@ -51,7 +51,8 @@ async def upload(
 
     The same content is the same document: to upload it again starts over what has failed.
     """
-    await session.execute(_registered(saved))
+    await session.execute(_registered(saved))  # holds the row until the commit: see files.py
+    await place(saved)
     return Accepted(document_id=saved.id, task_id=background_tasks.add_task(process, saved.id))
 
 

@@ -5,6 +5,9 @@ has a place in its document, and the database takes no second one for it; so wha
 stays, and only the rest is added.
 """
 
+from datetime import datetime
+from typing import NamedTuple
+
 import anyio
 import sqlalchemy as sa
 from sqlalchemy import delete, update
@@ -13,7 +16,7 @@ from app import database
 from app.background import progress, task
 from app.documents import embedder
 from app.documents.extract import UnreadableError
-from app.documents.files import path_of
+from app.documents.files import remove
 from app.documents.models import Chunk, Document, insert
 from app.documents.reading import Passage, reading
 
@@ -24,45 +27,58 @@ class GoneError(Exception):
     """The document was deleted meanwhile, or another run of this task has completed it."""
 
 
+class Begun(NamedTuple):
+    """The document that a run works on: one uploaded anew, after it was deleted, is another one."""
+
+    id: str
+    created_at: datetime
+    kind: str
+
+
 @task("documents.process")
 async def process(document_id: str) -> None:
     """Make a document searchable, or note why that will never be possible."""
-    kind = await _begin(document_id)
-    if kind is None:
+    begun = await _begin(document_id)
+    if begun is None:
         return
     try:
-        await _index(document_id, kind)
+        await _index(begun)
     except GoneError:
         return
     except UnreadableError as error:  # to try again would change nothing: no error for the backend
-        await _fail(document_id, str(error))
+        await _fail(begun, str(error))
     except Exception as error:
-        await _fail(document_id, f"It could not be processed ({type(error).__name__}).")
+        await _fail(begun, f"It could not be processed ({type(error).__name__}).")
         raise
 
 
 @task("documents.remove_file")
 async def remove_file(document_id: str) -> None:
     """Remove the file of a document that was deleted, unless it has been uploaded again."""
-    known = sa.select(Document.id).where(Document.id == document_id)
-    if not await database.execute_async(known):
-        path_of(document_id).unlink(missing_ok=True)
+    # A row that nobody will see holds the id: an upload of the same content waits for its end, and
+    # one that has come first is waited for.
+    row = insert(Document).values(id=document_id, name="", kind="", size=0)
+    held = row.on_conflict_do_nothing().returning(Document.id)
+    async with database.engine().connect() as connection:
+        if await connection.scalar(held):
+            await remove(document_id)
+        await connection.rollback()
 
 
-async def _index(document_id: str, kind: str) -> None:
+async def _index(document: Begun) -> None:
     stored = 0
-    async with reading(document_id, kind) as batches:
+    async with reading(document.id, document.kind) as batches:
         async for batch in batches:
             vectors = await embedder.embed([passage.text for passage in batch])
-            await _store(document_id, stored, batch, vectors)
+            await _store(document, stored, batch, vectors)
             stored += len(batch)
             progress(batch[-1].done, f"{stored} chunks")
             await anyio.sleep(REST)
-    await _complete(document_id, stored)
+    await _complete(document, stored)
 
 
-async def _begin(document_id: str) -> str | None:
-    """Return the document's kind; None when there is nothing to do."""
+async def _begin(document_id: str) -> Begun | None:
+    """Return the document; None when there is nothing to do."""
     name = embedder.name()
     is_it = Document.id == document_id
     others = sa.select(Document.id).where(is_it, Document.embedder != name)
@@ -70,42 +86,42 @@ async def _begin(document_id: str) -> str | None:
         update(Document)
         .where(is_it, sa.or_(Document.state != "ready", Document.embedder != name))
         .values(state="processing", progress=0.0, reason=None, embedder=name)
-        .returning(Document.kind)
+        .returning(Document.id, Document.created_at, Document.kind)
     )
     async with database.engine().begin() as connection:
         await connection.execute(delete(Chunk).where(Chunk.document_id.in_(others)))
-        kind: str | None = await connection.scalar(begun)
-    return kind
+        found = (await connection.execute(begun)).one_or_none()
+    return Begun(*found) if found else None
 
 
 async def _store(
-    document_id: str, position: int, batch: list[Passage], vectors: list[list[float]]
+    document: Begun, position: int, batch: list[Passage], vectors: list[list[float]]
 ) -> None:
     """Store some chunks together with the progress that they are."""
     rows = [
-        {"document_id": document_id, "position": number, "text": passage.text, "vector": vector}
+        {"document_id": document.id, "position": number, "text": passage.text, "vector": vector}
         for number, (passage, vector) in enumerate(zip(batch, vectors, strict=True), position)
     ]
     async with database.engine().begin() as connection:
-        changed = await connection.execute(_while_processing(document_id, progress=batch[-1].done))
+        changed = await connection.execute(_while_processing(document, progress=batch[-1].done))
         if changed.rowcount == 0:
             raise GoneError
         await connection.execute(insert(Chunk).on_conflict_do_nothing(), rows)
 
 
-async def _complete(document_id: str, stored: int) -> None:
-    beyond = delete(Chunk).where(Chunk.document_id == document_id, Chunk.position >= stored)
-    ready = _while_processing(document_id, state="ready", progress=1.0, chunks=stored)
+async def _complete(document: Begun, stored: int) -> None:
+    beyond = delete(Chunk).where(Chunk.document_id == document.id, Chunk.position >= stored)
+    ready = _while_processing(document, state="ready", progress=1.0, chunks=stored)
     async with database.engine().begin() as connection:
-        await connection.execute(ready)
-        await connection.execute(beyond)  # of an earlier run, when chunks were cut differently
+        if (await connection.execute(ready)).rowcount:
+            await connection.execute(beyond)  # of an earlier run, when chunks were cut differently
 
 
-async def _fail(document_id: str, reason: str) -> None:
+async def _fail(document: Begun, reason: str) -> None:
     async with database.engine().begin() as connection:
-        await connection.execute(_while_processing(document_id, state="failed", reason=reason))
+        await connection.execute(_while_processing(document, state="failed", reason=reason))
 
 
-def _while_processing(document_id: str, **values: object) -> sa.Update:
-    processing = (Document.id == document_id, Document.state == "processing")
-    return update(Document).where(*processing).values(**values)
+def _while_processing(document: Begun, **values: object) -> sa.Update:
+    it = (Document.id == document.id, Document.created_at == document.created_at)
+    return update(Document).where(*it, Document.state == "processing").values(**values)

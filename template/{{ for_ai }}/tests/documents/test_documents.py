@@ -9,6 +9,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import anyio
+import httpx2
 import pytest
 import sqlalchemy as sa
 from alembic import command
@@ -16,7 +18,8 @@ from alembic.config import Config
 from fastapi.testclient import TestClient
 
 from app import database
-from app.documents import embedder, vectors
+from app.documents import embedder, router, tasks, vectors
+from app.documents.files import Saved, place, remove
 from app.documents.models import Chunk, Document
 from app.documents.settings import settings
 from app.documents.tasks import process, remove_file
@@ -214,6 +217,106 @@ def test_the_file_of_a_document_that_is_there_again_stays(processed: Process, fo
     assert [file.name for file in folder.iterdir()] == [document_id]
 
 
+AGAIN = b"Deleted, and there again at once.\n"
+
+
+async def upload_again() -> None:
+    """Upload it, on the loop that the task runs on."""
+    from app.main import app
+
+    transport = httpx2.ASGITransport(app)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
+        answer = await client.post("/documents", files={"file": ("again.txt", AGAIN)})
+    assert answer.status_code == 202, answer.text
+
+
+def test_an_upload_waits_while_the_file_of_the_deleted_one_is_removed(
+    processed: Process, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document_id = processed(AGAIN, "again.txt")["id"]
+    database.execute(sa.delete(Document))
+
+    async def both() -> None:
+        held, placed = anyio.Event(), anyio.Event()
+
+        async def remove_late(document_id: str) -> None:
+            held.set()
+            with anyio.move_on_after(0.3):  # the upload cannot get there before
+                await placed.wait()
+            await remove(document_id)
+
+        async def place_and_tell(saved: Saved) -> None:
+            await place(saved)
+            placed.set()
+
+        monkeypatch.setattr(tasks, "remove", remove_late)
+        monkeypatch.setattr(router, "place", place_and_tell)
+        async with anyio.create_task_group() as group:
+            group.start_soon(remove_file, document_id)
+            await held.wait()
+            await upload_again()
+
+    run(both())
+    assert [file.name for file in folder.iterdir()] == [document_id]
+
+
+def test_the_file_of_an_upload_that_is_not_yet_committed_stays(
+    processed: Process, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document_id = processed(AGAIN, "again.txt")["id"]
+    database.execute(sa.delete(Document))
+
+    async def both() -> None:
+        placed, removed = anyio.Event(), anyio.Event()
+
+        async def commit_late(saved: Saved) -> None:
+            await place(saved)
+            placed.set()
+            with anyio.move_on_after(0.3):  # the task cannot end before
+                await removed.wait()
+
+        monkeypatch.setattr(router, "place", commit_late)
+        async with anyio.create_task_group() as group:
+            group.start_soon(upload_again)
+            await placed.wait()
+            await remove_file(document_id)
+            removed.set()
+
+    run(both())
+    assert [file.name for file in folder.iterdir()] == [document_id]
+
+
+def test_an_upload_that_is_not_committed_leaves_no_document_and_no_half_of_a_file(
+    client: TestClient, processed: Process, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(_saved: Saved) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(router, "place", full)
+    with pytest.raises(OSError, match="no space left"):
+        client.post("/documents", files={"file": ("a.txt", AGAIN)})
+    assert client.get("/documents").json() == []
+    assert list(folder.iterdir()) == []
+
+
+def test_a_run_for_a_document_that_was_deleted_leaves_its_successor_alone(
+    processed: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document_id = processed(AGAIN, "again.txt")["id"]
+    database.execute(sa.update(Document).values(state="waiting"))
+    new = {"id": document_id, "name": "new", "kind": "text", "size": 1, "state": "processing"}
+
+    async def replace_first(_texts: list[str]) -> list[list[float]]:
+        database.execute(sa.delete(Document), sa.insert(Document).values(**new))
+        raise ConnectionError
+
+    monkeypatch.setattr(embedder, "embed", replace_first)
+    with pytest.raises(ConnectionError):
+        run(process(document_id))
+    [found] = database.execute(sa.select(Document.name, Document.state))
+    assert tuple(found) == ("new", "processing")
+
+
 def test_a_document_that_is_deleted_meanwhile_stops_its_task(
     client: TestClient, processed: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -294,6 +397,25 @@ def test_the_real_server_does_it(server: Project) -> None:
     wait_for(lambda: server.get(path).json()["state"] == "ready", "the document")
     found = server.get("/documents/search?q=lighthouse&limit=1").json()
     assert [each["name"] for each in found] == ["harbour.md"]
+
+
+def test_who_deletes_and_uploads_again_at_once_keeps_the_file(server: Project) -> None:
+    contents = [f"Deleted and there again, number {n}.\n".encode() for n in range(10)]
+    for content in contents:
+        files = {"file": ("again.txt", content)}
+        path = f"/documents/{server.post('/documents', files=files).json()['document_id']}"
+        assert httpx2.delete(server.url + path, trust_env=False).status_code == 204
+        assert server.post("/documents", files=files).status_code == 202
+    for content in contents:
+        path = f"/documents/{sha256(content).hexdigest()}"
+        ended = partial(has_ended, server, path)
+        assert wait_for(ended, path)["state"] == "ready"
+
+
+def has_ended(server: Project, path: str) -> dict[str, Any] | None:
+    """Return a document when nothing more is done for it."""
+    found: dict[str, Any] = server.get(path).json()
+    return found if found["state"] in ("ready", "failed") else None
 
 
 def test_after_bad_documents_the_real_server_is_up(server: Project) -> None:
