@@ -16,13 +16,12 @@ import anyio
 import sqlalchemy as sa
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
-from app import database
 from app.background import background_tasks
 from app.chat.model import answering
 from app.chat.models import Message
 from app.chat.settings import settings
 from app.chat.tasks import log_exchange
-from app.documents.search import search
+from app.documents.search import rows, search
 
 log = logging.getLogger(__name__)
 Event = dict[str, Any]  # what a client is told; `type` says what it is
@@ -104,4 +103,4 @@ async def _history(conversation_id: UUID) -> list[sa.Row[Any]]:
         Message.conversation_id == conversation_id, Message.complete
     )
     latest = of_it.order_by(Message.asked_at.desc()).limit(settings.chat_history)
-    return (await database.execute_async(latest))[::-1]
+    return (await rows(latest))[::-1]

@@ -11,13 +11,14 @@ from anyio.abc import TaskGroup
 from anyio.streams.memory import MemoryObjectReceiveStream
 from fastapi import APIRouter, Depends, WebSocket, WebSocketDisconnect
 from fastapi.sse import EventSourceResponse, ServerSentEvent
+from fastapi.websockets import WebSocketState
 from pydantic import BaseModel, Field, ValidationError
 
-from app import database
 from app.chat.answer import Event, Exchange, answered
 from app.chat.models import Message
 from app.database import SessionDep
 from app.documents.models import Document
+from app.documents.search import rows
 
 router = APIRouter(prefix="/chat", tags=["chat"])
 LOOK = 0.2  # seconds between two looks at a document that is processed
@@ -84,12 +85,12 @@ async def talk(websocket: WebSocket) -> None:
 
 async def _listen(websocket: WebSocket, group: TaskGroup) -> None:
     conversation_id, turn = uuid4(), anyio.Lock()
-    while True:
+    while websocket.application_state is WebSocketState.CONNECTED:  # until a send has found it gone
         try:
             wish = Wish.model_validate_json(await websocket.receive_text())
         except (ValidationError, KeyError):  # no JSON, or no text at all
             detail = 'Send {"message": "..."} or {"watch": "document_id"}.'
-            await websocket.send_json({"type": "error", "detail": detail})
+            await _send(websocket, {"type": "error", "detail": detail})
             continue
         if wish.watch:
             group.start_soon(_watch, websocket, wish.watch)
@@ -97,11 +98,18 @@ async def _listen(websocket: WebSocket, group: TaskGroup) -> None:
             group.start_soon(_answer, websocket, Exchange(conversation_id, wish.message), turn)
 
 
+async def _send(websocket: WebSocket, event: Event) -> None:
+    try:
+        await websocket.send_json(event)
+    except RuntimeError as error:  # somebody else's send has found it gone, or the server has
+        raise WebSocketDisconnect(1006) from error
+
+
 async def _answer(websocket: WebSocket, exchange: Exchange, turn: anyio.Lock) -> None:
-    with suppress(WebSocketDisconnect):
-        async with turn, answered(exchange) as events:
+    async with turn, answered(exchange) as events:
+        with suppress(WebSocketDisconnect):  # inside: what leaves `answered` may come in a group
             async for event in events:
-                await websocket.send_json(event)
+                await _send(websocket, event)
 
 
 async def _watch(websocket: WebSocket, document_id: str) -> None:
@@ -111,9 +119,9 @@ async def _watch(websocket: WebSocket, document_id: str) -> None:
     told: Event = {}
     with suppress(WebSocketDisconnect):
         while told.get("state") not in ("ready", "failed", "unknown"):
-            found = [each._asdict() for each in await database.execute_async(row)]
+            found = [each._asdict() for each in await rows(row)]
             now = found[0] if found else {"state": "unknown"}
             if now != told:
-                await websocket.send_json({"type": "document", "document_id": document_id, **now})
+                await _send(websocket, {"type": "document", "document_id": document_id, **now})
             told = now
             await anyio.sleep(LOOK)

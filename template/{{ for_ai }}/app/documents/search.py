@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+import anyio
 import sqlalchemy as sa
 from sqlalchemy.sql.functions import func
 
@@ -41,9 +42,19 @@ class Found:
 async def search(question: str, limit: int = 5) -> list[Found]:
     """Return the chunks that fit a question best."""
     [vector] = await embedder.embed([question])
-    near = await database.execute_async(_nearest(vector))
-    named = await database.execute_async(found) if (found := _worded(question)) is not None else []
+    near = await rows(_nearest(vector))
+    named = await rows(found) if (found := _worded(question)) is not None else []
     return _fused((MEANING, near), (WORDS, named))[:limit]
+
+
+async def rows(statement: sa.Executable) -> list[sa.Row[Any]]:
+    """Return what a statement finds. Whoever asked may leave meanwhile: then it ends all the same.
+
+    One that is cut off would leave its connection to be closed by nobody.
+    """
+    with anyio.CancelScope(shield=True):
+        found = await database.execute_async(statement)
+    return found
 
 
 def _fused(*lists: tuple[float, list[sa.Row[Any]]]) -> list[Found]:

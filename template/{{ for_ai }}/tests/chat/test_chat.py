@@ -1,18 +1,29 @@
 """The domain `chat`."""
 
+import asyncio
+import gc
 import json
 import socket
 from collections.abc import Iterator
 from typing import Any
 from uuid import UUID, uuid4
 
+import anyio
+import anyio.lowlevel
 import pytest
+import sqlalchemy as sa
+from fastapi import WebSocket, WebSocketDisconnect
 from fastapi.testclient import TestClient
+from fastapi.websockets import WebSocketState
 from pydantic import ValidationError
 from websockets.sync.client import ClientConnection, connect
 
+from app.background import BackgroundTasks
+from app.chat.models import Message
+from app.chat.router import _send, talk
 from app.chat.settings import ChatSettings
 from app.chat.tasks import log_exchange
+from app.documents.search import rows
 from tests.chat.llm import WORDS, Model, serving
 from tests.documents.conftest import run
 from tests.documents.files import NOTES
@@ -201,3 +212,63 @@ def test_who_leaves_the_websocket_leaves_no_error(asking: Project, llm: Model) -
     [(answer, complete)] = asking.query(query)
     assert (answer, bool(complete)) == (WORDS[0], False)
     assert "Traceback" not in asking.log("api")
+
+
+class Unheard(BackgroundTasks):
+    """Enqueues nothing."""
+
+    def add_task(self, *_: Any, **__: Any) -> str:
+        """Forget the call."""
+        return ""
+
+
+def test_a_socket_that_is_found_gone_ends_the_answer_and_nothing_else(
+    migrated: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.chat.answer.background_tasks", Unheard)
+    question = json.dumps({"message": "Who leaves?"})
+    incoming = iter(
+        [{"type": "websocket.connect"}, {"type": "websocket.receive", "text": question}]
+    )
+    found_gone = anyio.Event()
+
+    async def receive() -> dict[str, Any]:
+        if received := next(incoming, None):
+            return received
+        await found_gone.wait()
+        return {"type": "websocket.disconnect", "code": 1006}
+
+    async def send(message: Any) -> None:
+        if message["type"] == "websocket.send":
+            found_gone.set()
+            raise OSError
+
+    run(talk(WebSocket({"type": "websocket"}, receive, send)))
+
+
+def test_what_another_has_found_gone_is_gone() -> None:
+    async def never(*_: Any) -> Any:
+        raise AssertionError("nobody is there")
+
+    websocket = WebSocket({"type": "websocket"}, never, never)
+    websocket.application_state = WebSocketState.DISCONNECTED
+    with pytest.raises(WebSocketDisconnect):
+        run(_send(websocket, {}))
+
+
+def test_who_leaves_while_the_database_is_asked_leaves_no_connection_behind(migrated: None) -> None:
+    complaints: list[Any] = []
+
+    async def leave() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _loop, context: complaints.append(context["message"]))
+        for moment in range(40):
+            async with anyio.create_task_group() as group:
+                group.start_soon(rows, sa.select(Message.id))
+                for _ in range(moment):
+                    await anyio.lowlevel.checkpoint()
+                group.cancel_scope.cancel()
+            gc.collect()  # a task that nobody holds any more complains now
+
+    run(leave())
+    assert complaints == []
