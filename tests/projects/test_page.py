@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import FilePayload, Page, expect, sync_playwright
+from playwright.sync_api import Dialog, FilePayload, Page, expect, sync_playwright
 
 from tests.projects import services
 from tests.projects.environments import Environment
+from tests.projects.terminal import until
 
 Render = Callable[..., Path]
 NOTES = b"# Harbour\n\nThe lighthouse was built of granite.\n\n# Weather\n\nFog comes in autumn.\n"
@@ -48,9 +49,21 @@ def test_upload_watch_search_chat_delete(
         chat(page, "When does fog come?")
         expect(page.locator(".answer")).to_have_text(re.compile("Fog comes in autumn.*From: "))
         page.screenshot(path=tmp_path / "page.png", full_page=True)
+        expect(page.locator("#no-model")).to_contain_text("No language model is configured")
+        noted = f"/chat/{page.evaluate('sessionStorage.conversation')}"
+        until(lambda: dev.get(noted), lambda: f"the note of it\n{dev.screen}")
+        page.route("**/chat", lambda route: route.fulfill(json={"name": "openai:gpt-5.2"}))
         page.reload()
         expect(page.locator("li[data-state=ready]")).to_contain_text("2 passages")
-        page.get_by_role("button", name="Delete harbour <b>.md").click()
+        expect(page.locator(".asked")).to_have_text("When does fog come?")
+        expect(page.locator(".answer")).to_contain_text("Fog comes in autumn.")
+        expect(page.locator("#no-model")).to_be_hidden()
+        chat(page, "What was the lighthouse built of?")
+        expect(page.locator(".answer").last).to_contain_text("From: ")
+        until(lambda: len(dev.get(noted)) == 2, lambda: f"both in one\n{dev.screen}")
+        delete(page, "harbour <b>.md", sure=False)
+        assert len(dev.get("/documents")) == 2
+        delete(page, "harbour <b>.md", sure=True)
         expect(row).to_have_count(0)
         assert [each["name"] for each in dev.get("/documents")] == ["broken.pdf"]
 
@@ -63,6 +76,19 @@ def upload(page: Page, name: str, content: bytes) -> None:
     expect(page.get_by_role("status").first).to_have_text(
         "Uploaded. It is being read in the background."
     )
+
+
+def delete(page: Page, name: str, sure: bool) -> None:
+    """Delete a document, and say whether that was meant."""
+    asked: list[str] = []
+
+    def answer(dialog: Dialog) -> None:
+        asked.append(dialog.message)
+        (dialog.accept if sure else dialog.dismiss)()
+
+    page.once("dialog", answer)
+    page.get_by_role("button", name=f"Delete {name}").click()
+    assert asked == [f"Delete {name}?"]
 
 
 def search(page: Page, question: str) -> None:

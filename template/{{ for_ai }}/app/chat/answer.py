@@ -88,14 +88,15 @@ async def _answer(exchange: Exchange, send: MemoryObjectSendStream[Event]) -> No
 async def _ask(exchange: Exchange, send: MemoryObjectSendStream[Event]) -> None:
     passages = await search(exchange.question, settings.chat_passages)
     names = list(dict.fromkeys(passage.name for passage in passages))
-    await send.send({"type": "sources", "names": names})
+    conversation_id = str(exchange.conversation_id)
+    await send.send({"type": "sources", "names": names, "conversation_id": conversation_id})
     history = await _history(exchange.conversation_id)
     async with answering(exchange.question, passages, history) as pieces:
         async for piece in pieces:
             exchange.answer.append(piece)
             await send.send({"type": "text", "text": piece})
     exchange.complete = True
-    await send.send({"type": "end", "conversation_id": str(exchange.conversation_id)})
+    await send.send({"type": "end", "conversation_id": conversation_id})
 
 
 async def _history(conversation_id: UUID) -> list[sa.Row[Any]]:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from app.chat.answer import Event, Exchange, answered
 from app.chat.models import Message
+from app.chat.settings import settings
 from app.database import SessionDep
 from app.documents.models import Document
 from app.documents.search import rows
@@ -39,11 +40,20 @@ class Said(BaseModel, from_attributes=True):
     complete: bool
 
 
+class Model(BaseModel):
+    """The language model that answers; "embedded" is none, it only quotes."""
+
+    name: str
+
+
 class Wish(BaseModel):
     """What a client sends over the WebSocket: a message, a document to watch, or both."""
 
     message: str = Field(default="", max_length=4000)
     watch: str = Field(default="", max_length=64)
+    conversation_id: UUID | None = (
+        None  # left out: a conversation that lasts as the connection does
+    )
 
 
 Events = MemoryObjectReceiveStream[Event]
@@ -60,6 +70,12 @@ async def chat(events: Annotated[Events, Depends(answer_to)]) -> AsyncIterator[S
     """Stream the answer as server-sent events: sources, text, text, ..., end; or error."""
     async for event in events:
         yield ServerSentEvent(event=event["type"], data=event)
+
+
+@router.get("")
+async def model() -> Model:
+    """Return which model answers."""
+    return Model(name=settings.llm_model)
 
 
 @router.get("/{conversation_id}")
@@ -95,7 +111,8 @@ async def _listen(websocket: WebSocket, group: TaskGroup) -> None:
         if wish.watch:
             group.start_soon(_watch, websocket, wish.watch)
         if wish.message:
-            group.start_soon(_answer, websocket, Exchange(conversation_id, wish.message), turn)
+            exchange = Exchange(wish.conversation_id or conversation_id, wish.message)
+            group.start_soon(_answer, websocket, exchange, turn)
 
 
 async def _send(websocket: WebSocket, event: Event) -> None:

@@ -6,6 +6,7 @@ from uuid import UUID
 from app import database
 from app.background import task
 from app.chat.models import Message
+from app.documents.extract import storable
 from app.documents.models import insert
 
 
@@ -23,8 +24,8 @@ async def log_exchange(
         id=UUID(exchange_id),
         conversation_id=UUID(conversation_id),
         asked_at=datetime.fromisoformat(asked_at),
-        question=question,
-        answer=answer,
+        question=storable(question),
+        answer=storable(answer),
         complete=complete,
     )
     await database.execute_async(row.on_conflict_do_nothing())

@@ -25,6 +25,9 @@ COMMON = frozenset(
 )
 CANDIDATES = 50  # of each list
 FLATTENING = 10  # the more, the less the first places of a list stand out
+# Of the best one's score a chunk needs this part. Something is nearest to every question: where one
+# leads both lists, what is only near says nothing about it.
+LEAST = 0.5
 MEANING, WORDS = 0.5, 1.0  # weights: the small model of wordllama knows less than the words do
 
 
@@ -59,13 +62,14 @@ async def rows(statement: sa.Executable) -> list[sa.Row[Any]]:
 
 def _fused(*lists: tuple[float, list[sa.Row[Any]]]) -> list[Found]:
     scores: dict[int, float] = {}
-    rows: dict[int, sa.Row[Any]] = {}
+    chunks: dict[int, sa.Row[Any]] = {}
     for weight, found in lists:
         for rank, row in enumerate(found, 1):
-            rows[row.id] = row
+            chunks[row.id] = row
             scores[row.id] = scores.get(row.id, 0) + weight / (FLATTENING + rank)
-    best = sorted(rows, key=lambda chunk: (-scores[chunk], chunk))
-    return [_found(rows[chunk], scores[chunk]) for chunk in best]
+    best = sorted(chunks, key=lambda chunk: (-scores[chunk], chunk))
+    least = LEAST * max(scores.values(), default=0)
+    return [_found(chunks[chunk], scores[chunk]) for chunk in best if scores[chunk] >= least]
 
 
 def _found(row: sa.Row[Any], score: float) -> Found:

@@ -75,6 +75,7 @@ at("upload").addEventListener("submit", async (event) => {
 at("documents").addEventListener("click", async (event) => {
   if (!event.target.matches(".delete")) return;
   const row = event.target.closest("li");
+  if (!confirm(`Delete ${row.querySelector(".name").textContent}?`)) return;
   try {
     await api(`/documents/${row.dataset.id}`, { method: "DELETE" });
     row.remove();
@@ -115,6 +116,8 @@ const say = (text, kind) => {
   at("said").scrollTop = at("said").scrollHeight;
   return line;
 };
+const remark = (line, text) =>
+  line.append(Object.assign(document.createElement("small"), { textContent: text }));
 const done = () => {
   answer = null;
   at("said").removeAttribute("aria-busy"); // now a screen reader reads the whole answer
@@ -122,13 +125,15 @@ const done = () => {
 };
 const hear = (event) => {
   if (!answer) return;
-  if (event.type === "sources") answer.sources = event.names;
+  if (event.type === "sources") {
+    answer.sources = event.names;
+    sessionStorage.setItem("conversation", event.conversation_id);
+  }
   if (event.type === "text") answer.text.data += event.text;
   if (event.type === "error") answer.line.classList.add("error");
   if (event.type === "error") answer.text.data += ` ${event.detail}`;
   if (event.type === "end" && answer.sources.length) {
-    const sources = `From: ${answer.sources.join(", ")}`;
-    answer.line.append(Object.assign(document.createElement("small"), { textContent: sources }));
+    remark(answer.line, `From: ${answer.sources.join(", ")}`);
   }
   at("said").scrollTop = at("said").scrollHeight;
   if (event.type === "end" || event.type === "error") done();
@@ -141,9 +146,23 @@ at("chat").addEventListener("submit", (event) => {
   answer = { line, text: line.appendChild(new Text()), sources: [] };
   at("said").setAttribute("aria-busy", "true");
   event.target.querySelector("button").disabled = true;
-  tell({ message: at("message").value });
+  const conversation = sessionStorage.getItem("conversation");
+  tell({ message: at("message").value, ...(conversation && { conversation_id: conversation }) });
   event.target.reset();
 });
+
+// A tab keeps its conversation: after a reload it stands there again, and goes on.
+const resume = async (conversation) => {
+  for (const noted of await api(`/chat/${conversation}`)) {
+    say(noted.question, "asked");
+    const line = say(noted.answer, "answer");
+    if (!noted.complete) remark(line, "This answer was broken off.");
+  }
+};
+if (sessionStorage.getItem("conversation")) {
+  resume(sessionStorage.getItem("conversation")).catch((error) => say(error.message, "answer error"));
+}
+api("/chat").then((model) => (at("no-model").hidden = model.name !== "embedded"), () => {});
 
 // What is not ready yet when the page opens is watched from now on.
 for (const row of at("documents").querySelectorAll('[data-state="waiting"], [data-state="processing"]')) {

@@ -108,6 +108,14 @@ def test_what_is_noted_twice_is_there_once(client: TestClient) -> None:
     assert client.get(f"/chat/{conversation_id}").json() == [expected]
 
 
+def test_what_no_database_takes_is_not_noted(client: TestClient) -> None:
+    conversation_id = str(uuid4())
+    said = ("why\0?", "be\ud800cause")
+    run(log_exchange(str(uuid4()), conversation_id, "2026-05-04T03:02:01+00:00", *said, True))
+    expected = {"question": "why?", "answer": "because", "complete": True}
+    assert client.get(f"/chat/{conversation_id}").json() == [expected]
+
+
 def test_a_model_must_be_named_as_pydantic_ai_spells_it() -> None:
     with pytest.raises(ValidationError, match="llm_model"):
         ChatSettings(llm_model="gpt-5")

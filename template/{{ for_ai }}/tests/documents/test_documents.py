@@ -352,7 +352,9 @@ def test_search_finds_by_meaning_and_by_word(client: TestClient, processed: Proc
     processed(b"The part ZX81-B holds the spring.\n", "parts.txt")
     assert names(client, "puppy and kitten")[0] == "animals.txt"
     assert names(client, "borrowing money from a lender")[0] == "money.txt"
-    assert names(client, "where is zx81?")[0] == "parts.txt"
+    assert names(client, "where is zx81?") == [
+        "parts.txt"
+    ]  # the others are only less far than none
     scores = [found["score"] for found in client.get("/documents/search?q=spring").json()]
     assert scores == sorted(scores, reverse=True)
 
