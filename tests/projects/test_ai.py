@@ -1,13 +1,17 @@
 """Projects with AI: what they need beyond what every variant is put through in test_variants.py."""
 
-from collections.abc import Callable
+import ast
+import re
+from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests import helpers
 from tests.projects import environments, services
-from tests.projects.environments import Environment
+from tests.projects.environments import EVERYTHING, Environment
 from tests.projects.terminal import until
 
 Render = Callable[..., Path]
@@ -66,3 +70,67 @@ def test_dev_makes_a_document_searchable(
             "harbour.md",
             "Harbour\nThe lighthouse is of granite.",
         )
+
+
+each_variant = pytest.mark.parametrize(
+    ("pattern", "extras"), [*product(helpers.PATTERNS, [{}, EVERYTHING])]
+)
+
+
+@pytest.mark.parametrize("ai", [False, True])
+@pytest.mark.parametrize("pattern", helpers.PATTERNS)
+def test_containers_get_every_setting_and_see_each_others_files(
+    pattern: str, ai: bool, rendered: Render
+) -> None:
+    compose = yaml.safe_load((rendered(pattern, ai=ai) / "compose.yaml").read_text())
+    built = {k: v for k, v in compose["services"].items() if "build" in v and k != "migrate"}
+    assert built.keys() == {"api", "worker", "beat"} if pattern == "celery" else {"api"}
+    for service in built.values():
+        assert service["env_file"] == [{"path": ".env", "required": False}]
+        assert service["environment"]["ENVIRONMENT"] == "production"
+    for name in built.keys() - {"beat"}:  # its file is its own
+        assert built[name]["volumes"] == ["var:/srv/var"]
+    assert "var" in compose["volumes"]
+
+
+@pytest.mark.parametrize(
+    ("ai", "image"), [(False, "postgres:17"), (True, "pgvector/pgvector:pg17")]
+)
+def test_the_database_of_the_containers_has_what_the_migrations_need(
+    ai: bool, image: str, rendered: Render
+) -> None:
+    compose = yaml.safe_load((rendered("celery", ai=ai) / "compose.yaml").read_text())
+    assert compose["services"]["database"]["image"] == image
+
+
+@each_variant
+def test_the_example_of_settings_names_them_all(
+    pattern: str, extras: dict[str, bool], rendered: Render
+) -> None:
+    project = rendered(pattern, **extras)
+    named = re.findall(r"^# (\w+)=", (project / ".env.example").read_text(), re.MULTILINE)
+    declared = [name for file in project.glob("app/**/*.py") for name in settings(file)]
+    assert sorted(named) == sorted(declared)
+
+
+def settings(file: Path) -> Iterator[str]:
+    """Give the variables that the settings of a file are read from."""
+    classes = [each for each in ast.parse(file.read_text()).body if isinstance(each, ast.ClassDef)]
+    for found in classes:
+        if "BaseSettings" in map(ast.unparse, found.bases):
+            fields = [line.target for line in found.body if isinstance(line, ast.AnnAssign)]
+            yield from (ast.unparse(field).upper() for field in fields)
+
+
+@each_variant
+def test_every_folder_is_in_the_readme_and_every_page_is_linked(
+    pattern: str, extras: dict[str, bool], rendered: Render
+) -> None:
+    project = rendered(pattern, **extras)
+    readme = (project / "README.md").read_text()
+    folders = {path.name for path in (project / "app").iterdir() if path.is_dir()}
+    assert {name for name in folders if f"\n  {name}/ " in readme} == folders
+    pages = {path.name for path in (project / "docs").iterdir()} - {"index.md"}
+    index = (project / "docs" / "index.md").read_text()
+    assert set(re.findall(r"^- \[.*?\]\((.*?)\)", index, re.MULTILINE)) == pages
+    assert ("docs/documents.md" in readme) == bool(extras)
