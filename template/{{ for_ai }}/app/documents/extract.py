@@ -174,7 +174,8 @@ def sections(text: str) -> Iterator[tuple[str, list[str]]]:
 
 
 def paragraphs(text: str) -> Iterator[str]:
-    """Give what stands between empty lines. (A pattern would try each of many empty lines anew.)"""
+    """Give what stands between empty lines."""
+    # Not by a pattern: of many empty lines it would try each anew, up to the last.
     for empty, lines in groupby(StringIO(text), str.isspace):
         if not empty:
             yield "".join(lines)
