@@ -463,6 +463,7 @@ def test_says_it_in_json(run: Run, shop: Path) -> None:
         "path": str(shop),
         "from": {"pattern": "simple", "commit": helpers.TAG},
         "to": {"pattern": "async", "commit": helpers.TAG},
+        "added": [],
         "dry_run": False,
         "conflicts": [],
         "stay_deleted": [],
