@@ -355,12 +355,36 @@ class TaskNeedsMore(Refusal):
     remedy = "remove them from the code and commit that, or choose a pattern that can: safe, celery"
 
 
+class Locked(Refusal):
+    """A git is at work in the repository, or one that was killed has left its lock."""
+
+    what = "Another git command is at work in the repository"
+    allowed = "a repository at rest, without this file"
+    remedy = "wait until it has ended; if none runs any more, remove the file; then run the same command again"
+
+
+class CannotChange(Refusal):
+    """The system does not let a folder be changed that the merge has to change."""
+
+    what = "Cannot change what these folders hold"
+    allowed = "folders of the project that you may write to"
+    remedy = "mend their permissions, then run the same command again"
+
+
 class MergeFailed(Refusal):
     """Git stopped in the middle of the merge, for instance because the disk is full."""
 
-    what = "Git could not finish the merge"
-    allowed = "a folder you may write to, on a disk with room"
+    what = "The merge could not be finished, and all is as it was before"
+    allowed = "files that git can write, on a disk with room"
+    remedy = "mend what is named, then run the same command again"
+
+
+class HalfMerged(Refusal):
+    """A merge stopped in the middle, and what it had done could not be taken back."""
+
+    what = "The merge could not be finished, and not all of it could be taken back"
+    allowed = "files that git can write, on a disk with room"
     remedy = (
-        "git reset --hard, remove what git status then shows as untracked and new,"
-        " mend what git names, then run the same command again"
+        "mend what is named, then git reset --hard, and remove what git status shows as untracked"
+        " and new"
     )

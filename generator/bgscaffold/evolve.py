@@ -9,6 +9,7 @@ from secrets import token_hex
 
 from bgscaffold import answers, declared
 from bgscaffold.answers import Recorded
+from bgscaffold.apply import carry_out, missing
 from bgscaffold.errors import (
     AnswersUnreadable,
     CannotForesee,
@@ -22,14 +23,14 @@ from bgscaffold.errors import (
 )
 from bgscaffold.existing import root_of
 from bgscaffold.git import foresees, git_version, require_git
-from bgscaffold.merge import Files, Merged, Sides, foresee, merge, write_sides
+from bgscaffold.merge import Merged, foresee, write_sides
 from bgscaffold.overlays import Overlay, named
 from bgscaffold.patterns import Pattern
 from bgscaffold.render import ANSWERS_FILE, render
-from bgscaffold.repository import Repository, of_project
+from bgscaffold.repository import of_project
 from bgscaffold.revisions import Parted, parted
 from bgscaffold.source import check_out, clone, described, resolved, version, versions
-from bgscaffold.staging import ignore_signals, interruptible
+from bgscaffold.staging import interruptible
 
 
 @dataclass(frozen=True)
@@ -130,13 +131,17 @@ def evolve(project: Recorded, goal: Goal, scratch: Path, *, dry_run: bool) -> Ev
     sides = write_sides(repository, old, new, kept=kept, message=title(project, goal))
     before, after = declared.settings(old), declared.settings(new)
     migrations = parted(project.folder, old, new)
+    if dry_run:
+        merged, written = foresee(repository, sides), missing(project.folder, sides.left_out)
+    else:
+        merged, written = carry_out(repository, project.folder, sides, scratch / "kept")
     return Evolved(
         project,
         goal,
         dry_run,
-        foresee(repository, sides) if dry_run else merge_at_once(repository, sides),
+        merged,
         repository.shown,
-        supply(project.folder, sides.left_out, dry_run=dry_run),
+        written,
         [name for name in after if name not in before],
         [name for name in before if name not in after],
         migrations,
@@ -174,8 +179,8 @@ def render_both(project: Recorded, goal: Goal, scratch: Path) -> tuple[Path, Pat
 def refuse_unknown_overlays(goal: Goal, template: Path) -> None:
     """Refuse overlays that the version to reach does not have yet."""
     asked = answers.asked(dict.fromkeys(goal.added, True), template)
-    if missing := [overlay.option for overlay in goal.added if overlay not in asked]:
-        raise OverlayUnknown(" ".join(missing), f"the version to reach is {goal.commit}")
+    if lacking := [overlay.option for overlay in goal.added if overlay not in asked]:
+        raise OverlayUnknown(" ".join(lacking), f"the version to reach is {goal.commit}")
 
 
 def render_one(project: Recorded, template: Path, commit: str, given: dict[str, object]) -> Path:
@@ -183,20 +188,3 @@ def render_one(project: Recorded, template: Path, commit: str, given: dict[str, 
     destination = template.with_name(f"{template.name}-rendered") / project.folder.name
     render(template, commit, answers.asked(given, template), destination, project.source)
     return destination
-
-
-def merge_at_once(repository: Repository, sides: Sides) -> Merged:
-    """Merge, having made sure that no file is overwritten, and let nothing interrupt it."""
-    if foresees():
-        foresee(repository, sides)
-    ignore_signals()
-    return merge(repository, sides)
-
-
-def supply(folder: Path, files: Files, *, dry_run: bool) -> list[str]:
-    """Create the files that are left out of the merge, where they are missing."""
-    missing = [path for path in files if not (folder / path).exists()]
-    for path in missing if not dry_run else []:
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(files[path], folder / path)
-    return missing

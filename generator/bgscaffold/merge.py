@@ -3,10 +3,11 @@
 Git does the merging, so what a user has edited, renamed or deleted counts as in any merge of his.
 """
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from bgscaffold.errors import InTheWay, MergeFailed
+from bgscaffold.errors import CannotChange, InTheWay, MergeFailed
 from bgscaffold.git import failure
 from bgscaffold.render import ANSWERS_FILE
 from bgscaffold.repository import Repository, listed
@@ -142,8 +143,21 @@ def foresee(repository: Repository, sides: Sides) -> Merged:
     there = repository.git(LITERAL, "ls-files", "--others", "-z", "--", *new) if new else ""
     if there:
         raise InTheWay(listed(there.split("\0")))
+    refuse_closed(repository, [change.path for change in changes])
     foreseen = Merged(changes, conflicts(stages), stay_deleted(stages))
     return with_later_names(foreseen, {ours: "HEAD", sides.theirs: label(repository, sides)})
+
+
+def refuse_closed(repository: Repository, paths: list[str]) -> None:
+    """Refuse a merge that has to change folders which may not be changed."""
+    folders = {nearest(repository.root / path) for path in paths}
+    if closed := sorted(str(each) for each in folders if not os.access(each, os.W_OK | os.X_OK)):
+        raise CannotChange(listed(closed))
+
+
+def nearest(path: Path) -> Path:
+    """Return the innermost folder around a path that is there."""
+    return next(parent for parent in path.parents if parent.is_dir())
 
 
 def label(repository: Repository, sides: Sides) -> str:
@@ -179,7 +193,7 @@ def merge(repository: Repository, sides: Sides) -> Merged:
     if done.returncode and not stages:
         if names := [line.strip() for line in done.stderr.split("\n") if line.startswith("\t")]:
             raise InTheWay(listed(names))
-        raise MergeFailed(str(repository.root), done.stderr.strip())
+        raise MergeFailed(str(repository.root), "; ".join(done.stderr.strip().split("\n")))
     if paths := obvious(stages):
         repository.git(LITERAL, "rm", "--quiet", "--force", "--", *paths)
     return Merged(compared(repository), conflicts(stages), stay_deleted(stages))

@@ -6,7 +6,7 @@ import subprocess
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bgscaffold.errors import GitFailed, NotClean, NotCommitted, NotInGit, Unfinished
+from bgscaffold.errors import GitFailed, Locked, NotClean, NotCommitted, NotInGit, Unfinished
 from bgscaffold.git import call, environment_without_git, failure, git
 from bgscaffold.render import ANSWERS_FILE
 
@@ -81,6 +81,7 @@ def of_project(folder: Path) -> Repository:
     env = users_environment()
     repository = Repository(*located(folder, env), env)
     refuse_middle(repository)
+    refuse_lock(repository)
     answers = f"HEAD:{repository.prefix}{ANSWERS_FILE}"
     if repository.call("cat-file", "-e", answers).returncode:
         raise NotCommitted(str(folder))
@@ -107,6 +108,13 @@ def refuse_middle(repository: Repository) -> None:
     for name, what in MIDDLE.items():
         if (repository.git_dir / name).exists():
             raise Unfinished(str(repository.root), what)
+
+
+def refuse_lock(repository: Repository) -> None:
+    """Refuse a repository whose index is locked: git could not write the outcome."""
+    lock = repository.git_dir / "index.lock"
+    if os.path.lexists(lock):
+        raise Locked(str(lock))
 
 
 def users_environment() -> dict[str, str]:

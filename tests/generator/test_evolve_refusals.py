@@ -8,10 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import bgscaffold.apply
 import bgscaffold.evolve
-import bgscaffold.git
-import bgscaffold.merge
-import bgscaffold.repository
 from bgscaffold.errors import GitFailed
 from tests import helpers
 from tests.generator import evolving
@@ -308,26 +306,6 @@ def test_a_queue_needs_celery(run: Run, machine: Machine) -> None:
     )
 
 
-def test_a_merge_that_fails(run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    call = bgscaffold.git.call
-
-    def fail(*arguments: str, **options: object) -> object:
-        done = call(*arguments, **options)  # type: ignore[arg-type]  # the same that came
-        if arguments[0] == "cherry-pick":
-            done.returncode, done.stderr = 128, "error: no space\n"
-        return done
-
-    monkeypatch.setattr(bgscaffold.repository, "call", fail)
-    assert run("promote", "celery") == refused(
-        "Git could not finish the merge",
-        shop,
-        "a folder you may write to, on a disk with room",
-        "git reset --hard, remove what git status then shows as untracked and new,"
-        " mend what git names, then run the same command again",
-        "error: no space",
-    )
-
-
 @pytest.mark.parametrize("command", ["check-ignore", "merge-tree", "commit-tree"])
 def test_a_git_command_that_fails(command: str, run: Run, machine: Machine, shop: Path) -> None:
     real = (machine.bin / "git").readlink()
@@ -396,7 +374,7 @@ def test_an_interrupt_during_the_merge_comes_too_late(
         os.kill(os.getpid(), 2)
         return merge(*sides)  # type: ignore[arg-type]  # the same that came
 
-    monkeypatch.setattr(bgscaffold.evolve, "merge", interrupted)
+    monkeypatch.setattr(bgscaffold.apply, "merge", interrupted)
     assert run("promote", "celery").code == 0
     assert evolving.like_new(shop, "celery")
 

@@ -1,0 +1,75 @@
+"""The merge, done whole or not at all."""
+
+import os
+import shutil
+from collections.abc import Iterable
+from itertools import chain
+from pathlib import Path
+
+from bgscaffold.errors import HalfMerged, MergeFailed, Refusal
+from bgscaffold.git import foresees
+from bgscaffold.keeping import Kept, keep, put_back
+from bgscaffold.merge import Files, Merged, Sides, foresee, merge
+from bgscaffold.repository import Repository
+from bgscaffold.staging import ignore_signals
+
+STATE = ("index", "MERGE_MSG", "AUTO_MERGE")  # what a merge writes into git's own folder
+
+
+def carry_out(
+    repository: Repository, folder: Path, sides: Sides, aside: Path
+) -> tuple[Merged, list[str]]:
+    """Merge, and write what is left out of the merge; if either fails, put all back."""
+    files = set(touched(repository, folder, sides))
+    kept = keep(sorted(files), aside)
+    ignore_signals()
+    try:
+        return merge(repository, sides), supply(folder, sides.left_out)
+    except (Refusal, OSError) as error:
+        undo(kept, repository, error)
+        raise
+
+
+def touched(repository: Repository, folder: Path, sides: Sides) -> Iterable[Path]:
+    """Yield every file that may be written, having made sure that none is overwritten."""
+    yield from (repository.git_dir / name for name in STATE)
+    yield from (folder / path for path in missing(folder, sides.left_out))
+    if foresees():
+        merged = foresee(repository, sides)
+        paths = chain((each.path for each in merged.changes), merged.conflicts, merged.stay_deleted)
+    else:
+        new = repository.git("diff", "--name-only", "-z", sides.base, sides.theirs)
+        paths = chain(new.split("\0"), repository.git("ls-files", "-z").split("\0"))
+    yield from (repository.root / path for path in paths if path)
+
+
+def undo(kept: Kept, repository: Repository, error: Exception) -> None:
+    """Put all back after an error; raise it as a refusal."""
+    failed = MergeFailed(str(repository.root), told(error))
+    try:
+        put_back(kept)
+    except OSError as problem:
+        raise HalfMerged(failed.value, f"{failed.reason}; {told(problem)}") from error
+    if isinstance(error, OSError):
+        raise failed from error
+
+
+def told(error: Exception) -> str:
+    """Return what git or the system says of an error."""
+    if isinstance(error, OSError):
+        return f"{error.filename}: {error.strerror}"
+    return str(getattr(error, "reason", ""))
+
+
+def supply(folder: Path, files: Files) -> list[str]:
+    """Create the files that are left out of the merge, where they are missing."""
+    paths = missing(folder, files)
+    for path in paths:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(files[path], folder / path)
+    return paths
+
+
+def missing(folder: Path, files: Files) -> list[str]:
+    """Return those of the files left out that a project does not have."""
+    return [path for path in files if not os.path.lexists(folder / path)]

@@ -1,0 +1,219 @@
+"""A promote that fails in the middle: the project is as it was, to the last file."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import bgscaffold.apply
+from bgscaffold.keeping import keep, put_back
+from tests import helpers
+from tests.generator import evolving
+from tests.generator.conftest import Machine, Outcome, Run
+from tests.generator.evolving import edit, status, write
+from tests.generator.test_promote import old_git
+from tests.generator.test_refusals import refused
+
+FILTER = ("smudge=exit 1", "clean=/bin/cat", "required=true")
+PLAIN = {**os.environ, "PATH": os.defpath}
+AS_BEFORE = "The merge could not be finished, and all is as it was before"
+WRITABLE = "files that git can write, on a disk with room"
+MEND = "mend what is named, then run the same command again"
+
+
+@pytest.fixture
+def shop(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a project of pattern simple with files of the user's of all kinds, and stand in it."""
+    project = evolving.copy("simple", machine.here / "shop")
+    monkeypatch.chdir(project)
+    edit(project, "README.md", "# shop\n", "# My shop\n")
+    (project / "docs/operating.md").unlink()
+    (project / "docs/operating.md").symlink_to("../README.md")
+    (project / "docs/background.md").unlink()
+    write(project, "app/background/perform.py", "# MINE\n")
+    (project / "notes.txt").write_text("not tracked")
+    (project / ".env").write_text("MINE=1\n")
+    (project / "app/background/empty").mkdir()
+    return project
+
+
+def whole(project: Path) -> dict[str, object]:
+    """Return all that stands in a project's work tree, and what git says of it."""
+    found: dict[str, object] = {
+        str(path.relative_to(project)): path.lstat().st_mode
+        for path in sorted(project.rglob("*"))
+        if ".git" not in path.parts
+    }
+    state = sorted(path.name for path in (project / ".git").iterdir())
+    return found | helpers.tree(project) | {"status": status(project), "git": state}
+
+
+def break_filter(project: Path, path: str) -> None:
+    """Have files pass a filter of the user's that cannot write them any more."""
+    write(project, ".gitattributes", f"{path} filter=secret\n")
+    for setting in FILTER:
+        helpers.git("config", *f"filter.secret.{setting}".split("="), cwd=project)
+
+
+@pytest.mark.parametrize("path", ["README.md", "app/background/worker.py", "pyproject.toml"])
+def test_a_filter_that_fails(path: str, run: Run, shop: Path) -> None:
+    break_filter(shop, path)
+    before = whole(shop)
+    reason = f"error: external filter 'exit 1' failed 1; error: external filter 'exit 1' failed; fatal: {path}: smudge filter secret failed"
+    assert run("promote", "celery") == refused(AS_BEFORE, shop, WRITABLE, MEND, reason)
+    assert whole(shop) == before
+
+
+def test_an_old_git_puts_back_as_well(run: Run, machine: Machine, shop: Path) -> None:
+    old_git(machine)
+    break_filter(shop, "pyproject.toml")
+    before = whole(shop)
+    assert run("promote", "celery").err.startswith(AS_BEFORE)
+    assert whole(shop) == before
+
+
+def test_a_folder_in_place_of_a_file_and_the_reverse(run: Run, shop: Path) -> None:
+    helpers.git("rm", "-r", "--quiet", "tests/background", cwd=shop)
+    write(shop, "tests/background", "mine\n")
+    write(shop, "app/background/worker.py/notes.txt", "mine\n")
+    break_filter(shop, "tests/background/test_worker.py")
+    before = whole(shop)
+    assert run("promote", "celery").err.startswith(AS_BEFORE)
+    assert whole(shop) == before
+
+
+@pytest.mark.parametrize("arguments", [(), ("--dry-run",)])
+def test_a_folder_that_may_not_be_written(arguments: tuple[str, ...], shop: Path) -> None:
+    (shop / "app/background").chmod(0o555)
+    before = whole(shop)
+    done = without_rights(*helpers.process("promote", "celery", *arguments), cwd=shop)
+    assert done == refused(
+        "Cannot change what these folders hold",
+        shop / "app/background",
+        "folders of the project that you may write to",
+        "mend their permissions, then run the same command again",
+    )
+    assert whole(shop) == before
+
+
+def without_rights(*command: str, cwd: Path) -> Outcome:
+    """Run a command as one who may not write everywhere, as root may."""
+    as_root = [] if os.geteuid() else ["setpriv", "--bounding-set=-dac_override"]
+    done = subprocess.run(
+        [*as_root, *command], cwd=cwd, env=PLAIN, capture_output=True, text=True, check=False
+    )
+    return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.mark.skipif(not helpers.can_unshare(), reason="this container may not mount a disk")
+def test_a_disk_that_is_full(shop: Path, tmp_path: Path) -> None:
+    before = helpers.tree(shop)
+    said = ""
+    for room in (0, 160, 200, 240, 280, 320):  # the more there is, the later git fails
+        after = tmp_path / f"after-{room}"
+        done = on_a_disk(room, shop, after)
+        said += done.err
+        if done.code == 1:
+            assert (done.out, helpers.tree(after)) == ("?? notes.txt\n", before)
+    assert said.startswith("A git command failed: 'git hash-object'")
+    assert f"\n{AS_BEFORE}" in said
+    assert "Traceback" not in said
+
+
+def on_a_disk(room: int, project: Path, after: Path) -> Outcome:
+    """Promote a copy of a project on a disk with so much room, in KiB; copy it from there."""
+    script = f"""
+        mkdir "$1.disk"
+        mount -t tmpfs -o size=8m tmpfs "$1.disk"
+        cp -a "$2"/. "$1.disk"
+        cd "$1.disk"
+        cat /dev/zero >.git/fill 2>/dev/null || true
+        truncate --size=-{room}k .git/fill
+        to=$1 code=0
+        shift 2
+        "$@" || code=$?
+        rm .git/fill
+        git status --porcelain
+        cp -a . "$to"
+        exit $code
+    """
+    unshared = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-ec", script, "sh"]
+    command = [*unshared, str(after), str(project), *helpers.process("promote", "celery")]
+    done = subprocess.run(command, env=PLAIN, capture_output=True, text=True, check=False)
+    return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize("arguments", [(), ("--dry-run",)])
+def test_a_lock_that_is_there(arguments: tuple[str, ...], run: Run, shop: Path) -> None:
+    lock = shop / ".git/index.lock"
+    lock.touch()
+    before = whole(shop)
+    assert run("promote", "celery", *arguments) == refused(
+        "Another git command is at work in the repository",
+        lock,
+        "a repository at rest, without this file",
+        "wait until it has ended; if none runs any more, remove the file;"
+        " then run the same command again",
+    )
+    assert whole(shop) == before
+
+
+def test_a_lock_of_a_linked_work_tree(run: Run, shop: Path) -> None:
+    helpers.git("worktree", "add", "--quiet", "../other", cwd=shop)
+    lock = shop / ".git/worktrees/other/index.lock"
+    lock.touch()
+    assert f": '{lock}'\n" in run("promote", "celery", "../other").err
+    assert run("promote", "celery").code == 3
+
+
+def test_a_file_that_git_ignores_cannot_be_written(shop: Path) -> None:
+    helpers.git("rm", "-r", "--quiet", "--cached", "tests/background", cwd=shop)
+    write(shop, ".gitignore", (shop / ".gitignore").read_text() + "/tests/background/\n")
+    (shop / "tests/background").chmod(0o555)
+    before = whole(shop)
+    done = without_rights(*helpers.process("promote", "celery"), cwd=shop)
+    path = shop / "tests/background/conftest.py"
+    assert done == refused(AS_BEFORE, shop, WRITABLE, MEND, f"{path}: Permission denied")
+    assert whole(shop) == before
+
+
+def test_an_ignored_file_where_a_folder_has_to_go(run: Run, shop: Path) -> None:
+    write(shop, ".gitignore", (shop / ".gitignore").read_text() + "/tests/background/workers\n")
+    (shop / "tests/background/workers").write_text("not tracked")
+    before = whole(shop)
+    path = shop / "tests/background/workers"
+    assert run("promote", "celery") == refused(
+        AS_BEFORE, shop, WRITABLE, MEND, f"{path}: File exists"
+    )
+    assert whole(shop) == before
+
+
+def test_a_file_where_a_folder_was(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "file").write_text("mine")
+    kept = keep([folder / "file", folder / "new"], tmp_path / "aside")
+    shutil.rmtree(folder)
+    folder.write_text("theirs")
+    put_back(kept)
+    assert helpers.tree(folder) == {"file": b"mine"}
+
+
+def test_what_cannot_be_put_back(run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    break_filter(shop, "pyproject.toml")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device", "worker.py")
+
+    monkeypatch.setattr(bgscaffold.apply, "put_back", full)
+    done = run("promote", "celery")
+    assert done.err.startswith(
+        f"The merge could not be finished, and not all of it could be taken back: '{shop}' ("
+    )
+    assert "; worker.py: No space left on device)\n" in done.err
+    helpers.git("config", "--remove-section", "filter.secret", cwd=shop)
+    shutil.rmtree(shop / "app/background/workers", ignore_errors=True)
+    helpers.git("reset", "--quiet", "--hard", cwd=shop)
+    assert (shop / "pyproject.toml").is_file()
