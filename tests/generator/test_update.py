@@ -16,7 +16,7 @@ from tests.generator.test_refusals import refused
 
 ANSWERS = ".copier-answers.yml"
 OLD, NOW, NEXT = "v0.0.9", helpers.TAG, "v0.2.0rc1"
-FILE = "template/docs/index.md"
+FILE = "template/docs/tasks.md"
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_moves_a_project_to_this_version(run: Run, make: Make, machine: Machine)
     done = run("update")
     changes = (
         "  changed  .copier-answers.yml     +1     -1\n"
-        "  changed  docs/index.md           +1     -1\n"
+        "  changed  docs/tasks.md           +1     -1\n"
         "  deleted  gone.txt                       -1\n"
         "3 files, 2 lines added, 3 removed.\n"
         "\n"
@@ -125,17 +125,17 @@ def test_moves_a_project_to_a_version(to: str, run: Run, make: Make) -> None:
 
 def test_keeps_what_the_user_wrote(run: Run, make: Make) -> None:
     shop = make(OLD)
-    edit(shop, "docs/index.md", "old two\n", "old two, MINE\n")
+    edit(shop, "docs/tasks.md", "old two\n", "old two, MINE\n")
     write(shop, "gone.txt", "gone\nMINE\n")
     write(shop, "app/orders/tasks.py", "# MINE\n")
     done = run("update", "--json")
     assert done.code == 3
     assert [(each["kind"], each["path"]) for each in json.loads(done.out)["conflicts"]] == [
-        ("UU", "docs/index.md"),
+        ("UU", "docs/tasks.md"),
         ("UD", "gone.txt"),
     ]
     assert (shop / "gone.txt").read_text() == "gone\nMINE\n"
-    assert "old two, MINE\n" in (shop / "docs/index.md").read_text()
+    assert "old two, MINE\n" in (shop / "docs/tasks.md").read_text()
     assert (shop / "app/orders/tasks.py").read_text() == "# MINE\n"
     helpers.git("reset", "--quiet", "--hard", cwd=shop)
     assert status(shop) == ""
@@ -145,7 +145,7 @@ def test_promote_stays_at_the_version(run: Run, make: Make) -> None:
     shop = make(OLD)
     assert run("promote", "celery").code == 0
     assert f"_commit: {OLD}\n" in (shop / ANSWERS).read_text()
-    assert "old one\n" in (shop / "docs/index.md").read_text()
+    assert "old one\n" in (shop / "docs/tasks.md").read_text()
     assert (shop / "gone.txt").exists()
 
 
