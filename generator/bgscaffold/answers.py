@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from bgscaffold.errors import AnswersUnreadable
+from bgscaffold.overlays import Overlay
 from bgscaffold.patterns import Pattern
 from bgscaffold.render import ANSWERS_FILE
 from bgscaffold.source import URL
@@ -26,6 +27,11 @@ class Recorded:
     def name(self) -> str:
         """Return the name that was given to the project."""
         return str(self.answers.get("project_name", self.folder.name))
+
+    @property
+    def overlays(self) -> list[Overlay]:
+        """Return the overlays that it has."""
+        return [overlay for overlay in Overlay if self.answers.get(overlay) is True]
 
 
 def read(folder: Path) -> Recorded:

@@ -27,6 +27,10 @@ app = typer.Typer(
 Folder = Annotated[str, typer.Argument(metavar="[PATH]", help="A folder of the project.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would change; change nothing.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+WithAi = Annotated[
+    bool, typer.Option("--with-ai", help="Documents to upload and search, and a chat.")
+]
+WithSchedule = Annotated[bool, typer.Option("--with-schedule", help="Tasks that run by the clock.")]
 MERGED_WITH_CONFLICTS = 3
 
 
@@ -79,12 +83,8 @@ def new(
     with_celery: Annotated[
         bool, typer.Option("--with-celery", help="The same as --pattern celery.")
     ] = False,
-    with_ai: Annotated[
-        bool, typer.Option("--with-ai", help="Documents to upload and search, and a chat.")
-    ] = False,
-    with_schedule: Annotated[
-        bool, typer.Option("--with-schedule", help="With tasks that run by the clock.")
-    ] = False,
+    with_ai: WithAi = False,
+    with_schedule: WithSchedule = False,
     ci: Annotated[Ci, typer.Option(help="Where its tests run on each push.")] = Ci.GITHUB,
     no_git: Annotated[
         bool, typer.Option("--no-git", help="Make no repository and no first commit.")
@@ -122,13 +122,17 @@ def promote(
 def update(
     path: Folder = ".",
     to: Annotated[str | None, typer.Option(help="A version, such as 0.2.0. [the newest]")] = None,
+    with_ai: WithAi = False,
+    with_schedule: WithSchedule = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Move a project to this version of bgscaffold; what you have written stays."""
+    """Move a project to this version of bgscaffold, or add to it; what you have written stays."""
     from bgscaffold import evolve
+    from bgscaffold.overlays import wanted
 
-    report(evolve.update(path, to, dry_run=dry_run), as_json=as_json)
+    overlays = wanted(ai=with_ai, schedule=with_schedule)
+    report(evolve.update(path, to, overlays, dry_run=dry_run), as_json=as_json)
 
 
 def report(done: "Evolved", *, as_json: bool) -> None:

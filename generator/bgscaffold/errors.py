@@ -331,6 +331,14 @@ class UnknownVersion(Refusal):
     remedy = "choose one of them, or upgrade bgscaffold for a newer one"
 
 
+class OverlayUnknown(Refusal):
+    """`update` was asked to add what the version to reach does not have."""
+
+    what = "The version to update to does not have what was asked for"
+    allowed = "a version of the template whose copier.yml asks for it"
+    remedy = "leave out --to, or name a newer version there, or upgrade bgscaffold"
+
+
 class Downgrade(Refusal):
     """`update` was asked to go back to an older version."""
 

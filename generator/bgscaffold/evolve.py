@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from secrets import token_hex
@@ -15,6 +15,7 @@ from bgscaffold.errors import (
     CannotWrite,
     Downgrade,
     EvolveInterrupted,
+    OverlayUnknown,
     RenderFailed,
     UnknownOrigin,
     UnknownVersion,
@@ -22,19 +23,22 @@ from bgscaffold.errors import (
 from bgscaffold.existing import root_of
 from bgscaffold.git import foresees, git_version, require_git
 from bgscaffold.merge import Files, Merged, Sides, foresee, merge, write_sides
+from bgscaffold.overlays import Overlay, named
 from bgscaffold.patterns import Pattern
 from bgscaffold.render import ANSWERS_FILE, render
 from bgscaffold.repository import Repository, of_project
+from bgscaffold.revisions import Parted, parted
 from bgscaffold.source import check_out, clone, described, resolved, version, versions
 from bgscaffold.staging import ignore_signals, interruptible
 
 
 @dataclass(frozen=True)
 class Goal:
-    """What a project is to become: a pattern, at a version of the template."""
+    """What a project is to become: a pattern, at a version of the template, with overlays."""
 
     pattern: Pattern
     commit: str
+    added: tuple[Overlay, ...] = ()  # those that it does not have yet
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,7 @@ class Evolved:
     written: list[str] = field(default_factory=list)  # files that git ignores
     new_settings: list[str] = field(default_factory=list)
     gone_settings: list[str] = field(default_factory=list)
+    parted: Parted = field(default_factory=Parted)  # migrations, of the project and new ones
 
     @property
     def nothing_to_do(self) -> bool:
@@ -65,13 +70,17 @@ def promote(path: str, pattern: Pattern, *, dry_run: bool = False) -> Evolved:
     return with_scratch(project, lambda scratch: evolve(project, goal, scratch, dry_run=dry_run))
 
 
-def update(path: str, to: str | None = None, *, dry_run: bool = False) -> Evolved:
-    """Move a project to another version of the template, with the answers that it has."""
+def update(
+    path: str, to: str | None = None, overlays: Sequence[Overlay] = (), *, dry_run: bool = False
+) -> Evolved:
+    """Move a project to another version, with the answers that it has; or add overlays; or both."""
     project = answers.read(root_of(path))
+    added = tuple(overlay for overlay in overlays if overlay not in project.overlays)
 
     def work(scratch: Path) -> Evolved:
-        goal = Goal(project.pattern, version_to_reach(project, scratch / "template.git", to))
-        if goal.commit == project.commit:
+        commit = version_to_reach(project, scratch / "template.git", to)
+        goal = Goal(project.pattern, commit, added)
+        if commit == project.commit and not added:
             return Evolved(project, goal, dry_run)
         return evolve(project, goal, scratch, dry_run=dry_run)
 
@@ -99,9 +108,9 @@ def with_scratch(project: Recorded, work: Callable[[Path], Evolved]) -> Evolved:
 
 def version_to_reach(project: Recorded, template: Path, to: str | None) -> str:
     """Return the tag that `--to` names, or that of this bgscaffold; never an older one."""
-    known = versions(template)
-    goal = described(template) if to is None else f"v{to.removeprefix('v')}"
-    if to is not None and goal not in known:
+    known, ours = versions(template), described(template)
+    goal = ours if to is None or to == ours else f"v{to.removeprefix('v')}"
+    if to and goal not in (*known, ours):
         raise UnknownVersion(to, f"it knows {', '.join(known) or 'none'}")
     before, after = version(project.commit), version(goal)
     if before and after and after < before:
@@ -120,6 +129,7 @@ def evolve(project: Recorded, goal: Goal, scratch: Path, *, dry_run: bool) -> Ev
     old, new, kept = render_both(project, goal, scratch)
     sides = write_sides(repository, old, new, kept=kept, message=title(project, goal))
     before, after = declared.settings(old), declared.settings(new)
+    migrations = parted(project.folder, old, new)
     return Evolved(
         project,
         goal,
@@ -129,14 +139,18 @@ def evolve(project: Recorded, goal: Goal, scratch: Path, *, dry_run: bool) -> Ev
         supply(project.folder, sides.left_out, dry_run=dry_run),
         [name for name in after if name not in before],
         [name for name in before if name not in after],
+        migrations,
     )
 
 
 def title(project: Recorded, goal: Goal) -> str:
     """Return what git will offer as the message of the commit."""
-    if goal.pattern is project.pattern:
-        return f"Update {project.name} from bgscaffold {project.commit} to {goal.commit}"
-    return f"Promote {project.name} from {project.pattern} to {goal.pattern}"
+    if goal.pattern is not project.pattern:
+        return f"Promote {project.name} from {project.pattern} to {goal.pattern}"
+    if goal.commit == project.commit:
+        return f"Add {named(goal.added)} to {project.name}"
+    with_it = f", with {named(goal.added)}" if goal.added else ""
+    return f"Update {project.name} from bgscaffold {project.commit} to {goal.commit}{with_it}"
 
 
 def render_both(project: Recorded, goal: Goal, scratch: Path) -> tuple[Path, Path, list[str]]:
@@ -152,8 +166,16 @@ def render_both(project: Recorded, goal: Goal, scratch: Path) -> tuple[Path, Pat
     except RenderFailed as error:  # with what was rendered once: somebody has changed an answer
         raise AnswersUnreadable(str(project.folder / ANSWERS_FILE), error.reason) from error
     target = check_out(template, after, scratch / "after")
-    given = project.answers | {"pattern": goal.pattern.value}
+    refuse_unknown_overlays(goal, target)
+    given = project.answers | {"pattern": goal.pattern.value} | dict.fromkeys(goal.added, True)
     return old, render_one(project, target, goal.commit, given), answers.kept(target)
+
+
+def refuse_unknown_overlays(goal: Goal, template: Path) -> None:
+    """Refuse overlays that the version to reach does not have yet."""
+    asked = answers.asked(dict.fromkeys(goal.added, True), template)
+    if missing := [overlay.option for overlay in goal.added if overlay not in asked]:
+        raise OverlayUnknown(" ".join(missing), f"the version to reach is {goal.commit}")
 
 
 def render_one(project: Recorded, template: Path, commit: str, given: dict[str, object]) -> Path:

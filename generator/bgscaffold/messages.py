@@ -31,7 +31,7 @@ def created(done: Created, *, chosen: bool) -> str:
             REPOSITORY[done.repository],
             "",
             "Next:",
-            *(f"  {command:<36}{purpose}".rstrip() for command, purpose in next_steps(done)),
+            *(f"  {command:<35} {purpose}".rstrip() for command, purpose in next_steps(done)),
             "",
             "Where your code goes: app/<domain>/tasks.py and app/<domain>/router.py",
             f"The same again: {equivalent(done)}",

@@ -9,9 +9,12 @@ from bgscaffold.declared import packages
 from bgscaffold.evolve import Evolved
 from bgscaffold.merge import Change
 from bgscaffold.messages import from_here
+from bgscaffold.overlays import named
 from bgscaffold.patterns import RECORDS, Pattern
+from bgscaffold.revisions import Parted
 
 UNDO = "git reset --hard"
+MERGE_HEADS = "uv run alembic merge heads"
 
 # Why each kind of conflict is one, and how it is settled; `git status --short` calls them so too.
 KEEP_OR_NOT = "to keep it: git add {path}; to let it go: git rm {path}"
@@ -27,6 +30,7 @@ SETTLE = {
     "DD": ("both sides moved or removed it", "to agree: git rm {path}"),
 }
 
+PAST = {"promote": "promoted", "update": "updated", "add": "added"}
 PRODUCTION = {
     Pattern.SAFE: "On more than one machine set DATABASE_URL to a PostgreSQL.",
     Pattern.CELERY: "In production set BROKER_URL (Redis or RabbitMQ) and DATABASE_URL (PostgreSQL),"
@@ -44,7 +48,7 @@ def evolved(done: Evolved) -> str:
         left_alone(done),
         conflicts(done),
         "\n".join(["Before it runs:", *map(wrapped, told)] if (told := notes(done)) else []),
-        "\n".join(["Next:", *(f"  {do:<36}{why}".rstrip() for do, why in next_steps(done))]),
+        "\n".join(["Next:", *(f"  {do:<35} {why}".rstrip() for do, why in next_steps(done))]),
         last_lines(done),
     ]
     return "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
@@ -53,30 +57,36 @@ def evolved(done: Evolved) -> str:
 def nothing_to_do(done: Evolved) -> str:
     """Say that the project is there already."""
     project = done.project
-    return f"Nothing to do: {project.name} has pattern {project.pattern}, version {project.commit}."
+    has = f", with {named(project.overlays)}" if project.overlays else ""
+    facts = f"pattern {project.pattern}, version {project.commit}{has}"
+    return f"Nothing to do: {project.name} has {facts}."
 
 
 def headline(done: Evolved) -> str:
     """Say in one line what was done."""
     number = len(done.merged.conflicts)
     counted = f", with {number} conflict{'s' * (number > 1)}" if number else ""
-    verb = "promote" if is_promote(done) else "update"
     if done.dry_run:
-        return f"Would {verb} {way(done)}{counted}:"
-    return f"{verb.capitalize()}d {way(done)}{counted}; not committed yet:"
+        would = " and ".join(f"{verb} {what}" for verb, what in acts(done))
+        return f"Would {would}{counted}:"
+    did = " and ".join(f"{PAST[verb]} {what}" for verb, what in acts(done))
+    return f"{did[0].upper()}{did[1:]}{counted}; not committed yet:"
+
+
+def acts(done: Evolved) -> list[tuple[str, str]]:
+    """Return what is done to a project: verbs, each with its object."""
+    project, goal = done.project, done.goal
+    if is_promote(done):
+        return [("promote", f"{project.name} from {project.pattern} to {goal.pattern}")]
+    if goal.commit == project.commit:
+        return [("add", f"{named(goal.added)} to {project.name}")]
+    moved = ("update", f"{project.name} from {project.commit} to {goal.commit}")
+    return [moved, ("add", named(goal.added))] if goal.added else [moved]
 
 
 def is_promote(done: Evolved) -> bool:
     """Tell promote from update."""
     return done.goal.pattern is not done.project.pattern
-
-
-def way(done: Evolved) -> str:
-    """Return from where to where a project was moved."""
-    project, goal = done.project, done.goal
-    if is_promote(done):
-        return f"{project.name} from {project.pattern} to {goal.pattern}"
-    return f"{project.name} from {project.commit} to {goal.commit}"
 
 
 def files(done: Evolved) -> str:
@@ -137,6 +147,7 @@ def notes(done: Evolved) -> list[str]:
         f"Settings that nothing reads any more: {gone}." if gone else "",
         PRODUCTION.get(done.goal.pattern, "") if is_promote(done) else "",
         *(open_tasks(done.project.pattern, done.goal.pattern) if is_promote(done) else []),
+        *diverged(done.parted),
         renamed_package(done),
     ]
     return [note for note in told if note]
@@ -156,9 +167,26 @@ def open_tasks(old: Pattern, new: Pattern) -> list[str]:
     return [drain, "Rows that are left stay in the table task_runs, and run after a promote back."]
 
 
+def diverged(parted: Parted) -> list[str]:
+    """Say what to do where migrations of the project and new ones do not follow one another."""
+    twins = [
+        f"{new} has the revision of {own}, which is yours: before anything else give the new one"
+        " another name, in its line `revision`."
+        for own, new in parted.twins
+    ]
+    merge = f"Your migrations and the new ones do not follow one another: {MERGE_HEADS} joins them."
+    return [*twins, *([merge] if parted else [])]
+
+
 def wrapped(note: str) -> str:
     """Return a note in lines of 100 characters."""
     return fill(note, 100, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
+
+
+def migrations(done: Evolved) -> str:
+    """Return where the project keeps its migrations, as a shell takes it."""
+    folder = packages(done.project.folder)[0] / "migrations"
+    return shlex.quote(folder.relative_to(done.project.folder).as_posix())
 
 
 def renamed_package(done: Evolved) -> str:
@@ -187,6 +215,15 @@ def next_steps(done: Evolved) -> list[tuple[str, str]]:
             [("uv sync", "install what pyproject.toml asks for now")]
             * ("pyproject.toml" in changed)
         ),
+        *(
+            [
+                (f"{MERGE_HEADS} -m merge", "join your migrations and the new ones"),
+                ("uv run poe format", "what Alembic has written"),
+                (f"git add {migrations(done)}", "with the migration that joins them"),
+            ]
+            if done.parted
+            else []
+        ),
         *([("uv run poe migrate", "PostgreSQL only; SQLite migrates itself")] * migrated),
         ("uv run poe test", "run its tests"),
         ("git commit", "keep it; git has a message ready"),
@@ -204,7 +241,8 @@ def command(done: Evolved) -> str:
     """Return the command that does the same, without a dry run."""
     here = from_here(done.project.folder)
     path = [] if here == "." else [here]
-    update = ["update", *path, f"--to={done.goal.commit}"]
+    overlays = [overlay.option for overlay in done.goal.added]
+    update = ["update", *path, *overlays, f"--to={done.goal.commit}"]
     words = ["promote", done.goal.pattern.value, *path] if is_promote(done) else update
     return shlex.join(["bgscaffold", *words])
 
@@ -218,6 +256,7 @@ def evolved_json(done: Evolved) -> str:
         "path": str(project.folder),
         "from": {"pattern": project.pattern.value, "commit": project.commit},
         "to": {"pattern": goal.pattern.value, "commit": goal.commit},
+        "added": [overlay.value for overlay in goal.added],
         "dry_run": done.dry_run,
         "changes": paths,
         "conflicts": unsettled(done),

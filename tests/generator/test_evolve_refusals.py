@@ -198,7 +198,7 @@ def test_many_changes_are_counted(run: Run, shop: Path) -> None:
 
 
 def test_a_conflict_that_is_not_settled_is_not_clean(run: Run, shop: Path) -> None:
-    write(shop, "app/background/beat.py", "mine\n")
+    write(shop, "app/background/worker.py", "mine\n")
     assert run("promote", "celery").code == 3
     before = state(shop)
     assert run("promote", "async").err.startswith("Tracked files hold changes ")

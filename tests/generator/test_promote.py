@@ -251,16 +251,16 @@ def test_a_file_that_the_pattern_drops_is_kept_when_it_was_edited(run: Run, shop
 
 
 def test_a_file_that_both_add_has_both_versions(run: Run, shop: Path) -> None:
-    write(shop, "app/background/beat.py", "# MINE\n")
+    write(shop, "app/background/worker.py", "# MINE\n")
     done = run("promote", "celery")
     assert done.code == 3
     assert (
-        "  AA  app/background/beat.py\n"
+        "  AA  app/background/worker.py\n"
         "      both sides added it\n"
-        "      edit it between the markers, then: git add app/background/beat.py\n"
+        "      edit it between the markers, then: git add app/background/worker.py\n"
     ) in done.out
-    lines = (shop / "app/background/beat.py").read_text().splitlines()
-    fresh = (evolving.original("celery") / "app/background/beat.py").read_text().splitlines()
+    lines = (shop / "app/background/worker.py").read_text().splitlines()
+    fresh = (evolving.original("celery") / "app/background/worker.py").read_text().splitlines()
     assert [line for line in lines if line in ("# MINE", *fresh)] == ["# MINE", *fresh]
 
 
@@ -322,7 +322,7 @@ def test_an_added_domain_goes_through_the_whole_ladder(run: Run, shop: Path) -> 
 
 def test_ignored_files_are_left_alone(run: Run, shop: Path) -> None:
     (shop / ".gitignore").write_text(
-        (shop / ".gitignore").read_text() + "/app/background/beat.py\n/docs/\n"
+        (shop / ".gitignore").read_text() + "/app/background/worker.py\n/docs/\n"
     )
     commit(shop)
     git(shop, "rm", "-r", "--quiet", "--cached", "docs")
@@ -330,16 +330,16 @@ def test_ignored_files_are_left_alone(run: Run, shop: Path) -> None:
     (shop / ".env").write_text("ADMIN_TOKEN=mine\n")
     (shop / "docs/background.md").write_text("mine\n")
     foreseen = run("promote", "celery", "--dry-run")
-    assert not (shop / "app/background/beat.py").exists()
+    assert not (shop / "app/background/worker.py").exists()
     done = run("promote", "celery")
     assert (foreseen.code, done.code) == (0, 0)
-    assert "  app/background/beat.py: written where it was missing; not staged\n" in done.out
+    assert "  app/background/worker.py: written where it was missing; not staged\n" in done.out
     assert "docs/" not in done.out
     assert (shop / ".env").read_text() == "ADMIN_TOKEN=mine\n"
     assert (shop / "docs/background.md").read_text() == "mine\n"
     fresh = evolving.original("celery")
-    assert (shop / "app/background/beat.py").read_bytes() == (
-        fresh / "app/background/beat.py"
+    assert (shop / "app/background/worker.py").read_bytes() == (
+        fresh / "app/background/worker.py"
     ).read_bytes()
 
 
@@ -352,29 +352,29 @@ def test_an_ignored_file_that_is_tracked_all_the_same_is_merged(run: Run, shop: 
 
 @pytest.mark.parametrize("dry", [(), ("--dry-run",)])
 def test_an_untracked_file_is_not_overwritten(dry: tuple[str, ...], run: Run, shop: Path) -> None:
-    (shop / "app/background/beat.py").write_text("mine\n")
+    (shop / "app/background/worker.py").write_text("mine\n")
     (shop / "app/background/lease.py").write_text("mine\n")
     before = state(shop)
     assert run("promote", "celery", *dry) == refused(
         "Files that git does not track stand where new ones have to go",
-        "app/background/beat.py, app/background/lease.py",
+        "app/background/lease.py, app/background/worker.py",
         "these paths free, or tracked by git",
         "move them, remove them or commit them, then run the same command again",
     )
     assert before == state(shop) or not dry
-    assert (shop / "app/background/beat.py").read_text() == "mine\n"
-    assert status(shop) == "?? app/background/beat.py\n?? app/background/lease.py"
+    assert (shop / "app/background/worker.py").read_text() == "mine\n"
+    assert status(shop) == "?? app/background/lease.py\n?? app/background/worker.py"
 
 
 def test_a_git_that_cannot_foresee_refuses_it_as_well(
     run: Run, machine: Machine, shop: Path
 ) -> None:
     old_git(machine)
-    (shop / "app/background/beat.py").write_text("mine\n")
+    (shop / "app/background/worker.py").write_text("mine\n")
     assert run("promote", "celery").err.startswith(
-        "Files that git does not track stand where new ones have to go: 'app/background/beat.py'\n"
+        "Files that git does not track stand where new ones have to go: 'app/background/worker.py'\n"
     )
-    assert status(shop) == "?? app/background/beat.py"
+    assert status(shop) == "?? app/background/worker.py"
 
 
 def test_a_git_that_cannot_foresee_promotes(run: Run, machine: Machine, shop: Path) -> None:
@@ -394,7 +394,7 @@ def old_git(machine: Machine) -> None:
 def test_a_dry_run_foretells_what_happens(run: Run, shop: Path) -> None:
     edit(shop, SETTINGS, "# threads for", "# MINE: threads for")
     write(shop, "app/background/perform.py", "# MINE\n")
-    write(shop, "app/background/beat.py", "# MINE\n")
+    write(shop, "app/background/worker.py", "# MINE\n")
     write(shop, "compose.yaml", "# MINE\n")
     (shop / "docs/background.md").unlink()
     git(shop, "mv", "README.md", "LIESMICH.md")
@@ -408,7 +408,7 @@ def test_a_dry_run_foretells_what_happens(run: Run, shop: Path) -> None:
         SETTINGS: "UU",
         "app/background/perform.py": "UD",
         "compose.yaml": "UU",
-        "app/background/beat.py": "AA",
+        "app/background/worker.py": "AA",
     }
     assert foreseen.pop("next_steps") == ["bgscaffold promote celery"]
     assert done.pop("next_steps")[0] == "git status"
@@ -419,7 +419,7 @@ def test_a_dry_run_foretells_what_happens(run: Run, shop: Path) -> None:
 def test_a_folder_where_a_file_has_to_go_and_the_reverse(run: Run, shop: Path) -> None:
     git(shop, "rm", "-r", "--quiet", "tests/background")
     write(shop, "tests/background", "mine\n")
-    write(shop, "app/background/beat.py/notes.txt", "mine\n")
+    write(shop, "app/background/worker.py/notes.txt", "mine\n")
     foreseen = json.loads(run("promote", "celery", "--dry-run", "--json").out)
     done = json.loads(run("promote", "celery", "--json").out)
     assert foreseen["changes"] == done["changes"]
@@ -427,10 +427,10 @@ def test_a_folder_where_a_file_has_to_go_and_the_reverse(run: Run, shop: Path) -
     aside = next(
         each["path"]
         for each in done["conflicts"]
-        if each["path"].startswith("app/background/beat.py~")
+        if each["path"].startswith("app/background/worker.py~")
     )
     assert (shop / aside).read_bytes() == (
-        evolving.original("celery") / "app/background/beat.py"
+        evolving.original("celery") / "app/background/worker.py"
     ).read_bytes()
     assert aside.endswith(" (Promote shop from simple to celery)")
     assert {each["path"]: each["kind"] for each in done["conflicts"]} == {
@@ -438,7 +438,7 @@ def test_a_folder_where_a_file_has_to_go_and_the_reverse(run: Run, shop: Path) -
         "tests/background~HEAD": "AU",
     }
     assert (shop / "tests/background~HEAD").read_text() == "mine\n"
-    assert (shop / "app/background/beat.py/notes.txt").read_text() == "mine\n"
+    assert (shop / "app/background/worker.py/notes.txt").read_text() == "mine\n"
     git(shop, *UNDO)
     assert status(shop) == ""
 
@@ -463,6 +463,7 @@ def test_says_it_in_json(run: Run, shop: Path) -> None:
         "path": str(shop),
         "from": {"pattern": "simple", "commit": helpers.TAG},
         "to": {"pattern": "async", "commit": helpers.TAG},
+        "added": [],
         "dry_run": False,
         "conflicts": [],
         "stay_deleted": [],
@@ -492,7 +493,7 @@ def test_a_folder_of_a_larger_repository(
     done = run("promote", "celery")
 
     assert (foreseen.code, done.code) == (0, 0)
-    assert "  created  app/background/beat.py " in done.out
+    assert "  created  app/background/worker.py " in done.out
     assert "  docs/background.md: changed by this, but you have deleted it" in done.out
     assert helpers.tree(root / "services/b") == twin
     fresh = helpers.tree(evolving.original("celery"))
@@ -550,7 +551,7 @@ def test_line_endings_are_the_users(run: Run, machine: Machine, shop: Path) -> N
     assert run("promote", "celery").code == 0
     for path, content in helpers.tree(evolving.original("celery")).items():
         assert (shop / path).read_bytes().replace(b"\r\n", b"\n") == content
-    assert b"\r\n" in (shop / "app/background/beat.py").read_bytes()
+    assert b"\r\n" in (shop / "app/background/worker.py").read_bytes()
     subprocess.run(["git", *UNDO], cwd=shop, check=True)
     done = subprocess.run(
         ["git", "status", "--porcelain"], cwd=shop, capture_output=True, check=True

@@ -198,6 +198,21 @@ def test_a_project_of_a_commit_between_versions(
     assert not (shop / "between.txt").exists()
 
 
+def test_a_commit_between_versions_can_be_named(
+    run: Run, make: Make, versions: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = make(OLD)
+    helpers.git("tag", "--delete", "vnext", cwd=versions)
+    helpers.git("commit", "--quiet", "--allow-empty", "--message=more", cwd=versions)
+    monkeypatch.setattr(bgscaffold.source, "TAG", "v0.3.0")
+    described = helpers.git("describe", "--tags", cwd=versions)
+    assert described.startswith(f"{NEXT}-1-g")
+    again = json.loads(run("update", "--dry-run", "--json").out)["command"]
+    assert again == f"bgscaffold update --to={described}"
+    assert run("update", f"--to={described}").code == 0
+    assert f"_commit: {described}\n" in (shop / ANSWERS).read_text()
+
+
 def test_a_project_of_a_bare_commit(run: Run, make: Make, versions: Path) -> None:
     shop = make(OLD)
     short = helpers.git("rev-parse", "--short", OLD, cwd=versions)

@@ -1,0 +1,78 @@
+"""The migrations of a project, read and not run: what follows what, and where they part."""
+
+import ast
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bgscaffold.declared import packages, parsed
+
+
+@dataclass(frozen=True)
+class Revision:
+    """One migration: its file in the project, what it is called, and which it follows."""
+
+    file: str
+    name: str
+    follows: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Parted:
+    """What migrations that are new mean to those that a project has already."""
+
+    twins: list[tuple[str, str]] = field(default_factory=list)  # the project's, and the new one
+    heads: list[str] = field(default_factory=list)  # all that nothing follows, if not only one
+
+    def __bool__(self) -> bool:
+        return bool(self.twins or self.heads)
+
+
+def parted(project: Path, old: Path, new: Path) -> Parted:
+    """Compare what a new render brings with what the project has."""
+    known = {revision.file for revision in revisions(old)}
+    brought = [revision for revision in revisions(new) if revision.file not in known]
+    present = list(revisions(project))
+    twins = [
+        (its.file, ours.file)
+        for ours in brought
+        for its in present
+        if its.name == ours.name and its.file != ours.file
+    ]
+    ends = heads([*present, *brought])
+    return Parted(twins, ends if brought and len(ends) > 1 else [])
+
+
+def heads(found: list[Revision]) -> list[str]:
+    """Return the names of the revisions that no other follows."""
+    followed = frozenset[str]().union(*(revision.follows for revision in found))
+    return sorted({revision.name for revision in found} - followed)
+
+
+def revisions(project: Path) -> Iterator[Revision]:
+    """Yield every revision of a project."""
+    for package in packages(project):
+        for file in sorted(package.glob("migrations/versions/*.py")):
+            facts = assigned(file)
+            if isinstance(name := facts.get("revision"), str):
+                path = file.relative_to(project).as_posix()
+                yield Revision(path, name, frozenset(listed(facts.get("down_revision"))))
+
+
+def assigned(file: Path) -> dict[str, object]:
+    """Return the plain values that a module gives to names at its top."""
+    found: dict[str, object] = {}
+    for node in parsed(file).body:
+        if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value:
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            for name in [target.id for target in targets if isinstance(target, ast.Name)]:
+                with suppress(ValueError):
+                    found[name] = ast.literal_eval(node.value)
+    return found
+
+
+def listed(value: object) -> list[str]:
+    """Return what a revision says that it follows: nothing, one or several."""
+    values = value if isinstance(value, (list, tuple)) else [value]
+    return [name for name in values if isinstance(name, str)]
