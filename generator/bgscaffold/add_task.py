@@ -73,7 +73,7 @@ def with_task(project: Existing, new: NewTask) -> Source:
     source.refuse_taken(new.name.function)
     source, logging = imported(source, Import("logging"))
     source, decorator = imported(source, Import("app.background", "task"))
-    return appended(source, task_function(new, decorator, logging))
+    return appended(source, task_function(new, decorator, logging, project.line_length))
 
 
 def with_route(project: Existing, new: NewTask) -> tuple[Source, str]:

@@ -158,7 +158,14 @@ def task(
         str, typer.Argument(metavar="DOMAIN.NAME", help="As in invoices.send_reminder.")
     ],
     is_async: Annotated[bool, typer.Option("--async", help="An `async def` task.")] = False,
-    cron: Annotated[str, typer.Option(metavar="EXPR", help="Run it by the clock.")] = "",
+    cron: Annotated[
+        str | None,
+        typer.Option(metavar="EXPR", help="Run it by the clock, as in '0 3 * * *'."),
+    ] = None,
+    timezone: Annotated[
+        str | None,
+        typer.Option(metavar="ZONE", help="Where --cron counts. [SCHEDULE_TIMEZONE]"),
+    ] = None,
     route: Annotated[bool, typer.Option("--route", help="With a route that enqueues it.")] = False,
     path: Annotated[
         str | None, typer.Option(help="A folder of the project. [the current one]")
@@ -168,12 +175,12 @@ def task(
     """Add a task to a domain, new or old: the function, its test and, if wanted, its route."""
     from bgscaffold import task_messages
     from bgscaffold.add_task import add
-    from bgscaffold.cron import check
+    from bgscaffold.cron import schedule
     from bgscaffold.existing import find
     from bgscaffold.task_code import NewTask
     from bgscaffold.task_name import TaskName
 
-    new = NewTask(TaskName.of(name), is_async, check(cron) if cron else "")
+    new = NewTask(TaskName.of(name), is_async, *schedule(cron, timezone))
     done = add(find(path), new, route=route)
     say(task_messages.added_json(done) if as_json else task_messages.added(done))
 

@@ -1,44 +1,39 @@
-"""Cron expressions: five fields, minute hour day month weekday."""
+"""When a task runs: read by the library and by the rules that the projects read it with."""
 
-import re
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
-from bgscaffold.errors import BadCron
-
-MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
-DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
-FIELDS: dict[str, tuple[int, int, dict[str, int]]] = {
-    "minute": (0, 59, {}),
-    "hour": (0, 23, {}),
-    "day": (1, 31, {}),
-    "month": (1, 12, {name: number for number, name in enumerate(MONTHS, 1)}),
-    "weekday": (0, 6, {name: number for number, name in enumerate(DAYS)}),
-}
-PART = re.compile(r"(?:\*|(?P<first>\w+)(?:-(?P<last>\w+))?)(?:/(?P<step>[0-9]+))?", re.ASCII)
+from bgscaffold.errors import BadCron, BadTimezone, TimezoneAlone
 
 
-def check(expression: str) -> str:
-    """Return a cron expression with single blanks, or refuse it."""
-    fields = expression.split()
-    if len(fields) != len(FIELDS):
-        raise BadCron(expression, f"{len(fields)} fields instead of 5")
-    for name, field in zip(FIELDS, fields, strict=True):
-        if not all(is_part(part, *FIELDS[name]) for part in field.split(",")):
-            raise BadCron(expression, f"{name} {field!r}")
-    return " ".join(fields)
+def schedule(expression: str | None, timezone: str | None) -> tuple[str, str]:
+    """Return a cron expression and its time zone, '' for what is not given, or refuse them."""
+    if expression is not None:
+        refuse_never(expression)
+    if timezone is not None:
+        refuse_nowhere(timezone, alone=expression is None)
+    return " ".join((expression or "").split()), timezone or ""
 
 
-def is_part(part: str, lowest: int, highest: int, names: dict[str, int]) -> bool:
-    """Tell whether one part of a field means something."""
-    found = PART.fullmatch(part)
-    if found is None or (found["step"] and not is_step(found, highest)):
-        return False
-    given = [word for word in (found["first"], found["last"]) if word]
-    numbers = [names.get(word.lower(), int(word) if word.isdecimal() else -1) for word in given]
-    return numbers == sorted(numbers) and all(lowest <= number <= highest for number in numbers)
+def refuse_never(expression: str) -> None:
+    """Refuse a cron expression that names no moment."""
+    from cronsim import CronSim, CronSimError  # here, for most tasks have no schedule
+
+    try:
+        next(CronSim(expression, datetime.now(UTC)))
+    except CronSimError as error:
+        raise BadCron(expression, str(error)) from error
+    except StopIteration as error:
+        raise BadCron(expression, "there is no such day") from error
+    except ValueError as error:  # Python reads no number of more than 4,300 digits
+        raise BadCron(expression, "a number is too long") from error
 
 
-def is_step(found: re.Match[str], highest: int) -> bool:
-    """Tell whether the step of a part counts through a range, and is not wider than it can be."""
-    return (found["first"] is None or found["last"] is not None) and 1 <= int(
-        found["step"]
-    ) <= highest
+def refuse_nowhere(timezone: str, *, alone: bool) -> None:
+    """Refuse a time zone that nobody has heard of, and one without a cron expression."""
+    if alone:
+        raise TimezoneAlone(timezone)
+    try:
+        ZoneInfo(timezone)
+    except (KeyError, ValueError, OSError) as error:  # OSError: "Europe" is a folder of names
+        raise BadTimezone(timezone) from error

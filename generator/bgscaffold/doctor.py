@@ -11,18 +11,17 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 from bgscaffold import __version__
 from bgscaffold.existing import Existing, read
 from bgscaffold.git import OLDEST
+from bgscaffold.hiding import Hider, secrets_of
 from bgscaffold.tested import FASTAPI
 
 PROBE = Path(__file__).with_name("probe.py")
 PATIENCE = 3.0  # seconds for a program that only tells its version
 PROBING = 60.0  # seconds for all that the probe does, each part of which has a limit of its own
 ANSWERS = ("_commit", "_src_path", "pattern", "project_name")
-HIDDEN = "***"
 
 
 @dataclass(frozen=True)
@@ -37,12 +36,9 @@ class Finding:
 
 def examine(project: Existing) -> list[Finding]:
     """Look at everything, and hide every secret in what was found."""
-    secrets = secrets_of(project)
+    hidden = Hider(secrets_of(os.environ, read(project.root / ".env")))
     found = [*on_machine(), *of_template(project), *from_inside(project)]
-    return [
-        replace(each, detail=hidden(each.detail, secrets), remedy=hidden(each.remedy, secrets))
-        for each in found
-    ]
+    return [replace(each, detail=hidden(each.detail), remedy=hidden(each.remedy)) for each in found]
 
 
 # ---- The machine ---------------------------------------------------------------------------------
@@ -222,29 +218,6 @@ def of_fastapi(version: str) -> Finding:
 def dotted(version: tuple[int, ...]) -> str:
     """Return a version as text."""
     return ".".join(map(str, version))
-
-
-# ---- Secrets -------------------------------------------------------------------------------------
-
-
-def secrets_of(project: Existing) -> list[str]:
-    """Return every password and token in the environment and in .env, the longest first."""
-    lines = [f"{name}={value}" for name, value in os.environ.items()]
-    found: set[str] = set()
-    for line in [*lines, *read(project.root / ".env").splitlines()]:
-        name, _, value = line.strip().partition("=")
-        value = value.strip().strip("'\"")
-        found.update(re.findall(r"://[^/\s:]*:(\S+)@", value))
-        if re.search("TOKEN|PASSWORD|SECRET|_KEY", name, re.IGNORECASE):
-            found.add(value)
-    return sorted((found | set(map(unquote, found))) - {""}, key=len, reverse=True)
-
-
-def hidden(text: str, secrets: list[str]) -> str:
-    """Return a text without the secrets, and without the password of any URL."""
-    for secret in secrets:
-        text = text.replace(secret, HIDDEN)
-    return re.sub(r"(://[^/\s:]*:)\S+@", rf"\1{HIDDEN}@", text)
 
 
 # ---- What is said --------------------------------------------------------------------------------

@@ -216,14 +216,31 @@ class CannotAdd(Refusal):
 
 
 class BadCron(Refusal):
-    """The value of --cron is no cron expression."""
+    """The value of --cron names no moment."""
 
     what = "Not a cron expression"
     allowed = (
-        "five fields, minute hour day month weekday: *, a number, a-b, */n, a-b/n, or several with"
-        " commas; jan to dec, sun to sat"
+        "minute hour day month weekday, or six fields, of which the first is the second: *, a number,"
+        " a-b, */n, a-b/n, or several with commas; jan to dec, sun to sat; on a day that there is"
     )
     remedy = "correct it, for instance '0 3 * * *' for every night at three"
+
+
+class BadTimezone(Refusal):
+    """The value of --timezone is no time zone."""
+
+    what = "Not a time zone"
+    allowed = "a name of the IANA database, as Python's zoneinfo knows it"
+    remedy = "correct it, for instance Europe/Berlin, or leave out --timezone for SCHEDULE_TIMEZONE"
+
+
+class TimezoneAlone(Refusal):
+    """--timezone stands without --cron."""
+
+    exit_code = 2
+    what = "--timezone says where --cron counts, but there is no --cron"
+    allowed = "--timezone with --cron"
+    remedy = "leave out --timezone, or say when it runs: --cron '0 3 * * *'"
 
 
 class NoSchedule(Refusal):
@@ -231,7 +248,7 @@ class NoSchedule(Refusal):
 
     what = "This project cannot run tasks by the clock"
     allowed = "--cron in a project with schedules"
-    remedy = "leave out --cron, or bring the schedules: copier update --data schedule=true"
+    remedy = "leave out --cron, or bring the schedules: bgscaffold update --with-schedule"
 
 
 class Interrupted(Refusal):

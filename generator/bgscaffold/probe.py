@@ -129,10 +129,15 @@ def words(error: BaseException) -> str:
     """Return what an error says: the first line, or each setting that is wrong, without its value."""
     if errors := getattr(error, "errors", None):
         wrong = errors(include_url=False, include_input=False, include_context=False)
-        return "; ".join(f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in wrong)
+        return "; ".join(
+            f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg'].removeprefix('Value error, ')}"
+            for e in wrong
+        )
     error = getattr(error, "orig", None) or error
     text = error.msg if isinstance(error, SyntaxError) else str(error)
-    return f"{type(error).__name__}: {(text.strip().splitlines() or [''])[0]}"
+    said = (text.strip().splitlines() or [""])[0]
+    # The application's own refusals say all of it.
+    return said if type(error).__name__ == "RefusesToStart" else f"{type(error).__name__}: {said}"
 
 
 # ---- The database --------------------------------------------------------------------------------

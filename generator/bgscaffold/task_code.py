@@ -14,11 +14,18 @@ class NewTask:
     name: TaskName
     is_async: bool = False
     cron: str = ""
+    timezone: str = ""
 
     @property
     def arguments(self) -> list[str]:
         """Return the parameters of the function."""
         return [] if self.cron else ["item_id: int"]
+
+    @property
+    def declared(self) -> list[str]:
+        """Return what its decorator declares."""
+        schedule = {"cron": self.cron, "timezone": self.timezone}
+        return [f'"{self.name}"', *(f'{key}="{value}"' for key, value in schedule.items() if value)]
 
     @property
     def path(self) -> str:
@@ -46,13 +53,12 @@ router = APIRouter(tags=["{domain}"])
 '''
 
 
-def task_function(new: NewTask, decorator: str, logging: str) -> str:
+def task_function(new: NewTask, decorator: str, logging: str, width: int) -> str:
     """Return the task; `decorator` and `logging` are how the module calls these."""
     function = new.name.function
-    cron = f', cron="{new.cron}"' if new.cron else ""
     message = f'"{function}"' if new.cron else f'"{function}: item %d", item_id'
     work = "its work" if new.cron else "the work for one item"
-    return f'''@{decorator}("{new.name}"{cron})
+    return f'''{wrapped(f"@{decorator}(", new.declared, ")", width)}
 {"async " * new.is_async}def {function}({", ".join(new.arguments)}) -> None:
     """Do {work}. It may run twice, so let twice be as good as once."""
     {logging}.getLogger(__name__).info({message})
@@ -87,10 +93,13 @@ def route_function(new: NewTask, path: str, names: dict[str, str], width: int) -
 
 
 def wrapped(opening: str, parts: list[str], closing: str, width: int) -> str:
-    """Return a bracket as the formatter lays it out: on one line, or on three."""
+    """Return a bracket as the formatter lays it out: on one line, on three, or a line for each part."""
     inner = ", ".join(parts)
-    one = f"{opening}{inner}{closing}"
-    return one if len(one) <= width else f"{opening}\n    {inner}\n{closing}"
+    if len(f"{opening}{inner}{closing}") <= width:
+        return f"{opening}{inner}{closing}"
+    if len(f"    {inner}") > width:
+        inner = ",\n    ".join(parts) + ","
+    return f"{opening}\n    {inner}\n{closing}"
 
 
 def task_test(new: NewTask, url: str) -> str:

@@ -41,7 +41,8 @@ class Settings(BaseSettings):
             url = f"postgresql+psycopg:{rest}"
         driver, database = _parts(url)
         if driver not in ("sqlite", "postgresql+psycopg") or database in (None, "", ":memory:"):
-            raise ValueError(f"{scheme}{colon}... is not sqlite:///FILE or postgresql://HOST/NAME")
+            told = f"{scheme}:..." if colon else "it"
+            raise ValueError(f"{told} is not sqlite:///FILE or postgresql://HOST/NAME")
         return url
 
 

@@ -262,6 +262,40 @@ def test_a_schedule_in_a_project_that_has_some(
     assert '    assert enqueued == [("night.tidy", [], {})]\n' in test
 
 
+@pytest.fixture(scope="session")
+def scheduled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Render a project with schedules, once."""
+    folder = tmp_path_factory.mktemp("scheduled")
+    return helpers.render("safe", "none", folder / "shop", schedule=True)
+
+
+LONG = f"{'d' * 30}.{'n' * 30}"
+OFTEN = "0,10,20,30,40,50 0,2,4,6,8,10,12,14,16,18,20,22 1,8,15,22 * mon-fri"
+PARTS = (f'"{LONG}"', 'cron="0 3 * * *"', 'timezone="UTC"')  # 104 columns with all around
+
+
+@pytest.mark.parametrize(
+    ("width", "cron", "decorator"),
+    [
+        (104, "0  3 * * *", f"@task({', '.join(PARTS)})"),
+        (103, "0 3 * * *", f"@task(\n    {', '.join(PARTS)}\n)"),
+        (101, "0 3 * * *", f"@task(\n    {', '.join(PARTS)}\n)"),
+        (100, "0 3 * * *", "@task(\n    {},\n    {},\n    {},\n)".format(*PARTS)),
+        (88, OFTEN, f'@task(\n    {PARTS[0]},\n    cron="{OFTEN}",\n    {PARTS[2]},\n)'),
+    ],
+)
+def test_a_schedule_is_formatted_however_long_it_is(
+    width: int, cron: str, decorator: str, run: Run, machine: Machine, scheduled: Path
+) -> None:
+    shop = shutil.copytree(scheduled, machine.here / "shop")
+    (shop / "pyproject.toml").write_text(f"[tool.ruff]\nline-length = {width}\n")
+    done = run("add", "task", LONG, "--cron", cron, "--timezone", "UTC", "--path", "shop")
+    assert done.code == 0
+    folder = shop / "app" / LONG.split(".")[0]
+    assert f"\n{decorator}\ndef " in (folder / "tasks.py").read_text()
+    assert_formatted(folder)
+
+
 @pytest.mark.parametrize(
     ("router", "path", "url"),
     [
@@ -522,10 +556,10 @@ def test_a_schedule_in_a_project_without(run: Run, shop: Path, original: Path) -
         "This project cannot run tasks by the clock: '0 3 * * *'"
         " (it was made without --with-schedule)\n"
         "  allowed: --cron in a project with schedules\n"
-        "  remedy:  leave out --cron, or bring the schedules: copier update --data schedule=true\n"
+        "  remedy:  leave out --cron, or bring the schedules: bgscaffold update --with-schedule\n"
     )
     line = refused(run, shop, original, "a.b", "--cron", "0 25 * * *")
-    assert line == "Not a cron expression: '0 25 * * *' (hour '25')"
+    assert line == "Not a cron expression: '0 25 * * *' (Bad hour)"
 
 
 def test_where_no_project_is(run: Run, machine: Machine) -> None:

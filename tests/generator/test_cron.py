@@ -1,47 +1,123 @@
-"""Cron expressions."""
+"""When a task runs: which cron expressions and time zones are taken."""
+
+import time
 
 import pytest
 
 from bgscaffold import cron
-from bgscaffold.errors import BadCron
+from bgscaffold.errors import BadCron, BadTimezone, TimezoneAlone
+from tests import helpers
+from tests.generator.conftest import Outcome, Run
 
 
 @pytest.mark.parametrize(
     "expression",
-    ["* * * * *", "0 3 * * *", "*/5 0-6/2 1,15 jan-MAR,12 mon-fri", "59 23 31 12 6", "0 0 1 1 0"],
+    [
+        *("* * * * *", "0 3 * * *", "*/5 0-6/2 1,15 jan-MAR,12 mon-fri", "59 23 31 12 6"),
+        *("0 0 1 1 0", "0 0 * * 7", "0 0 L * *", "0 0 * * fri#2", "5/10 * * * *"),
+        *("30 0 3 * * *", "0 0 29 2 *", "0 0 30 2 mon", f"*/{'9' * 4000} * * * *"),
+    ],
 )
-def test_what_means_something(expression: str) -> None:
-    assert cron.check(expression) == expression
+def test_what_names_a_moment(expression: str) -> None:
+    assert cron.schedule(expression, None) == (expression, "")
 
 
 def test_blanks_are_single_afterwards() -> None:
-    assert cron.check("  0  3 *\t* * ") == "0 3 * * *"
+    assert cron.schedule("  0  3 *\t* * ", "UTC") == ("0 3 * * *", "UTC")
+
+
+def test_a_task_may_have_no_schedule() -> None:
+    assert cron.schedule(None, None) == ("", "")
 
 
 @pytest.mark.parametrize(
     ("expression", "reason"),
     [
-        ("", "0 fields instead of 5"),
-        ("0 3 * *", "4 fields instead of 5"),
-        ("0 3 * * * *", "6 fields instead of 5"),
-        ("@daily", "1 fields instead of 5"),
-        ("60 * * * *", "minute '60'"),
-        ("* 24 * * *", "hour '24'"),
-        ("* * 0 * *", "day '0'"),
-        ("* * * 13 *", "month '13'"),
-        ("* * * * 7", "weekday '7'"),
-        ("* * * * fro", "weekday 'fro'"),
-        ("*/0 * * * *", "minute '*/0'"),
-        ("*/60 * * * *", "minute '*/60'"),
-        ("5/10 * * * *", "minute '5/10'"),
-        ("9-5 * * * *", "minute '9-5'"),
-        ("1,,2 * * * *", "minute '1,,2'"),
-        ("-1 * * * *", "minute '-1'"),
-        ('0" * * * *', "minute '0\"'"),
-        ("\u0661 * * * *", "minute '\u0661'"),
+        ("", "Wrong number of fields"),
+        (" ", "Wrong number of fields"),
+        ("0 3 * *", "Wrong number of fields"),
+        ("0 0 3 * * * *", "Wrong number of fields"),
+        ("@daily", "Wrong number of fields"),
+        ("60 * * * *", "Bad minute"),
+        ("* 24 * * *", "Bad hour"),
+        ("* * 0 * *", "Bad day-of-month"),
+        ("* * * 13 *", "Bad month"),
+        ("* * * * 8", "Bad day-of-week"),
+        ("* * * * fro", "Bad day-of-week"),
+        ("*/0 * * * *", "Bad minute"),
+        ("9-5 * * * *", "Bad minute"),
+        ("1,,2 * * * *", "Bad minute"),
+        ("-1 * * * *", "Bad minute"),
+        ('0" * * * *', "Bad minute"),
+        ("\u0661 * * * *", "Bad minute"),
+        ("0 0 30 2 *", "Bad day-of-month"),
+        ("0 0 */31 2 1#5", "there is no such day"),
+        (f"{'9' * 5000} * * * *", "a number is too long"),
     ],
 )
-def test_what_means_nothing(expression: str, reason: str) -> None:
+def test_what_names_none(expression: str, reason: str) -> None:
+    begun = time.monotonic()
     with pytest.raises(BadCron) as refused:
-        cron.check(expression)
-    assert refused.value.reason == reason
+        cron.schedule(expression, None)
+    assert (refused.value.value, refused.value.reason) == (expression, reason)
+    assert time.monotonic() - begun < 1
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/Argentina/Ushuaia"])
+def test_a_time_zone_that_there_is(zone: str) -> None:
+    assert cron.schedule("0 3 * * *", zone) == ("0 3 * * *", zone)
+
+
+@pytest.mark.parametrize(
+    "zone",
+    ["", "Europe", "Europe/Bärlin", "Mars/Phobos", "../UTC", "/etc/passwd", "x\0", "Z" * 5000, '"'],
+)
+def test_a_time_zone_that_there_is_not(zone: str) -> None:
+    with pytest.raises(BadTimezone) as refused:
+        cron.schedule("0 3 * * *", zone)
+    assert refused.value.value == zone
+
+
+def test_a_time_zone_needs_a_schedule() -> None:
+    with pytest.raises(TimezoneAlone):
+        cron.schedule(None, "UTC")
+
+
+NO_CRON = """\
+Not a cron expression: '' (Wrong number of fields)
+  allowed: minute hour day month weekday, or six fields, of which the first is the second: *, a number,\
+ a-b, */n, a-b/n, or several with commas; jan to dec, sun to sat; on a day that there is
+  remedy:  correct it, for instance '0 3 * * *' for every night at three
+"""
+NO_ZONE = """\
+Not a time zone: 'Mars'
+  allowed: a name of the IANA database, as Python's zoneinfo knows it
+  remedy:  correct it, for instance Europe/Berlin, or leave out --timezone for SCHEDULE_TIMEZONE
+"""
+ALONE = """\
+--timezone says where --cron counts, but there is no --cron: 'UTC'
+  allowed: --timezone with --cron
+  remedy:  leave out --timezone, or say when it runs: --cron '0 3 * * *'
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "words"),
+    [
+        (["--cron", ""], 1, NO_CRON),
+        (["--cron", "0 3 * * *", "--timezone", "Mars"], 1, NO_ZONE),
+        (["--timezone", "UTC"], 2, ALONE),
+    ],
+)
+def test_the_words_of_the_refusals(options: list[str], code: int, words: str, run: Run) -> None:
+    assert run("add", "task", "a.b", *options) == Outcome(code, "", words)
+
+
+def test_projects_read_it_with_the_same_library() -> None:
+    own, theirs = (
+        (helpers.ROOT / file).read_text(encoding="utf-8")
+        for file in ("pyproject.toml", "template/pyproject.toml.jinja")
+    )
+    for line in ('"cronsim>=2.7,<3",', '"tzdata>=2025.2",'):
+        assert line in own
+        assert line in theirs

@@ -296,6 +296,9 @@ def test_no_secret_is_told(run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
     installs(shop, FACTS, *[{**WELL[0], "detail": said, "remedy": said}])
     hidden = "*** *** *** *** *** redis://:***@host/0 x://ada:***@h"
     assert found(run, "settings") == ("ok", hidden, hidden)
+    assert run("doctor").out.endswith(
+        f"ok    settings     {hidden}\n                   remedy: {hidden}\n"
+    )
 
 
 # ---- Parts of the probe that need no project -----------------------------------------------------

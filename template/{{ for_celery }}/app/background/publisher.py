@@ -6,6 +6,7 @@ Publishing is itself a compare-and-swap, so several publishers never send one me
 import logging
 import os
 import time
+from collections.abc import Callable
 from threading import Event, Thread
 from typing import Any
 
@@ -16,7 +17,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from app import database
 from app.background import messages, outbox, upkeep
 from app.background.celery_app import celery_app, queue_of
-from app.background.settings import settings
 
 BATCH = 100
 SILENCE = 10.0  # seconds after which the broker is asked whether it is there
@@ -100,14 +100,6 @@ def publish_due() -> None:
         log.exception("wake-up messages were not published")
 
 
-def _let_leases_be_renewed() -> None:
-    """Let whoever holds one come first, if it has ended because the database was away."""
-    begun = time.monotonic()
-    database.execute(outbox.touch())
-    if _outage.is_set() or time.monotonic() - begun > settings.task_sweep:
-        time.sleep(2 * settings.task_sweep)
-
-
 def _send(batch: list[sa.Row[Any]]) -> None:
     for sent, found in enumerate(batch):
         try:
@@ -122,15 +114,24 @@ def _send(batch: list[sa.Row[Any]]) -> None:
 
 
 def _take() -> list[sa.Row[Any]]:
-    if database.execute(outbox.ended(messages.missing())):
-        _let_leases_be_renewed()
-    _outage.clear()
-    upkeep.report_buried(database.execute(outbox.bury()))
+    upkeep.report_buried(_write(outbox.bury))
     taken: list[sa.Row[Any]] = []
     for names, free in messages.room().items():
         if free > 0:
-            taken += database.execute(messages.mark(min(BATCH, free), names))
+            taken += _write(messages.mark, min(BATCH, free), names)
     return sorted(taken, key=lambda found: (-found.priority, found.due_at))
+
+
+def _write(statement: Callable[..., sa.Update], *arguments: Any) -> list[sa.Row[Any]]:
+    if _outage.is_set():
+        database.execute(outbox.touch())
+        time.sleep(outbox.RENEWAL)
+        _outage.clear()
+    begun = time.monotonic()
+    rows = database.execute(statement(*arguments))
+    if time.monotonic() - begun > outbox.OUTAGE:
+        _outage.set()
+    return rows
 
 
 publisher = Publisher()

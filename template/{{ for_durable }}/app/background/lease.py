@@ -66,11 +66,12 @@ class Leases:
                     log.exception("leases: %s failed", duty.__name__)
 
     def _renew(self) -> None:
-        if monotonic() - self._renewed >= settings.task_lease / 3:
+        begun = monotonic()  # a renewal that has to wait is as old as its beginning
+        if begun - self._renewed >= settings.task_lease / 3:
             with self._lock:
                 held = list(self._claims.values())
             database.execute(*outcome.renew(held))
-            self._renewed = monotonic()
+            self._renewed = begun
 
     def _cancel_requested(self) -> None:
         with self._lock:

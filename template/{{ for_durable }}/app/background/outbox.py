@@ -23,6 +23,10 @@ row = task_runs.c
 WAITING = ("pending", "retrying")
 OPEN = (*WAITING, "running")
 PRIORITIES = {"high": 1, "normal": 0, "low": -1}
+# Seconds. When a statement failed, or waited for longer than OUTAGE, leases may have ended that are
+# renewed as soon as their holders can write: the next look is after RENEWAL.
+OUTAGE = settings.task_lease / 3
+RENEWAL = settings.task_sweep + 1
 
 
 def now() -> datetime:
@@ -67,14 +71,8 @@ def first(limit: int, *which: ColumnElement[bool]) -> sa.Select[Any]:
     return sa.select(both.c.id).order_by(both.c.priority.desc(), both.c.due_at).limit(limit)
 
 
-def ended(*which: ColumnElement[bool]) -> sa.Select[Any]:
-    """Select a row whose lease has ended, if there is one."""
-    over = state_in(["running"]) & (row.due_at <= now())
-    return sa.select(row.id).where(over, *which).limit(1)
-
-
 def touch() -> sa.Update:
-    """Write nothing: it tells whether the database can be written to, and how fast."""
+    """Write nothing: it tells whether the database can be written to."""
     return task_runs.update().where(sa.false()).values(priority=row.priority)
 
 

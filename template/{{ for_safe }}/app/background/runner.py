@@ -2,11 +2,12 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from heapq import heappop, heappush
 from itertools import chain, repeat
-from typing import cast
+from typing import Any, cast
 
 import anyio
 import sqlalchemy as sa
@@ -93,7 +94,7 @@ class Runner:
             return []
         if self._loop.time() < self._next_sweep:
             ids = [heappop(self._ready)[2] for _ in range(min(free, len(self._ready)))]
-            return await self._claimed(outbox.claim(outbox.waiting(ids))) if ids else []
+            return await self._claimed(outbox.claim, outbox.waiting(ids)) if ids else []
         self._next_sweep = self._loop.time() + settings.task_sweep
         claims = await self._sweep(free)
         if len(claims) == free:
@@ -101,29 +102,27 @@ class Runner:
         return claims
 
     async def _sweep(self, free: int) -> list[Claim]:
-        others = self._of_others()
-        if await database.execute_async(outbox.ended(*others)):
-            await self._let_leases_be_renewed()
-        self._outage = False
-        upkeep.report_buried(await database.execute_async(outbox.bury(*others)))
-        if not self._alone and (suspect := await self._claimed(outbox.claim_suspect(*others))):
+        own = [claim.run.task_id for claim in self._live.values()]
+        others = [outbox.row.id.not_in(own)] if own else []  # also if the lease of one has ended
+        upkeep.report_buried(await self._write(outbox.bury, *others))
+        if not self._alone and (suspect := await self._claimed(outbox.claim_suspect, *others)):
             self._alone = suspect[0].run.task_id
             return suspect
-        return await self._claimed(outbox.claim_first(free, *others))
+        return await self._claimed(outbox.claim_first, free, *others)
 
-    async def _let_leases_be_renewed(self) -> None:
-        """Let whoever holds one come first, if it has ended because the database was away."""
+    async def _claimed(self, start: Callable[..., sa.Update], *arguments: Any) -> list[Claim]:
+        return [Claim.of(row) for row in await self._write(start, *arguments)]
+
+    async def _write(
+        self, statement: Callable[..., sa.Update], *arguments: Any
+    ) -> list[sa.Row[Any]]:
+        if self._outage:
+            await database.execute_async(outbox.touch())
+            await asyncio.sleep(outbox.RENEWAL)
         begun = self._loop.time()
-        await database.execute_async(outbox.touch())
-        if self._outage or self._loop.time() - begun > settings.task_sweep:
-            await asyncio.sleep(2 * settings.task_sweep)
-
-    def _of_others(self) -> list[sa.ColumnElement[bool]]:
-        own = [claim.run.task_id for claim in self._live.values()]  # also if a lease has ended
-        return [outbox.row.id.not_in(own)] if own else []
-
-    async def _claimed(self, statement: sa.Update) -> list[Claim]:
-        return [Claim.of(row) for row in await database.execute_async(statement)]
+        rows = await database.execute_async(statement(*arguments))
+        self._outage = self._loop.time() - begun > outbox.OUTAGE
+        return rows
 
     def _spawn(self, claim: Claim) -> None:
         running = asyncio.create_task(self._run(claim))
