@@ -4,7 +4,7 @@ import os
 import shutil
 from collections.abc import Iterable
 from itertools import chain
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from bgscaffold.errors import HalfMerged, MergeFailed, Refusal
 from bgscaffold.git import foresees
@@ -71,5 +71,10 @@ def supply(folder: Path, files: Files) -> list[str]:
 
 
 def missing(folder: Path, files: Files) -> list[str]:
-    """Return those of the files left out that a project does not have."""
-    return [path for path in files if not os.path.lexists(folder / path)]
+    """Return those of the files left out that a project does not have; none beyond a link of its."""
+    return [
+        path
+        for path in files
+        if not os.path.lexists(folder / path)
+        and not any((folder / parent).is_symlink() for parent in PurePosixPath(path).parents)
+    ]

@@ -310,6 +310,17 @@ class NotClean(Refusal):
     remedy = "git commit --all, or git stash, then run the same command again"
 
 
+class Overlooked(Refusal):
+    """Git was told to overlook changes of files in the project, so it could not give them back."""
+
+    what = "Git was told to overlook files of the project, and changes in them would be lost"
+    allowed = "no file of the project marked assume-unchanged or skip-worktree"
+    remedy = (
+        "git update-index --no-assume-unchanged --no-skip-worktree FILE, or git sparse-checkout"
+        " disable; then commit what git status shows, and run the same command again"
+    )
+
+
 class InTheWay(Refusal):
     """Files that git does not track stand where new ones have to go."""
 

@@ -185,6 +185,7 @@ def refuse_unknown_overlays(goal: Goal, template: Path) -> None:
 
 def render_one(project: Recorded, template: Path, commit: str, given: dict[str, object]) -> Path:
     """Render a project beside its template, in a folder of the same name."""
-    destination = template.with_name(f"{template.name}-rendered") / project.folder.name
+    name = project.folder.name.replace("\n", "-")  # git takes the paths of files by lines
+    destination = template.with_name(f"{template.name}-rendered") / name
     render(template, commit, answers.asked(given, template), destination, project.source)
     return destination

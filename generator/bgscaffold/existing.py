@@ -1,5 +1,6 @@
 """A project that exists already: where it lies, and what its answers say."""
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +48,7 @@ def find(start: str | None) -> Existing:
 
 def root_of(start: str | None) -> Path:
     """Return the root of the project that a folder lies in: the given one, or the current."""
-    folder = Path(start or ".").absolute()
+    folder = Path(os.path.realpath(start or "."))  # git knows no other, and `..` has no parents
     for candidate in [folder, *folder.parents]:
         if (candidate / ANSWERS_FILE).is_file():
             return candidate

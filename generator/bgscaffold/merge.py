@@ -10,11 +10,10 @@ from pathlib import Path, PurePosixPath
 from bgscaffold.errors import CannotChange, InTheWay, MergeFailed
 from bgscaffold.git import failure
 from bgscaffold.render import ANSWERS_FILE
-from bgscaffold.repository import Repository, listed
+from bgscaffold.repository import LITERAL, Repository, listed
 
 Files = dict[str, Path]
 Stages = dict[str, dict[str, str]]  # by path, then by the number of the stage: a blob
-LITERAL = "--literal-pathspecs"
 
 # Which of base, ours and theirs a conflict has, as numbers of its stages; the names are git's.
 KINDS = {"1": "DD", "2": "AU", "3": "UA", "12": "UD", "13": "DU", "23": "AA", "123": "UU"}
@@ -85,14 +84,24 @@ def untouchable(repository: Repository, files: Files, kept: list[str]) -> set[st
 
     Git takes what is ignored for expendable. A file that is tracked all the same is safe.
     """
-    paths = "".join(f"{repository.prefix}{path}\0" for path in files)
-    done = repository.call("check-ignore", "-z", "--stdin", stdin=paths)
+    places = {path: before_a_link(repository, f"{repository.prefix}{path}") for path in files}
+    stdin = "".join(f"{place}\0" for place in set(places.values()))
+    done = repository.call("check-ignore", "-z", "--stdin", stdin=stdin)
     if done.returncode > 1:
         raise failure(done)
-    ignored = {path[len(repository.prefix) :] for path in done.stdout.split("\0") if path}
-    return ignored | {
-        path for path in files if any(PurePosixPath(path).match(glob) for glob in kept)
+    ignored = set(done.stdout.split("\0"))
+    return {
+        path
+        for path, place in places.items()
+        if place in ignored or any(PurePosixPath(path).match(glob) for glob in kept)
     }
+
+
+def before_a_link(repository: Repository, path: str) -> str:
+    """Return a path, or the link on the way to it that stands in place of a folder."""
+    outermost_first = [*reversed(PurePosixPath(path).parents)]
+    links = [parent for parent in outermost_first if (repository.root / parent).is_symlink()]
+    return str(links[0]) if links else path
 
 
 def head(repository: Repository) -> tuple[list[str], str]:
@@ -101,11 +110,15 @@ def head(repository: Repository) -> tuple[list[str], str]:
     The entries stand on both sides, or a file deleted in the project would be taken for renamed to
     its twin in another project of the same repository.
     """
-    entries = repository.git("ls-tree", "-r", "-z", "--full-tree", "HEAD").split("\0")
-    own = f"\t{repository.prefix}"
-    others = [entry for entry in entries if entry and own not in entry]
-    [answers] = [entry for entry in entries if entry.endswith(f"{own}{ANSWERS_FILE}")]
-    return others, answers.split()[2]
+    files = entries_of(repository, "HEAD")
+    others = [entry for path, entry in files.items() if not path.startswith(repository.prefix)]
+    return others, files[f"{repository.prefix}{ANSWERS_FILE}"].split()[2]
+
+
+def entries_of(repository: Repository, commit: str) -> dict[str, str]:
+    """Return git's lines `mode type object TAB path` about a commit, by path."""
+    lines = repository.git("ls-tree", "-r", "-z", "--full-tree", commit).split("\0")
+    return {line.partition("\t")[2]: line for line in lines if line}
 
 
 def write_blobs(repository: Repository, files: list[Path]) -> dict[Path, str]:
@@ -126,7 +139,8 @@ def write_tree(repository: Repository, entries: list[str], index: Path) -> str:
     own = {"GIT_INDEX_FILE": str(index)}
     stdin = "".join(f"{entry}\0" for entry in entries)
     repository.git("update-index", "-z", "--index-info", stdin=stdin, env=own)
-    return repository.git("write-tree", env=own).strip()
+    # A partial clone need not have what lies outside the project.
+    return repository.git("write-tree", "--missing-ok", env=own).strip()
 
 
 def foresee(repository: Repository, sides: Sides) -> Merged:
@@ -139,13 +153,26 @@ def foresee(repository: Repository, sides: Sides) -> Merged:
     tree, *lines = done.stdout.split("\0")
     stages = staged(lines)
     changes = compared(repository, without(repository, tree, obvious(stages), sides.index))
-    new = [change.path for change in changes if change.kind == "created"]
-    there = repository.git(LITERAL, "ls-files", "--others", "-z", "--", *new) if new else ""
-    if there:
-        raise InTheWay(listed(there.split("\0")))
+    new = [each.path for each in changes if each.kind == "created"]
+    refuse_untracked(repository, [*new, *stay_deleted(stages)])  # which git writes for a moment
     refuse_closed(repository, [change.path for change in changes])
-    foreseen = Merged(changes, conflicts(stages), stay_deleted(stages))
+    foreseen = Merged(changes, conflicts(stages), deleted_before(repository, sides, stages))
     return with_later_names(foreseen, {ours: "HEAD", sides.theirs: label(repository, sides)})
+
+
+def refuse_untracked(repository: Repository, new: list[str]) -> None:
+    """Refuse a merge that would overwrite what git does not track, or need a folder there."""
+    parents = {str(parent) for path in new for parent in PurePosixPath(path).parents}
+    blocked = [path for path in parents if is_no_folder(repository.root / path)]
+    look = (LITERAL, "ls-files", "--others", "-z", "--")
+    there = repository.git(*look, *new, *blocked) if new else ""
+    if found := set(there.split("\0")) - {""}:
+        raise InTheWay(listed(sorted(found)))
+
+
+def is_no_folder(path: Path) -> bool:
+    """Tell whether something else than a folder stands there, such as a link to one."""
+    return path.is_symlink() or path.is_file()
 
 
 def refuse_closed(repository: Repository, paths: list[str]) -> None:
@@ -183,20 +210,21 @@ def without(repository: Repository, tree: str, paths: list[str], index: Path) ->
     repository.git("read-tree", tree, env=own)
     stdin = "".join(f"{path}\0" for path in paths)
     repository.git("update-index", "--force-remove", "-z", "--stdin", stdin=stdin, env=own)
-    return repository.git("write-tree", env=own).strip()
+    return repository.git("write-tree", "--missing-ok", env=own).strip()
 
 
 def merge(repository: Repository, sides: Sides) -> Merged:
     """Merge into index and work tree, committing nothing; what is new is staged as well."""
-    done = repository.call("cherry-pick", "--no-commit", sides.theirs)
+    done = repository.call("cherry-pick", "--strategy=ort", "--no-commit", sides.theirs)
     stages = staged(repository.git("ls-files", "--unmerged", "-z").split("\0"))
     if done.returncode and not stages:
         if names := [line.strip() for line in done.stderr.split("\n") if line.startswith("\t")]:
-            raise InTheWay(listed(names))
+            raise InTheWay(listed(sorted(set(names))))
         raise MergeFailed(str(repository.root), "; ".join(done.stderr.strip().split("\n")))
     if paths := obvious(stages):
         repository.git(LITERAL, "rm", "--quiet", "--force", "--", *paths)
-    return Merged(compared(repository), conflicts(stages), stay_deleted(stages))
+    deleted = deleted_before(repository, sides, stages)
+    return Merged(compared(repository), conflicts(stages), deleted)
 
 
 def staged(lines: list[str]) -> Stages:
@@ -223,6 +251,16 @@ def is_only_moved(blobs: dict[str, str]) -> bool:
 def stay_deleted(stages: Stages) -> list[str]:
     """Return the files that the user has deleted, and that the new version changes."""
     return [path for path, blobs in stages.items() if kind(blobs) == "DU"]
+
+
+def deleted_before(repository: Repository, sides: Sides, stages: Stages) -> list[str]:
+    """Return the same files by the names that the user knows, if the new version renames them."""
+    files = entries_of(repository, sides.base) if stay_deleted(stages) else {}
+    names = {entry.split()[2]: path for path, entry in files.items()}
+    return sorted(
+        path if path in files else names.get(stages[path]["1"], path)
+        for path in stay_deleted(stages)
+    )
 
 
 def conflicts(stages: Stages) -> dict[str, str]:

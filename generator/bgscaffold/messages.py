@@ -42,9 +42,10 @@ def created(done: Created, *, chosen: bool) -> str:
 def next_steps(done: Created) -> list[tuple[str, str]]:
     """Return the commands that were not run yet, each with what it does."""
     get_uv = [] if shutil.which("uv") else [(GET_UV, "get uv (or: pipx install uv)")]
+    here = from_here(done.project.destination)
     return [
         *get_uv,
-        (f"cd {shlex.quote(from_here(done.project.destination))}", ""),
+        *([] if here == "." else [(f"cd {shlex.quote(here)}", "")]),
         ("uv run poe dev", RECORDS[done.project.pattern].dev),
         ("uv run poe test", "run its tests"),
     ]

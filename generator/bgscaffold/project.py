@@ -53,9 +53,11 @@ class Project:
     def at(
         cls, path: str, *, pattern: Pattern, ci: Ci, schedule: bool = False, ai: bool = False
     ) -> "Project":
-        """Take the last part of a path, as it was typed, for the name."""
-        name = os.path.basename(path.rstrip("/" + os.sep))
-        return cls(name, Path(os.path.abspath(path)), pattern, ci, schedule, ai)
+        """Take the last part of a path for the name: as it was typed, or that of the folder at `.`."""
+        folder, name = os.path.split(path.rstrip("/" + os.sep))
+        if name in (os.curdir, os.pardir):
+            folder, name = os.path.split(os.path.realpath(path))
+        return cls(name, Path(os.path.realpath(folder), name), pattern, ci, schedule, ai)
 
     @property
     def answers(self) -> dict[str, str | bool]:

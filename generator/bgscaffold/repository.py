@@ -6,8 +6,8 @@ import subprocess
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bgscaffold.errors import GitFailed, Locked, NotClean, NotCommitted, NotInGit, Unfinished
-from bgscaffold.git import call, environment_without_git, failure, git
+from bgscaffold.errors import Locked, NotClean, NotCommitted, NotInGit, Overlooked, Unfinished
+from bgscaffold.git import call, environment_without_git, failure
 from bgscaffold.render import ANSWERS_FILE
 
 # His configuration counts in his repository: line endings, filters, ignored files, the style of
@@ -31,6 +31,7 @@ IDENTITY = {
         ("DATE", "2026-01-01T00:00:00Z"),  # fixed, so that the same merge makes the same objects
     )
 }
+LITERAL = "--literal-pathspecs"
 MIDDLE = {
     "MERGE_HEAD": "a merge",
     "CHERRY_PICK_HEAD": "a cherry-pick",
@@ -71,9 +72,16 @@ class Repository:
         """Return the same repository, with a folder elsewhere for what is written into it."""
         objects.mkdir()
         own = self.git("rev-parse", "--git-path", "objects").rstrip("\n")
-        alternate = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": str(self.root / own)}
+        alternate = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": quoted(str(self.root / own))}
         env = self.env | alternate | {"GIT_OBJECT_DIRECTORY": str(objects)}
         return replace(self, env=env)
+
+
+def quoted(path: str) -> str:
+    """Return a path as git takes it in a list that colons divide."""
+    for each in ("\\", '"'):
+        path = path.replace(each, f"\\{each}")
+    return f'"{path}"'
 
 
 def of_project(folder: Path) -> Repository:
@@ -86,21 +94,29 @@ def of_project(folder: Path) -> Repository:
     if repository.call("cat-file", "-e", answers).returncode:
         raise NotCommitted(str(folder))
     status = ("status", "--porcelain", "-z", "--no-renames", "--untracked-files=no")
-    if changed := repository.git(*status, "--ignore-submodules=dirty"):
+    if changed := repository.git(*status, "--ignore-submodules=untracked"):
         raise NotClean(str(repository.root), listed([entry[3:] for entry in changed.split("\0")]))
+    refuse_overlooked(repository)
     return repository
 
 
 def located(folder: Path, env: dict[str, str]) -> tuple[Path, Path, str]:
     """Return the root of a folder's repository, where git keeps it, and the way to the folder."""
-    try:
-        asked = ("--show-toplevel", "--absolute-git-dir", "--show-prefix")
-        root, git_dir, *prefix = git("rev-parse", *asked, cwd=folder, env=env).split("\n")
-    except GitFailed as error:
-        if "not a git repository" in error.reason:
-            raise NotInGit(str(folder)) from error
-        raise
-    return Path(root), Path(git_dir), "".join(prefix)
+    root, git_dir, prefix = (
+        answered(asked, folder, env)
+        for asked in ("--show-toplevel", "--absolute-git-dir", "--show-prefix")
+    )
+    return Path(root), Path(git_dir), prefix
+
+
+def answered(asked: str, folder: Path, env: dict[str, str]) -> str:
+    """Return what git says of a folder's repository; a name may end with an end of line, too."""
+    done = call("rev-parse", asked, cwd=folder, env=env)
+    if "not a git repository" in done.stderr:
+        raise NotInGit(str(folder))
+    if done.returncode:
+        raise failure(done)
+    return done.stdout.removesuffix("\n")
 
 
 def refuse_middle(repository: Repository) -> None:
@@ -115,6 +131,14 @@ def refuse_lock(repository: Repository) -> None:
     lock = repository.git_dir / "index.lock"
     if os.path.lexists(lock):
         raise Locked(str(lock))
+
+
+def refuse_overlooked(repository: Repository) -> None:
+    """Refuse a project with files whose changes git was told to overlook: they would be lost."""
+    files = repository.git(LITERAL, "ls-files", "-v", "-z", "--", repository.prefix or ".")
+    entries = [entry.partition(" ") for entry in files.split("\0") if entry]
+    if marked := [path for tag, _, path in entries if tag.islower() or tag == "S"]:
+        raise Overlooked(str(repository.root), listed(marked))
 
 
 def users_environment() -> dict[str, str]:

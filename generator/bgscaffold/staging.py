@@ -28,15 +28,22 @@ T = TypeVar("T")
 
 
 def build_in_place(destination: Path, build: Callable[[Path], T]) -> T:
-    """Let a function fill a folder beside the destination, then move its `project` there."""
+    """Let a function fill a folder beside the destination, then move its `project` there.
+
+    Where the user stands in the destination, it is filled: in another folder, with the same name
+    and in the same place, he would not stand.
+    """
     refuse_what_is_taken(destination)
-    stage = destination.with_name(f".{destination.name}.{token_hex(4)}")
+    within = is_current(destination)
+    beside = destination if within else destination.parent
+    stage = beside / f".{destination.name}.{token_hex(4)}"
+    put = fill if within else put_in_place
     missing = [parent for parent in destination.parents if not parent.exists()]
 
     def work() -> T:
         stage.mkdir(parents=True)
         built = build(stage)
-        put_in_place(stage / "project", destination)
+        put(stage / "project", destination)
         return built
 
     def clean_up() -> None:
@@ -104,6 +111,28 @@ def put_in_place(folder: Path, destination: Path) -> None:
         os.rename(folder, destination)
     except OSError:
         refuse_what_is_taken(destination)  # as it is by now, perhaps by another `new`
+        raise
+
+
+def is_current(folder: Path) -> bool:
+    """Tell whether a folder is the one that the user stands in."""
+    return folder.exists() and folder.samefile(Path.cwd())
+
+
+def fill(folder: Path, destination: Path) -> None:
+    """Move what a finished folder holds to its destination, where it stands: all of it, or nothing."""
+    ignore_signals()
+    stage = folder.parent
+    if any(path != stage for path in destination.iterdir()):
+        raise NotEmpty(str(destination))
+    moved = []
+    try:
+        for path in sorted(folder.iterdir()):
+            os.rename(path, destination / path.name)
+            moved.append(path)
+    except OSError:
+        for path in moved:
+            os.rename(destination / path.name, path)
         raise
 
 

@@ -384,3 +384,88 @@ def test_a_commit_beside_the_project_is_enough(run: Run, shop: Path) -> None:
     assert run("promote", "celery").code == 0
     assert (shop / "notes.txt").read_text() == "not tracked"
     commit(shop)
+
+
+@pytest.mark.parametrize("mark", ["--assume-unchanged", "--skip-worktree"])
+@pytest.mark.parametrize("arguments", [(), ("--dry-run",)])
+def test_files_that_git_overlooks(
+    mark: str, arguments: tuple[str, ...], run: Run, shop: Path
+) -> None:
+    helpers.git("update-index", mark, "README.md", "compose.yaml", cwd=shop)
+    (shop / "README.md").write_text("mine\n")
+    before = state(shop)
+    assert run("promote", "celery", *arguments) == refused(
+        "Git was told to overlook files of the project, and changes in them would be lost",
+        shop,
+        "no file of the project marked assume-unchanged or skip-worktree",
+        "git update-index --no-assume-unchanged --no-skip-worktree FILE, or git sparse-checkout"
+        " disable; then commit what git status shows, and run the same command again",
+        "README.md, compose.yaml",
+    )
+    assert state(shop) == before
+
+
+def test_a_sparse_checkout_around_the_project_is_enough(run: Run, machine: Machine) -> None:
+    root = machine.here / "mono"
+    for name in ("a", "b"):
+        shutil.rmtree(evolving.copy("safe", root / name) / ".git")
+    git(root, "init", "--quiet")
+    commit(root)
+    git(root, "sparse-checkout", "set", "a")
+    assert not (root / "b").exists()
+    assert run("promote", "celery", "mono/a").code == 0
+    assert evolving.like_new(root / "a", "celery")
+    git(root, "reset", "--quiet", "--hard")
+    git(root, "sparse-checkout", "set", "--no-cone", "a", "!a/docs")
+    assert "(a/docs/background.md, " in run("promote", "celery", "mono/a").err
+
+
+@pytest.fixture
+def submodule(shop: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give the folder of a submodule in the project."""
+    monkeypatch.setenv("PATH", os.defpath)  # git's submodules want more than git
+    other = shop.parent / "other"
+    other.mkdir()
+    git(other, "init", "--quiet")
+    write(other, "file", "theirs\n")
+    local = ("-c", "protocol.file.allow=always")
+    git(shop, *local, "submodule", "--quiet", "add", str(other), "vendor/other")
+    commit(shop)
+    return shop / "vendor/other"
+
+
+def test_what_a_submodule_does_not_track(run: Run, submodule: Path) -> None:
+    (submodule / "notes.txt").write_text("mine")
+    assert run("promote", "celery").code == 0
+    assert (submodule / "notes.txt").read_text() == "mine"
+
+
+def test_a_change_in_a_submodule_is_a_change(run: Run, shop: Path, submodule: Path) -> None:
+    (submodule / "file").write_text("mine")
+    assert run("promote", "celery") == not_clean(shop, files="vendor/other")
+
+
+def test_a_partial_clone(run: Run, machine: Machine) -> None:
+    root = machine.here / "mono"
+    for name in ("a", "b"):
+        shutil.rmtree(evolving.copy("safe", root / name) / ".git")
+    git(root, "init", "--quiet")
+    git(root, "config", "uploadpack.allowFilter", "true")
+    commit(root)
+    write(root, "b/only-there.txt", "only there\n")
+    partial = ("--quiet", "--filter=blob:none", "--no-checkout")
+    git(machine.here, "clone", *partial, f"file://{root}", "clone")
+    clone = machine.here / "clone"
+    git(clone, "sparse-checkout", "set", "a")
+    git(clone, "checkout", "--quiet")
+    shutil.rmtree(root)  # nothing can be fetched any more
+    assert run("promote", "celery", "clone/a", "--dry-run").code == 0
+    assert run("promote", "celery", "clone/a").code == 0
+    assert evolving.like_new(clone / "a", "celery")
+
+
+@pytest.mark.parametrize("strategy", ["ours", "recursive", "resolve", "nonsense"])
+def test_the_users_strategy_of_merging(strategy: str, run: Run, shop: Path) -> None:
+    git(shop, "config", "pull.twohead", strategy)
+    assert run("promote", "celery").code == 0
+    assert evolving.like_new(shop, "celery")

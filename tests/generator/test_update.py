@@ -283,3 +283,26 @@ def test_a_template_that_the_answers_do_not_fit(run: Run, make: Make, versions: 
     )
     assert state(shop) == before
     assert not evolving.like_new(shop, "celery")
+
+
+def test_a_deleted_folder_is_told_file_by_file(run: Run, make: Make, versions: Path) -> None:
+    shop = make(NEXT)
+    lines = "".join(f"line {number}\n" for number in range(20))
+    release(versions, "v0.3.0", {"template/docs/a.md": lines, "template/docs/b.md": "b\n"})
+    assert run("update", "--to=0.3.0").code == 0
+    commit(shop)
+    helpers.git("mv", "template/docs/a.md", "template/docs/c.md", cwd=versions)
+    more = {"template/docs/c.md": f"{lines}more\n", "template/docs/b.md": "more\n"}
+    release(versions, "v0.4.0", more)
+    helpers.git("rm", "-r", "--quiet", "docs", cwd=shop)
+    commit(shop)
+    foreseen = run("update", "--to=0.4.0", "--dry-run")
+    done = run("update", "--to=0.4.0")
+    assert (foreseen.code, done.code) == (0, 0)
+    told = (
+        "  docs/a.md: changed by this, but you have deleted it; it stays deleted\n"
+        "  docs/b.md: changed by this, but you have deleted it; it stays deleted\n\n"
+    )
+    assert told in foreseen.out
+    assert told in done.out
+    assert not (shop / "docs").exists()

@@ -1,0 +1,217 @@
+"""Where a project lies: in the folder one stands in, behind links, under odd names."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests import helpers
+from tests.generator import evolving
+from tests.generator.conftest import Machine, Outcome, Run
+from tests.generator.evolving import commit, like_new, state, status, write
+from tests.generator.test_promote import old_git
+from tests.generator.test_refusals import refused
+
+ODD = ["shop\n", "a\nb", "a:b", '"a', "a\\", " a", "ü\t*?[x]", "{{ x }}", os.fsdecode(b"a\xff")]
+
+
+@pytest.mark.parametrize("path", [".", "./", "../shop/.", "app/.."])
+def test_new_fills_the_folder_that_one_stands_in(
+    path: str, run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = machine.here / "shop"
+    shop.mkdir()
+    monkeypatch.chdir(shop)
+    done = run("new", path, "--pattern=safe")
+    assert done == Outcome(
+        0,
+        f"Created shop in {shop}, pattern safe.\n"
+        "Its files are the first commit of a new git repository.\n"
+        "\n"
+        "Next:\n"
+        "  uv run poe dev                      start the API\n"
+        "  uv run poe test                     run its tests\n"
+        "\n"
+        "Where your code goes: app/<domain>/tasks.py and app/<domain>/router.py\n"
+        "The same again: bgscaffold new . --pattern=safe --ci=github\n",
+        "",
+    )
+    assert Path.cwd().samefile(shop)
+    assert like_new(shop, "safe")
+    assert status(shop) == ""
+    assert os.listdir(machine.here) == ["shop"]
+
+
+def test_new_refuses_the_folder_that_one_stands_in(
+    run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (machine.here / "My Shop").mkdir()
+    monkeypatch.chdir(machine.here / "My Shop")
+    assert run("new", ".").err.startswith("Not a project name: 'My Shop'\n")
+    monkeypatch.chdir(machine.here)
+    assert run("new", ".").err.startswith(f"The folder is not empty: '{machine.here}'\n")
+    shutil.rmtree(machine.here / "My Shop")
+    assert os.listdir(machine.here) == []
+
+
+def test_new_overwrites_nothing_that_came_meanwhile(
+    run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def come(*_: object) -> None:
+        (machine.here / "notes.txt").write_text("mine")
+
+    monkeypatch.setattr("bgscaffold.new.start_repository", come)
+    assert run("new", ".").err.startswith(f"The folder is not empty: '{machine.here}'\n")
+    assert helpers.tree(machine.here) == {"notes.txt": b"mine"}
+
+
+def test_new_fills_a_folder_wholly_or_not_at_all(
+    run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = os.rename
+
+    def full(old: Path, new: Path) -> None:
+        if new.name == "docs" and new.parent == machine.here:
+            raise OSError(28, "No space left on device", "docs")
+        rename(old, new)
+
+    monkeypatch.setattr("os.rename", full)
+    assert run("new", ".").err.startswith(
+        "Cannot write the project: 'docs' (No space left on device)\n"
+    )
+    assert os.listdir(machine.here) == []
+
+
+def test_new_goes_through_links(
+    run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (machine.here / "real/deep").mkdir(parents=True)
+    (machine.here / "link").symlink_to("real/deep")
+    told = json.loads(run("new", "link/shop", "--json").out)
+    assert told["path"] == str(machine.here / "real/deep/shop")
+    assert told["next_steps"][0] == "cd real/deep/shop"
+    assert run("new", "link/../stall").code == 0
+    assert sorted(os.listdir(machine.here / "real")) == ["deep", "stall"]
+
+
+@pytest.mark.parametrize("path", ["../link", ".", "app/..", "../link/app"])
+def test_a_project_behind_a_link(
+    path: str, run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = evolving.copy("simple", machine.here / "shop")
+    (machine.here / "link").symlink_to("shop")
+    monkeypatch.chdir(machine.here / "link")
+    monkeypatch.setenv("PWD", str(machine.here / "link"))  # as a shell calls it
+    told = json.loads(run("promote", "async", path, "--json").out)
+    assert told["path"] == str(shop)
+    assert told["command"] == "bgscaffold promote async"
+    assert ".copier-answers.yml" in [change["path"] for change in told["changes"]]
+    assert told["next_steps"] == ["uv run poe test", "git commit"]
+    assert like_new(shop, "async")
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_a_folder_with_an_odd_name(name: str, run: Run, machine: Machine) -> None:
+    shop = evolving.copy("simple", machine.here / name)
+    before = state(shop)
+    assert run("promote", "celery", name, "--dry-run").code == 0
+    assert state(shop) == before
+    assert run("promote", "celery", name).code == 0
+    assert like_new(shop, "celery")
+
+
+@pytest.mark.parametrize("name", ["a:b", '"a'])
+def test_a_temporary_folder_with_an_odd_name(
+    name: str, run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = evolving.copy("simple", machine.here / "shop")
+    (machine.home / name).mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(machine.home / name))
+    assert run("promote", "celery", "shop", "--dry-run").code == 0
+    assert run("promote", "celery", "shop").code == 0
+    assert like_new(shop, "celery")
+    assert os.listdir(machine.home / name) == []
+
+
+@pytest.fixture
+def outside(machine: Machine) -> Path:
+    """Give a folder outside the project, into which nothing may be written."""
+    folder = machine.home / "outside"
+    folder.mkdir()
+    (folder / "background.md").write_text("mine\n")
+    return folder
+
+
+@pytest.fixture
+def shop(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a project of pattern simple, and stand in it."""
+    project = evolving.copy("simple", machine.here / "shop")
+    monkeypatch.chdir(project)
+    return project
+
+
+@pytest.mark.parametrize("folder", ["docs", "tests/background", "app/background"])
+def test_a_link_in_place_of_a_folder(folder: str, run: Run, shop: Path, outside: Path) -> None:
+    helpers.git("rm", "-r", "--quiet", folder, cwd=shop)
+    (shop / folder).symlink_to(outside)
+    commit(shop)
+    foreseen = json.loads(run("promote", "celery", "--dry-run", "--json").out)
+    done = json.loads(run("promote", "celery", "--json").out)
+    assert helpers.tree(outside) == {"background.md": b"mine\n"}
+    for fact in ("changes", "conflicts", "stay_deleted"):
+        assert foreseen[fact] == done[fact]
+    assert done["conflicts"] == [
+        {
+            "kind": "AU",
+            "path": f"{folder}~HEAD",
+            "reason": "yours, where the new version has something else",
+            "settle": f"to keep it: git add '{folder}~HEAD'; to let it go: git rm '{folder}~HEAD'",
+        }
+    ]
+    assert (shop / f"{folder}~HEAD").readlink() == outside
+    helpers.git("reset", "--quiet", "--hard", cwd=shop)
+    assert (shop / folder).readlink() == outside
+    assert status(shop) == ""
+
+
+@pytest.mark.parametrize("folder", ["docs", "tests/background"])
+@pytest.mark.parametrize("old", [True, False])
+def test_a_link_that_git_does_not_track(
+    old: bool, folder: str, run: Run, machine: Machine, shop: Path, outside: Path
+) -> None:
+    helpers.git("rm", "-r", "--quiet", folder, cwd=shop)
+    commit(shop)
+    (shop / folder).symlink_to(outside)
+    if old:
+        old_git(machine)
+    for arguments in [(), ("--dry-run",)][: 1 if old else 2]:
+        assert run("promote", "celery", *arguments) == refused(
+            "Files that git does not track stand where new ones have to go",
+            folder,
+            "these paths free, or tracked by git",
+            "move them, remove them or commit them, then run the same command again",
+        )
+    assert helpers.tree(outside) == {"background.md": b"mine\n"}
+    assert status(shop) == f"?? {folder}"
+
+
+def test_a_link_that_git_ignores(run: Run, shop: Path, outside: Path) -> None:
+    helpers.git("rm", "-r", "--quiet", "tests/background", cwd=shop)
+    write(shop, ".gitignore", (shop / ".gitignore").read_text() + "/tests/background\n")
+    (shop / "tests/background").symlink_to(outside)
+    assert json.loads(run("promote", "celery", "--dry-run", "--json").out)["written"] == []
+    assert json.loads(run("promote", "celery", "--json").out)["written"] == []
+    assert helpers.tree(outside) == {"background.md": b"mine\n"}
+
+
+@pytest.mark.parametrize("arguments", [(), ("--dry-run",)])
+def test_a_file_in_place_of_a_folder(arguments: tuple[str, ...], run: Run, shop: Path) -> None:
+    (shop / "tests/background/workers").write_text("mine\n")
+    before = state(shop)
+    assert run("promote", "celery", *arguments).err.startswith(
+        "Files that git does not track stand where new ones have to go: 'tests/background/workers'"
+    )
+    assert state(shop) == before or not arguments
+    assert status(shop) == "?? tests/background/workers"
