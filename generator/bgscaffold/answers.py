@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from bgscaffold.errors import AnswersUnreadable
+from bgscaffold.evolve_errors import AnswersUnreadable
 from bgscaffold.overlays import Overlay
 from bgscaffold.patterns import Pattern
 from bgscaffold.render import ANSWERS_FILE
@@ -44,18 +44,28 @@ def read(folder: Path) -> Recorded:
         raise AnswersUnreadable(str(file), "it has no _commit")
     if not isinstance(source, str):
         raise AnswersUnreadable(str(file), "_src_path is not text")
+    refuse_no_bool(answers, file)
     return Recorded(folder, commit, source, pattern_of(answers, file), answers)
 
 
 def parsed(file: Path) -> dict[Any, Any]:
     """Return what an answers file holds."""
+    if file.is_symlink():  # which the merge would replace by a file
+        raise AnswersUnreadable(str(file), "it is a symbolic link")
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise AnswersUnreadable(str(file), str(error).partition("\n")[0]) from error
     if not isinstance(content, dict):
         raise AnswersUnreadable(str(file), "it is no mapping of names to answers")
     return content
+
+
+def refuse_no_bool(answers: dict[str, Any], file: Path) -> None:
+    """Refuse an overlay that is neither there nor not there; Copier would take it for there."""
+    for overlay in Overlay:
+        if not isinstance(given := answers.get(overlay, False), bool):
+            raise AnswersUnreadable(str(file), f"{overlay}: {given!r} is neither true nor false")
 
 
 def pattern_of(answers: dict[str, Any], file: Path) -> Pattern:

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path, PurePosixPath
 
-from bgscaffold.errors import HalfMerged, MergeFailed, Refusal
+from bgscaffold.errors import Refusal
+from bgscaffold.evolve_errors import HalfMerged, MergeFailed
 from bgscaffold.git import foresees
 from bgscaffold.keeping import Kept, keep, put_back
 from bgscaffold.merge import Files, Merged, Sides, foresee, merge

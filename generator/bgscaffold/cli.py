@@ -1,6 +1,7 @@
 """The command line: parse, call, print. What is decided is decided elsewhere."""
 
 import json
+import os
 import shlex
 import sys
 from typing import TYPE_CHECKING, Annotated
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bgscaffold import __version__
-from bgscaffold.errors import Refusal, WrongUsage
+from bgscaffold.errors import NoFolder, Refusal, WrongUsage
 from bgscaffold.patterns import Pattern, choose
 from bgscaffold.project import Ci, Project
 from bgscaffold.say import say
@@ -24,7 +25,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Folder = Annotated[str, typer.Argument(metavar="[PATH]", help="A folder of the project.")]
+Folder = Annotated[str, typer.Argument(metavar="PATH", help="A folder of the project.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would change; change nothing.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 WithAi = Annotated[
@@ -50,10 +51,23 @@ def parse_and_call(arguments: list[str]) -> None:
     """Leave the command line to Typer, but word what it cannot read as a refusal."""
     try:
         # Without arguments Typer itself shows the help.
-        sys.exit(app(arguments, standalone_mode=not arguments))
+        sys.exit(app(arguments, prog_name="bgscaffold", standalone_mode=not arguments))
     except typer.TyperException as error:
         reason = error.format_message().replace("Value error, ", "").rstrip(".")
         raise WrongUsage(shlex.join(arguments), reason) from error
+    except FileNotFoundError as error:
+        if stands_nowhere():
+            raise NoFolder(os.curdir) from error
+        raise
+
+
+def stands_nowhere() -> bool:
+    """Tell whether the folder that the user stands in was removed."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def show_version(wanted: bool) -> None:
@@ -73,11 +87,14 @@ def options(
 
 @app.command()
 def new(
-    path: Annotated[str, typer.Argument(help="The folder to create; its last part is the name.")],
+    path: Annotated[
+        str,
+        typer.Argument(metavar="PATH", help="The folder to create; its last part is the name."),
+    ],
     pattern: Annotated[
         Pattern | None,
         typer.Option(
-            help="How tasks run: see `bgscaffold patterns`. [simple; asked in a terminal]"
+            help="How tasks run: see `bgscaffold patterns`.  [default: simple; asked in a terminal]"
         ),
     ] = None,
     with_celery: Annotated[
@@ -107,7 +124,10 @@ def new(
 
 @app.command()
 def promote(
-    pattern: Annotated[Pattern, typer.Argument(help="The pattern to move to, up or down.")],
+    pattern: Annotated[
+        Pattern,
+        typer.Argument(metavar="PATTERN", help="The pattern to move to, up or down."),
+    ],
     path: Folder = ".",
     dry_run: DryRun = False,
     as_json: AsJson = False,
@@ -121,7 +141,9 @@ def promote(
 @app.command()
 def update(
     path: Folder = ".",
-    to: Annotated[str | None, typer.Option(help="A version, such as 0.2.0. [the newest]")] = None,
+    to: Annotated[
+        str | None, typer.Option(metavar="VERSION", help="Such as 0.2.0.  [default: this one]")
+    ] = None,
     with_ai: WithAi = False,
     with_schedule: WithSchedule = False,
     dry_run: DryRun = False,

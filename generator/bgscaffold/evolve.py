@@ -1,5 +1,6 @@
 """Promote and update: what a project was made from changes, and the change is merged into it."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
@@ -10,14 +11,13 @@ from secrets import token_hex
 from bgscaffold import answers, declared
 from bgscaffold.answers import Recorded
 from bgscaffold.apply import carry_out, missing
-from bgscaffold.errors import (
+from bgscaffold.errors import CannotWrite, RenderFailed
+from bgscaffold.evolve_errors import (
     AnswersUnreadable,
     CannotForesee,
-    CannotWrite,
     Downgrade,
     EvolveInterrupted,
     OverlayUnknown,
-    RenderFailed,
     UnknownOrigin,
     UnknownVersion,
 )
@@ -55,6 +55,7 @@ class Evolved:
     new_settings: list[str] = field(default_factory=list)
     gone_settings: list[str] = field(default_factory=list)
     parted: Parted = field(default_factory=Parted)  # migrations, of the project and new ones
+    locked: bool = False  # its uv.lock is tracked
 
     @property
     def nothing_to_do(self) -> bool:
@@ -91,7 +92,7 @@ def update(
 def with_scratch(project: Recorded, work: Callable[[Path], Evolved]) -> Evolved:
     """Let a function work in a temporary folder that holds every version of the template."""
     require_git()
-    scratch = Path(tempfile.gettempdir(), f"bgscaffold-{token_hex(8)}")
+    scratch = temporary_folder() / f"bgscaffold-{token_hex(8)}"
 
     def begin() -> Evolved:
         scratch.mkdir(mode=0o700)
@@ -107,11 +108,19 @@ def with_scratch(project: Recorded, work: Callable[[Path], Evolved]) -> Evolved:
         raise CannotWrite(error.filename or str(scratch), error.strerror or "") from error
 
 
+def temporary_folder() -> Path:
+    """Return the folder for what is temporary, if there is one that can be written to."""
+    try:
+        return Path(tempfile.gettempdir()).resolve()
+    except OSError as error:
+        raise CannotWrite(os.environ.get("TMPDIR", "/tmp"), error.strerror or "") from error
+
+
 def version_to_reach(project: Recorded, template: Path, to: str | None) -> str:
     """Return the tag that `--to` names, or that of this bgscaffold; never an older one."""
     known, ours = versions(template), described(template)
     goal = ours if to is None or to == ours else f"v{to.removeprefix('v')}"
-    if to and goal not in (*known, ours):
+    if to is not None and goal not in (*known, ours):
         raise UnknownVersion(to, f"it knows {', '.join(known) or 'none'}")
     before, after = version(project.commit), version(goal)
     if before and after and after < before:
@@ -145,6 +154,7 @@ def evolve(project: Recorded, goal: Goal, scratch: Path, *, dry_run: bool) -> Ev
         [name for name in after if name not in before],
         [name for name in before if name not in after],
         migrations,
+        repository.tracks("uv.lock"),
     )
 
 

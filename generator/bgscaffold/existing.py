@@ -50,8 +50,10 @@ def root_of(start: str | None) -> Path:
     """Return the root of the project that a folder lies in: the given one, or the current."""
     folder = Path(os.path.realpath(start or "."))  # git knows no other, and `..` has no parents
     for candidate in [folder, *folder.parents]:
-        if (candidate / ANSWERS_FILE).is_file():
+        if os.path.isfile(candidate / ANSWERS_FILE):
             return candidate
+        if os.path.lexists(candidate / ANSWERS_FILE):
+            raise NotAProject(str(candidate), f"its {ANSWERS_FILE} is no file")
     raise NotAProject(str(folder), f"no {ANSWERS_FILE} here or in a folder above")
 
 

@@ -142,9 +142,19 @@ def is_enough(identity: dict[str, str], folder: Path) -> bool:
 def commit_all(folder: Path, message: str) -> bool:
     """Commit all of a folder to a new repository; tell whether in the user's own name."""
     git("init", "--quiet", "--initial-branch=main", cwd=folder)
+    return commit(folder, f"--message={message}")
+
+
+def amend_all(folder: Path) -> None:
+    """Add all that a folder holds by now to its last commit."""
+    commit(folder, "--amend", "--no-edit")
+
+
+def commit(folder: Path, *how: str) -> bool:
+    """Commit all of a folder; tell whether in the user's own name."""
     git("add", "--all", cwd=folder)
     users = users_identity(folder)
     named = is_enough(users, folder)
     env = apart(users if named else IDENTITY)
-    git("commit", "--quiet", f"--message={message}", cwd=folder, env=env)
+    git("commit", "--quiet", *how, cwd=folder, env=env)
     return named

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from bgscaffold.errors import CannotChange, InTheWay, MergeFailed
+from bgscaffold.evolve_errors import CannotChange, InTheWay, MergeFailed
 from bgscaffold.git import failure
 from bgscaffold.render import ANSWERS_FILE
 from bgscaffold.repository import LITERAL, Repository, listed

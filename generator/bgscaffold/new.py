@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from bgscaffold.errors import InstallFailed, UvMissing
-from bgscaffold.git import commit_all, require_git, work_tree
+from bgscaffold.git import amend_all, commit_all, require_git, work_tree
 from bgscaffold.project import Project
 from bgscaffold.render import render
 from bgscaffold.source import unpack
@@ -42,6 +42,8 @@ def create(project: Project, *, git: bool = True, install: bool = False) -> Crea
     )
     if uv:
         sync(uv, project.destination)
+        if repository in (Repository.COMMITTED, Repository.COMMITTED_AS_BGSCAFFOLD):
+            amend_all(project.destination)  # with uv.lock
     return Created(project, commit, repository, installed=install)
 
 

@@ -201,33 +201,50 @@ def next_steps(done: Evolved) -> list[tuple[str, str]]:
     """Return the commands to run now, each with what it does."""
     if done.nothing_to_do:
         return []
-    here = from_here(done.project.folder)
-    go = [] if here == "." else [(f"cd {shlex.quote(here)}", "")]
     if done.dry_run:
         return [(command(done), "do it")]
-    changed = {done.shown(change.path) for change in done.merged.changes}
-    durable = RECORDS[done.goal.pattern].durable and not RECORDS[done.project.pattern].durable
-    migrated = durable or any("/migrations/versions/" in path for path in changed)
+    here = from_here(done.project.folder)
+    steps = [] if here == "." else [(f"cd {shlex.quote(here)}", "")]
+    if done.merged.conflicts:
+        steps.append(("git status", "until every conflict is settled"))
     return [
-        *go,
-        *([("git status", "until every conflict is settled")] if done.merged.conflicts else []),
-        *(
-            [("uv sync", "install what pyproject.toml asks for now")]
-            * ("pyproject.toml" in changed)
-        ),
-        *(
-            [
-                (f"{MERGE_HEADS} -m merge", "join your migrations and the new ones"),
-                ("uv run poe format", "what Alembic has written"),
-                (f"git add {migrations(done)}", "with the migration that joins them"),
-            ]
-            if done.parted
-            else []
-        ),
-        *([("uv run poe migrate", "PostgreSQL only; SQLite migrates itself")] * migrated),
+        *steps,
+        *installing(done),
+        *(joining(done) if done.parted else []),
+        *migrating(done),
         ("uv run poe test", "run its tests"),
         ("git commit", "keep it; git has a message ready"),
     ]
+
+
+def changed(done: Evolved) -> set[str]:
+    """Return the paths of all that changed, seen from the project."""
+    return {done.shown(change.path) for change in done.merged.changes}
+
+
+def installing(done: Evolved) -> list[tuple[str, str]]:
+    """Return the commands that install what the project depends on now."""
+    if "pyproject.toml" not in changed(done):
+        return []
+    sync = ("uv sync", "install what pyproject.toml asks for now")
+    return [sync, ("git add uv.lock", "which uv sync has written")] if done.locked else [sync]
+
+
+def joining(done: Evolved) -> list[tuple[str, str]]:
+    """Return the commands that let one migration follow those of the project and the new ones."""
+    return [
+        (f"{MERGE_HEADS} -m merge", "join your migrations and the new ones"),
+        ("uv run poe format", "what Alembic has written"),
+        (f"git add {migrations(done)}", "with the migration that joins them"),
+    ]
+
+
+def migrating(done: Evolved) -> list[tuple[str, str]]:
+    """Return the command that brings the database up to date, if it is not."""
+    durable = RECORDS[done.goal.pattern].durable and not RECORDS[done.project.pattern].durable
+    if not durable and not any("/migrations/versions/" in path for path in changed(done)):
+        return []
+    return [("uv run poe migrate", "PostgreSQL only; SQLite migrates itself")]
 
 
 def last_lines(done: Evolved) -> str:

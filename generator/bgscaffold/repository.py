@@ -6,7 +6,15 @@ import subprocess
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bgscaffold.errors import Locked, NotClean, NotCommitted, NotInGit, Overlooked, Unfinished
+from bgscaffold.evolve_errors import (
+    Locked,
+    NotClean,
+    NotCommitted,
+    NotInGit,
+    NoWorkTree,
+    Overlooked,
+    Unfinished,
+)
 from bgscaffold.git import call, environment_without_git, failure
 from bgscaffold.render import ANSWERS_FILE
 
@@ -68,6 +76,10 @@ class Repository:
         """Return a path of the repository as it is called from the project's folder."""
         return posixpath.relpath(f"/{path}", f"/{self.prefix}")
 
+    def tracks(self, path: str) -> bool:
+        """Tell whether git tracks a file of the project."""
+        return bool(self.git(LITERAL, "ls-files", "-z", "--", f"{self.prefix}{path}"))
+
     def beside(self, objects: Path) -> "Repository":
         """Return the same repository, with a folder elsewhere for what is written into it."""
         objects.mkdir()
@@ -90,9 +102,7 @@ def of_project(folder: Path) -> Repository:
     repository = Repository(*located(folder, env), env)
     refuse_middle(repository)
     refuse_lock(repository)
-    answers = f"HEAD:{repository.prefix}{ANSWERS_FILE}"
-    if repository.call("cat-file", "-e", answers).returncode:
-        raise NotCommitted(str(folder))
+    refuse_uncommitted(repository, folder)
     status = ("status", "--porcelain", "-z", "--no-renames", "--untracked-files=no")
     if changed := repository.git(*status, "--ignore-submodules=untracked"):
         raise NotClean(str(repository.root), listed([entry[3:] for entry in changed.split("\0")]))
@@ -114,9 +124,19 @@ def answered(asked: str, folder: Path, env: dict[str, str]) -> str:
     done = call("rev-parse", asked, cwd=folder, env=env)
     if "not a git repository" in done.stderr:
         raise NotInGit(str(folder))
+    if "must be run in a work tree" in done.stderr:
+        raise NoWorkTree(str(folder))
     if done.returncode:
         raise failure(done)
     return done.stdout.removesuffix("\n")
+
+
+def refuse_uncommitted(repository: Repository, folder: Path) -> None:
+    """Refuse a repository whose last commit, if there is one, does not hold the project."""
+    born = not repository.call("rev-parse", "--verify", "--quiet", "HEAD").returncode
+    answers = (LITERAL, "ls-tree", "-z", "HEAD", "--", f"{repository.prefix}{ANSWERS_FILE}")
+    if not born or not repository.git(*answers):
+        raise NotCommitted(str(folder))
 
 
 def refuse_middle(repository: Repository) -> None:

@@ -1,7 +1,9 @@
 """What promote and update refuse, in whole words; nothing is changed by a refusal."""
 
 import errno
+import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +15,7 @@ import bgscaffold.evolve
 from bgscaffold.errors import GitFailed
 from tests import helpers
 from tests.generator import evolving
-from tests.generator.conftest import Machine, Run
+from tests.generator.conftest import Machine, Outcome, Run
 from tests.generator.evolving import commit, edit, state, write
 from tests.generator.test_refusals import refused
 
@@ -63,6 +65,7 @@ def test_a_folder_inside_the_project_is_enough(
     [
         ("pattern: [safe", "while parsing a flow sequence"),
         ("\x00", "unacceptable character #x0000: special characters are not allowed"),
+        ("[\n" * 3000, "maximum recursion depth exceeded while calling a Python object"),
         ("- safe\n", "it is no mapping of names to answers"),
         ("", "it is no mapping of names to answers"),
         ("pattern: safe\n", "it has no _commit"),
@@ -71,6 +74,14 @@ def test_a_folder_inside_the_project_is_enough(
         (
             "_commit: v0.1.0\npattern: flask\n",
             "pattern: 'flask' is none of simple, async, safe, celery",
+        ),
+        (
+            "_commit: v0.1.0\npattern: safe\nai: [a]\n",
+            "ai: ['a'] is neither true nor false",
+        ),
+        (
+            "_commit: v0.1.0\npattern: safe\nschedule: 'yes'\n",
+            "schedule: 'yes' is neither true nor false",
         ),
         ("_commit: v0.1.0\n", "pattern: None is none of simple, async, safe, celery"),
         (
@@ -100,6 +111,88 @@ def test_answers_that_cannot_be_read(run: Run, shop: Path) -> None:
     assert run("update").err.startswith(f"Cannot use the recorded answers: '{shop / ANSWERS}' (")
 
 
+@pytest.mark.parametrize("name", ["project_name", "ci", "ai"])
+def test_a_list_for_an_answer(name: str, run: Run, shop: Path) -> None:
+    text = re.sub(
+        rf"^{name}: .*", f"{name}: [a, b]", (shop / ANSWERS).read_text(), flags=re.MULTILINE
+    )
+    write(shop, ANSWERS, text)
+    before = state(shop)
+    told = json.loads(run("promote", "celery", "--json").out)
+    assert (told["error"], told["value"]) == ("AnswersUnreadable", str(shop / ANSWERS))
+    assert state(shop) == before
+
+
+@pytest.mark.parametrize("loop", [True, False])
+def test_answers_behind_a_link(loop: bool, run: Run, shop: Path) -> None:
+    (shop / ANSWERS).rename(shop / "answers.yml")
+    (shop / ANSWERS).symlink_to(ANSWERS if loop else "answers.yml")
+    commit(shop)
+    if loop:
+        assert run("promote", "celery") == no_file(shop)
+    else:
+        assert run("promote", "celery") == refused(
+            "Cannot use the recorded answers",
+            shop / ANSWERS,
+            AS_WRITTEN,
+            FROM_HISTORY,
+            "it is a symbolic link",
+        )
+
+
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
+def test_answers_that_are_no_file(make: Callable[[Path], None], run: Run, shop: Path) -> None:
+    (shop / ANSWERS).unlink()
+    make(shop / ANSWERS)
+    assert run("promote", "celery") == no_file(shop)
+
+
+def no_file(shop: Path) -> Outcome:
+    """Return the refusal of answers that are no file."""
+    return refused(
+        "Not a project of bgscaffold",
+        shop,
+        "a folder of a project that `bgscaffold new` or `copier copy` has made",
+        "go into the project, or name its folder",
+        "its .copier-answers.yml is no file",
+    )
+
+
+@pytest.mark.parametrize(
+    "command", [("promote", "celery"), ("new", "x"), ("new", "."), ("doctor",), ("update", "x")]
+)
+def test_a_folder_that_is_gone(
+    command: tuple[str, ...], run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (machine.here / "gone").mkdir()
+    monkeypatch.chdir(machine.here / "gone")
+    (machine.here / "gone").rmdir()
+    text = refused(
+        "The folder that you stand in is gone",
+        ".",
+        "a folder that is there",
+        "go to another folder, then run the same command again",
+    )
+    assert run(*command) == text
+
+
+def test_no_folder_for_what_is_temporary(
+    run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none() -> str:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    monkeypatch.setattr("tempfile.gettempdir", none)
+    monkeypatch.setenv("TMPDIR", "/nowhere")
+    assert run("promote", "celery") == refused(
+        "Cannot write the project",
+        "/nowhere",
+        "a folder you may write to, on a disk with room",
+        "free some space or choose another path, then run the same command again",
+        "No usable temporary directory found",
+    )
+
+
 def test_answers_edited_within_what_is_allowed(run: Run, shop: Path) -> None:
     edit(shop, ANSWERS, "# Written by Copier", "# MINE")
     edit(shop, ANSWERS, "ci: github", "ci: none")
@@ -127,6 +220,45 @@ def test_a_repository_that_git_does_not_trust(run: Run, machine: Machine, shop: 
     assert run("promote", "celery").err.startswith(
         "A git command failed: 'git rev-parse' (fatal: detected dubious ownership)\n"
     )
+
+
+def test_a_bare_repository(run: Run, shop: Path) -> None:
+    git(shop, "config", "core.bare", "true")
+    assert run("promote", "celery") == refused(
+        "The project lies in a bare repository",
+        shop,
+        "a repository with a work tree, of which the project is a part",
+        "git clone it, and run the same command in the clone; or: git config core.bare false",
+    )
+
+
+@pytest.mark.parametrize("text", ["gitdir: /nowhere\n", "rubbish\n"])
+def test_a_git_file_that_leads_nowhere(text: str, run: Run, shop: Path) -> None:
+    shutil.rmtree(shop / ".git")
+    (shop / ".git").write_text(text)
+    told = json.loads(run("promote", "celery", "--json").out)
+    assert told["error"] == ("NotInGit" if text.startswith("gitdir") else "GitFailed")
+
+
+@pytest.mark.parametrize("broken", ["HEAD:README.md", "HEAD^{tree}", "HEAD"])
+@pytest.mark.parametrize("arguments", [(), ("--dry-run",)])
+def test_a_broken_object(
+    broken: str, arguments: tuple[str, ...], run: Run, machine: Machine
+) -> None:
+    shop = evolving.copy("simple", machine.here / "broken")
+    name = git(shop, "rev-parse", broken)
+    file = shop / ".git/objects" / name[:2] / name[2:]
+    file.chmod(0o644)
+    file.write_bytes(b"rubbish")
+    before = state(shop)
+    told = json.loads(run("promote", "celery", "broken", *arguments, "--json").out)
+    assert (told["error"], told["what"]) == ("GitFailed", "A git command failed")
+    assert told["value"] == ("git diff" if broken == "HEAD:README.md" else "git ls-tree")
+    after = state(shop)
+    assert after == before or not arguments
+    assert (shop / "README.md").read_bytes() == (
+        evolving.original("simple") / "README.md"
+    ).read_bytes()
 
 
 @pytest.mark.parametrize("born", [True, False])

@@ -290,6 +290,28 @@ def test_installs_with_uv_when_asked(run: Run, machine: Machine) -> None:
     assert (machine.home / "uv.log").read_text() == f"{machine.here}/shop: uv sync --quiet\n"
 
 
+@pytest.mark.parametrize("named", [True, False])
+def test_the_first_commit_holds_what_uv_has_locked(named: bool, run: Run, machine: Machine) -> None:
+    machine.install("uv", "echo version = 1 > uv.lock; echo > .env")
+    if not named:
+        machine.configure_git("")
+    assert run("new", "shop", "--pattern=safe", "--install").code == 0
+    shop = machine.here / "shop"
+    assert git("status", "--porcelain", cwd=shop) == ""
+    assert git("show", "HEAD:uv.lock", cwd=shop) == "version = 1"
+    assert git("log", "--format=%an: %s", cwd=shop) == (
+        f"{'Ada' if named else 'bgscaffold'}: shop, as bgscaffold made it (pattern safe)"
+    )
+
+
+def test_what_uv_has_locked_is_left_to_a_repository_around(run: Run, machine: Machine) -> None:
+    machine.install("uv", "echo version = 1 > uv.lock")
+    git("init", "--quiet", cwd=machine.here)
+    for options in ([], ["--no-git"]):
+        assert run("new", f"shop{len(options)}", "--install", *options).code == 0
+    assert git("status", "--porcelain", cwd=machine.here) == "?? shop0/\n?? shop1/"
+
+
 def test_takes_the_template_from_a_checkout_without_the_tag(
     run: Run, machine: Machine, tmp_path: Path, template_repo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -95,6 +95,19 @@ def test_says_what_changed_and_what_comes_next(run: Run, shop: Path) -> None:
     assert like_new(shop, "safe", *BOTH)
 
 
+def test_a_lock_file_that_is_tracked_is_added(run: Run, shop: Path) -> None:
+    write(shop, "uv.lock", "version = 1\n")
+    told = json.loads(run("update", "--with-ai", "--json").out)
+    assert told["next_steps"][:2] == ["uv sync", "git add uv.lock"]
+
+
+def test_a_lock_file_that_does_not_change_is_not_added(run: Run, machine: Machine) -> None:
+    shop = evolving.copy("simple", machine.here / "shop")
+    write(shop, "uv.lock", "version = 1\n")
+    told = json.loads(run("promote", "async", "shop", "--json").out)
+    assert told["next_steps"] == ["cd shop", "uv run poe test", "git commit"]
+
+
 def test_says_it_in_json(run: Run, shop: Path) -> None:
     told = json.loads(run("update", *BOTH, "--json").out)
     assert len(told.pop("changes")) == len(listed(shop).splitlines()) - 1

@@ -304,21 +304,22 @@ def test_a_refusal_in_json(run: Run, machine: Machine) -> None:
     }
 
 
+@pytest.mark.parametrize("kind", [RuntimeError, FileNotFoundError])
 def test_what_nobody_foresaw_is_one_line(
-    run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch
+    kind: type[Exception], run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail() -> None:
-        raise RuntimeError("surprise")
+        raise kind("surprise")
 
     monkeypatch.setattr(bgscaffold.new, "require_git", fail)
     assert run("new", "shop") == Outcome(
         1,
         "",
-        "bgscaffold failed: RuntimeError: surprise\n"
+        f"bgscaffold failed: {kind.__name__}: surprise\n"
         "  remedy:  set BGSCAFFOLD_TRACEBACK=1, run it again, report it",
     )
     monkeypatch.setenv("BGSCAFFOLD_TRACEBACK", "1")
-    with pytest.raises(RuntimeError):
+    with pytest.raises(kind):
         run("new", "shop")
 
 

@@ -149,12 +149,13 @@ def test_promote_stays_at_the_version(run: Run, make: Make) -> None:
     assert (shop / "gone.txt").exists()
 
 
-def test_a_version_that_there_is_not(run: Run, make: Make) -> None:
+@pytest.mark.parametrize("to", ["0.5", "", "v", "HEAD", "next"])
+def test_a_version_that_there_is_not(to: str, run: Run, make: Make) -> None:
     shop = make(OLD)
     before = state(shop)
-    assert run("update", "--to=0.5") == refused(
+    assert run("update", f"--to={to}") == refused(
         "This bgscaffold does not know the version",
-        "0.5",
+        to,
         "one of the versions named above",
         "choose one of them, or upgrade bgscaffold for a newer one",
         f"it knows {OLD}, {NOW}, {NEXT}",
