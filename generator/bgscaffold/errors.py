@@ -170,7 +170,8 @@ class BadTaskName(Refusal):
     what = "Not a task name"
     allowed = (
         "DOMAIN.NAME, each 1 to 30 of a-z, 0-9 and _, first a letter; no keyword or builtin of Python,"
-        " no module of app/ or tests/, no name that the generated code needs itself"
+        " no module of app/ or tests/, no name that the generated code needs itself or that means"
+        " something to pytest, no device of Windows"
     )
     remedy = "choose another name, such as invoices.send_reminder"
 

@@ -431,6 +431,19 @@ def refused(run: Run, shop: Path, original: Path, *arguments: str) -> str:
         ("background.b", "'background' is the mechanism's"),
         ("migrations.b", "'migrations' is the mechanism's"),
         ("tasks.b", "'tasks' is the mechanism's"),
+        ("celery.b", "'celery' is the mechanism's"),
+        ("nul.b", "'nul' is a device of Windows"),
+        ("a.test", "'test' means something to pytest"),
+        ("a.test_x", "'test_x' means something to pytest"),
+        ("a.testing", "'testing' means something to pytest"),
+        ("a.pytest_plugins", "'pytest_plugins' means something to pytest"),
+        ("a.pytestmark", "'pytestmark' means something to pytest"),
+        ("a.pytest_configure", "'pytest_configure' means something to pytest"),
+        ("a.setup_module", "'setup_module' means something to pytest"),
+        ("a.setup_function", "'setup_function' means something to pytest"),
+        ("a.teardown_module", "'teardown_module' means something to pytest"),
+        ("a.teardown_function", "'teardown_function' means something to pytest"),
+        ("a.task_id", "'task_id' means something else already"),
         ("a.print", "'print' means something else already"),
         ("a.int", "'int' means something else already"),
         ("a.task", "'task' means something else already"),
@@ -457,7 +470,7 @@ def test_the_words_of_a_refusal(run: Run, shop: Path) -> None:
         "Not a task name: 'A.b' ('A')\n"
         "  allowed: DOMAIN.NAME, each 1 to 30 of a-z, 0-9 and _, first a letter; no keyword or"
         " builtin of Python, no module of app/ or tests/, no name that the generated code needs"
-        " itself\n"
+        " itself or that means something to pytest, no device of Windows\n"
         "  remedy:  choose another name, such as invoices.send_reminder\n"
     )
 

@@ -65,6 +65,18 @@ def test_a_request_to_the_new_route_has_its_effect(
         until(lambda: all(line in dev.screen for line in wanted), lambda: f"both:\n{dev.screen}")
 
 
+def test_names_that_mean_something_elsewhere(rendered: Render, newest: Environment) -> None:
+    project = rendered("celery")
+    functions = ("setup", "teardown", "setup_method", "load_tests", "fixture", "request", "execute")
+    domains = ("app", "test", "tests", "email", "logging", "fastapi", "kombu", "router", "docs")
+    for name in (*(f"odd.{function}" for function in functions), *(f"{d}.tidy" for d in domains)):
+        add(project, name, "--route")
+    folders = [f"tests/{domain}" for domain in ("odd", *domains)]
+    assert f" {3 * (len(functions) + len(domains))} passed" in newest.test(project, *folders)
+    assert "Success: no issues found" in newest.run(project, "poe", "check")
+    newest.run(project, "python", "-c", "import app.background.worker")
+
+
 def test_every_pattern_gets_the_same_code(rendered: Render) -> None:
     trees = [helpers.tree(with_tasks(rendered(pattern, "none"))) for pattern in helpers.PATTERNS]
     rooms = [{path: content for path, content in tree.items() if is_users(path)} for tree in trees]
