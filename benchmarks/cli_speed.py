@@ -20,6 +20,7 @@ def main() -> None:
         promoted = str(Path(folder, "promoted"))
         subprocess.run([command, "new", promoted], stdout=subprocess.DEVNULL, check=True)
         patterns = cycle(["celery", "simple"])
+        tasks = (f"orders.task_{n}" for n in range(100))
 
         def run(verb: str) -> None:
             more: list[str] = []
@@ -27,6 +28,8 @@ def main() -> None:
                 more = [next(projects), "--with-celery"]
             if verb == "promote":
                 more = [next(patterns), promoted]
+            if verb == "add":
+                more = ["task", next(tasks), "--route", f"--path={promoted}"]
             subprocess.run([command, verb, *more], stdout=subprocess.DEVNULL, check=True)
 
         def settle() -> None:
@@ -35,7 +38,7 @@ def main() -> None:
             subprocess.run(commit, cwd=promoted, check=True)
 
         measured: dict[str, list[float]] = {}
-        for verb in ("--version", "--help", "new", "promote"):
+        for verb in ("--version", "--help", "new", "promote", "add"):
             for _ in range(RUNS + 1):
                 measured.setdefault(f"bgscaffold {verb}", []).append(seconds(partial(run, verb)))
                 if verb == "promote":

@@ -18,8 +18,8 @@ def main() -> None:
         bare.uv(helpers.render("celery", "none", folder / "first"), "sync")
         for pattern in helpers.PATTERNS:
             project = helpers.render(pattern, "none", folder / f"my-{pattern}")
-            install = seconds(partial(bare.uv, project, "sync"))
-            tests = seconds(partial(bare.test, project))
+            install = seconds(partial(bare.uv, project, "sync", UV_OFFLINE="1"))
+            tests = seconds(partial(bare.test, project, UV_OFFLINE="1"))
             measured[f"{pattern}: install"] = [install]
             measured[f"{pattern}: own tests"] = [tests]
             measured[f"{pattern}: both"] = [install + tests]

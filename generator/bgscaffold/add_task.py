@@ -1,18 +1,16 @@
 """Adding a task to a project: the function, its test and, if wanted, its route."""
 
-import ast
-import re
-from collections.abc import Iterator
-from contextlib import suppress
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from bgscaffold.errors import BadTaskName, CannotEdit, FileTaken, NameTaken, NoSchedule, RouteTaken
-from bgscaffold.existing import Existing, read
+from bgscaffold.errors import BadTaskName, CannotEdit, FileTaken, NameTaken, NoSchedule
+from bgscaffold.existing import Existing
 from bgscaffold.insertion import Import, Source, appended, imported, load
+from bgscaffold.reading import argument, decorators, modules, text_of
+from bgscaffold.routers import prefix, refuse_route, with_answer
 from bgscaffold.task_code import (
     NewTask,
-    accepted_class,
     route_function,
     router_start,
     task_function,
@@ -20,6 +18,7 @@ from bgscaffold.task_code import (
     tasks_start,
 )
 from bgscaffold.task_name import TaskName
+from bgscaffold.turns import alone_in
 from bgscaffold.writing import write_all
 
 
@@ -40,16 +39,23 @@ class Added:
 
 def add(project: Existing, new: NewTask, *, route: bool) -> Added:
     """Write the task, its test and its route, or refuse and change nothing."""
-    refuse_what_cannot_be(project, new)
-    sources, url = [with_task(project, new)], ""
-    if route:
-        router, url = with_route(project, new)
-        sources.append(router)
-    contents = packages(project, new) | {source.path: source.content for source in sources}
-    contents[test_file(project, new)] = task_test(new, url).encode()
-    files = {path: "changed" if path.exists() else "new" for path in contents}
-    write_all({path.resolve(): content for path, content in contents.items()})
+    with alone_in(project.root):
+        refuse_what_cannot_be(project, new)
+        sources, url = [with_task(project, new)], ""
+        if route:
+            router, url = with_route(project, new)
+            sources.append(router)
+        contents = packages(project, new) | {source.path: source.content for source in sources}
+        contents[test_file(project, new)] = task_test(new, url).encode()
+        files = {path: "changed" if path.exists() else "new" for path in contents}
+        stored = {source.path: source.stored for source in sources if source.stored is not None}
+        write_all(resolved(contents), resolved(stored))
     return Added(project, new, url, files)
+
+
+def resolved(files: dict[Path, bytes]) -> dict[Path, bytes]:
+    """Return the files that links lead to, so that the links stay."""
+    return {path.resolve(): content for path, content in files.items()}
 
 
 def refuse_what_cannot_be(project: Existing, new: NewTask) -> None:
@@ -58,13 +64,19 @@ def refuse_what_cannot_be(project: Existing, new: NewTask) -> None:
     for folder in ("app", "tests"):
         if (root / folder / f"{domain}.py").exists():
             raise BadTaskName(str(new.name), f"{folder}/{domain}.py is a module already")
-        if not (root / folder / domain).resolve().is_relative_to(root.resolve()):
+        if not is_inside(root / folder / domain, root):
             raise BadTaskName(str(new.name), f"{folder}/{domain} is a link out of the project")
     if new.cron and "cron" not in project.supports:
         raise NoSchedule(new.cron, "it was made without --with-schedule")
-    for file, call in decorators(root, "tasks.py", "router.py"):
-        if first_text(call) == str(new.name):
-            raise NameTaken(str(new.name), f"{file}, line {call.lineno}")
+    for file, tree in modules(root, "app/**/*.py"):
+        for call in decorators(tree):
+            if text_of(argument(call, "name"), tree) == str(new.name):
+                raise NameTaken(str(new.name), f"{file}, line {call.lineno}")
+
+
+def is_inside(path: Path, root: Path) -> bool:
+    """Tell whether a path, wherever links lead it, lies in the project."""
+    return Path(os.path.realpath(path)).is_relative_to(root.resolve())
 
 
 def with_task(project: Existing, new: NewTask) -> Source:
@@ -86,7 +98,7 @@ def with_route(project: Existing, new: NewTask) -> tuple[Source, str]:
     names = {}
     for needed in (Import("app.background", "BackgroundTasksDep"), wanted_function(new)):
         source, names[needed.member] = imported(source, needed)
-    source = with_answer(source)
+    source, names["Accepted"] = with_answer(source, project)
     code = route_function(new, path, names, project.line_length)
     return appended(source, code), (before + path).replace("{item_id}", "7")
 
@@ -94,25 +106,6 @@ def with_route(project: Existing, new: NewTask) -> tuple[Source, str]:
 def wanted_function(new: NewTask) -> Import:
     """Return the import of the task."""
     return Import(new.name.module, new.name.function)
-
-
-def with_answer(source: Source) -> Source:
-    """Return the router with a class `Accepted`, which it may have or import already."""
-    if "Accepted" not in source.bound():
-        source, base = imported(source, Import("pydantic", "BaseModel"))
-        return appended(source, accepted_class(base))
-    classes = [s for s in source.tree.body if isinstance(s, ast.ClassDef) and s.name == "Accepted"]
-    if not all("task_id" in map(target_of, own.body) for own in classes):
-        raise NameTaken("Accepted", f"{source.path} has one without a task_id")
-    return source
-
-
-def target_of(statement: ast.stmt) -> str:
-    """Return the name that a statement gives a value or a type to, '' when it is another kind."""
-    match statement:
-        case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
-            return name
-    return ""
 
 
 def packages(project: Existing, new: NewTask) -> dict[Path, bytes]:
@@ -124,7 +117,7 @@ def packages(project: Existing, new: NewTask) -> dict[Path, bytes]:
 def test_file(project: Existing, new: NewTask) -> Path:
     """Return where the test goes, or refuse to overwrite what is there."""
     file = project.root / "tests" / new.name.domain / f"test_{new.name.function}.py"
-    if file.exists():
+    if os.path.lexists(file):
         raise FileTaken(str(file))
     return file
 
@@ -132,69 +125,7 @@ def test_file(project: Existing, new: NewTask) -> Path:
 def opened(project: Existing, name: TaskName, file: str, start: str) -> Source:
     """Read a file of the domain."""
     path = project.root / "app" / name.domain / file
+    if not is_inside(path, project.root):
+        raise CannotEdit(str(path), "it is a link out of the project")
     own = frozenset(entry.name.removesuffix(".py") for entry in project.root.iterdir())
     return load(path, f"app.{name.domain}", own, project.line_length, start)
-
-
-def prefix(source: Source) -> str:
-    """Return the prefix of a module's router, or refuse one that only a running program knows."""
-    for statement in source.tree.body:
-        if target_of(statement) == "router" and isinstance(statement, ast.Assign | ast.AnnAssign):
-            return prefix_of(statement.value, source.path)
-    raise CannotEdit(str(source.path), "it has no router = APIRouter()")
-
-
-def prefix_of(router: ast.expr | None, path: Path) -> str:
-    """Return the prefix that a call of APIRouter gives."""
-    keywords = router.keywords if isinstance(router, ast.Call) else []
-    for keyword in keywords:
-        if keyword.arg == "prefix":
-            if (text := text_of(keyword.value)) and "{" not in text:
-                return text
-            raise CannotEdit(str(path), "the prefix of its router is no plain text")
-    return ""
-
-
-def refuse_route(project: Existing, path: str) -> None:
-    """Refuse a path that a router has already, whatever its parameters are called."""
-    for file, call in decorators(project.root, "router.py"):
-        if anonymous(prefix_in(file) + first_text(call)) == anonymous(path):
-            raise RouteTaken(path, f"{file}, line {call.lineno}")
-
-
-def prefix_in(file: Path) -> str:
-    """Return the prefix of another domain's router, '' when only a running program knows it."""
-    routers = [s for s in ast.parse(read(file)).body if target_of(s) == "router"]
-    with suppress(CannotEdit):
-        return "".join(prefix_of(getattr(router, "value", None), file) for router in routers)
-    return ""
-
-
-def anonymous(path: str) -> str:
-    """Return a path without the names of its parameters."""
-    return re.sub(r"\{[^}]*\}", "{}", path)
-
-
-def decorators(root: Path, *names: str) -> Iterator[tuple[Path, ast.Call]]:
-    """Give each call that decorates a function of the domains, with its file."""
-    for file in sorted(file for name in names for file in root.glob(f"app/*/{name}")):
-        try:
-            tree = ast.parse(read(file))
-        except (SyntaxError, ValueError):  # of another domain, whose own start will complain
-            continue
-        for node in ast.walk(tree):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                yield from ((file, d) for d in node.decorator_list if isinstance(d, ast.Call))
-
-
-def first_text(call: ast.Call) -> str:
-    """Return the first argument of a call if it is a text, else ''."""
-    return text_of(call.args[0]) if call.args else ""
-
-
-def text_of(expression: ast.expr) -> str:
-    """Return the text that an expression is, '' when it is anything else."""
-    match expression:
-        case ast.Constant(value=str(text)):
-            return text
-    return ""

@@ -178,7 +178,8 @@ class BadTaskName(Refusal):
     what = "Not a task name"
     allowed = (
         "DOMAIN.NAME, each 1 to 30 of a-z, 0-9 and _, first a letter; no keyword or builtin of Python,"
-        " no module of app/ or tests/, no name that the generated code needs itself"
+        " no module of app/ or tests/, no name that the generated code needs itself or that means"
+        " something to pytest, no device of Windows"
     )
     remedy = "choose another name, such as invoices.send_reminder"
 
@@ -207,12 +208,41 @@ class RouteTaken(Refusal):
     remedy = "choose another name, or leave out --route and write the route yourself"
 
 
+class RouterUnclear(Refusal):
+    """Nobody can tell from a router's code where and how its routes answer; nothing was changed."""
+
+    what = "Cannot tell what a route of this router would do"
+    allowed = (
+        "one router = APIRouter(...) of fastapi at the top of the module, its prefix a plain path or a"
+        " constant of the module, without parameters; no dependencies, which may ask for more"
+    )
+    remedy = "leave out --route and write the route yourself, or write the router so"
+
+
 class CannotEdit(Refusal):
     """A file cannot be added to without a risk to what stands in it; nothing was changed."""
 
     what = "Cannot add to the file"
-    allowed = "a Python file without a syntax error, as the formatter leaves it"
+    allowed = (
+        "a Python file that may be written, without a syntax error, as the formatter leaves it"
+    )
     remedy = "mend the file, or run `uv run poe format`, then run the same command again"
+
+
+class ChangedMeanwhile(Refusal):
+    """Somebody else has written a file since it was read; nothing was changed."""
+
+    what = "Somebody else has just changed the file"
+    allowed = "one who writes at a time"
+    remedy = "run the same command again"
+
+
+class AtWork(Refusal):
+    """Another command is adding to the project, and does not end."""
+
+    what = "Another bgscaffold is adding to this project"
+    allowed = "one at a time; this one has waited"
+    remedy = "let the other one end, or end it, then run the same command again"
 
 
 class CannotAdd(Refusal):

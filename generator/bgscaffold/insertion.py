@@ -6,13 +6,14 @@ its syntax tree and by its characters; what cannot be proven is refused.
 
 import ast
 import io
+import os
 import re
 import symtable
 import sys
 import tokenize
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeGuard
 
@@ -54,6 +55,7 @@ class Source:
     own: frozenset[str] = frozenset()  # the top-level packages of the project itself
     encoding: str = "utf-8"
     width: int = IMPORTS_END
+    stored: bytes | None = None  # what was read; None when there was no file
     tree: ast.Module = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -71,7 +73,7 @@ class Source:
 
     def changed(self, text: str) -> "Source":
         """Return it with another text, once it is proven that nothing was lost."""
-        after = Source(self.path, text, self.package, self.own, self.encoding, self.width)
+        after = replace(self, text=text)
         if not (keeps_characters(self.text, text) and keeps_statements(self.tree, after.tree)):
             raise CannotEdit(str(self.path), "its lines are laid out in a way that is not foreseen")
         return after
@@ -87,18 +89,36 @@ class Source:
             raise NameTaken(name, f"{self.path} has it already")
 
 
-def load(path: Path, package: str, own: frozenset[str], width: int, start: str) -> Source:
+def load(
+    path: Path,
+    package: str,
+    own: frozenset[str] = frozenset(),
+    width: int = IMPORTS_END,
+    start: str = "",
+) -> Source:
     """Read a file as Python does; what is missing or empty begins with `start`."""
     try:
-        raw = path.read_bytes() if path.exists() else b""
-        encoding, _ = tokenize.detect_encoding(io.BytesIO(raw).readline)
-        text = raw.decode(encoding)
-    except (SyntaxError, UnicodeDecodeError) as error:
+        stored = read_file(path)
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(stored or b"").readline)
+        text = (stored or b"").decode(encoding)
+    except (SyntaxError, UnicodeError, LookupError) as error:
         raise CannotEdit(str(path), str(error)) from error
     except OSError as error:
         raise CannotEdit(str(path), error.strerror or "") from error
     text = text if text.strip() else start
-    return Source(path, text, package, own, encoding, min(width, IMPORTS_END))
+    return Source(path, text, package, own, encoding, min(width, IMPORTS_END), stored)
+
+
+def read_file(path: Path) -> bytes | None:
+    """Return what a file holds, None when there is none; never wait for what is no file."""
+    if not os.path.lexists(path):
+        return None
+    if path.exists() and not path.is_file():
+        raise CannotEdit(str(path), "it is no file")
+    content = path.read_bytes()
+    if not path.stat().st_mode & 0o222:
+        raise CannotEdit(str(path), "it is read-only")
+    return content
 
 
 def parsed(text: str, path: Path) -> ast.Module:
@@ -108,8 +128,11 @@ def parsed(text: str, path: Path) -> ast.Module:
             compile(text, str(path), "exec", dont_inherit=True)
             return ast.parse(text)
     except (SyntaxError, ValueError) as error:  # for a null byte, older ones raise the second
-        where = f"line {error.lineno}: {error.msg}" if isinstance(error, SyntaxError) else error
-        raise CannotEdit(str(path), str(where)) from error
+        line = getattr(error, "lineno", None)
+        where = f"line {line}: " if line else ""
+        raise CannotEdit(str(path), where + getattr(error, "msg", str(error))) from error
+    except (RecursionError, MemoryError) as error:
+        raise CannotEdit(str(path), "it is too deeply nested for Python") from error
 
 
 def lines(text: str) -> list[str]:
@@ -145,7 +168,7 @@ def is_kept(before: ast.stmt, after: ast.stmt) -> bool:
 def imported(source: Source, wanted: Import) -> tuple[Source, str]:
     """Return the source with this import, and the expression by which code then calls it."""
     for local, origin in origins(source):
-        if wanted.target == origin or wanted.target.startswith(f"{origin}."):
+        if origin in (wanted.target, wanted.module):
             refuse_rebound(source, local.split(".")[0])
             return source, local + wanted.target.removeprefix(origin)
     source.refuse_taken(wanted.local)
@@ -156,10 +179,27 @@ def origins(source: Source) -> Iterator[tuple[str, str]]:
     """Give what the module's own imports call things, and what these are in full."""
     for statement in source.tree.body:
         if isinstance(statement, ast.Import):
-            yield from ((alias.asname or alias.name, alias.name) for alias in statement.names)
+            for alias in statement.names:
+                yield from [(alias.asname, alias.name)] if alias.asname else packages(alias.name)
         elif isinstance(statement, ast.ImportFrom):
             module = module_of(statement, source.package)
             yield from ((a.asname or a.name, f"{module}.{a.name}") for a in statement.names)
+
+
+def packages(module: str) -> Iterator[tuple[str, str]]:
+    """Give a module and the packages around it, all of which its plain import has made known."""
+    parts = module.split(".")
+    names = (".".join(parts[:count]) for count in range(len(parts), 0, -1))
+    yield from ((name, name) for name in names)
+
+
+def meant(source: Source, expression: ast.expr) -> str:
+    """Return the full name of what an expression means, '' when the module does not import it."""
+    written = ast.unparse(expression)
+    for local, origin in origins(source):
+        if written == local or written.startswith(f"{local}."):
+            return origin + written.removeprefix(local)
+    return ""
 
 
 def module_of(statement: ast.ImportFrom, package: str) -> str:

@@ -158,9 +158,6 @@ def database() -> Finding:
 
 def no_file(url: Any) -> Finding | None:
     """Return what is to be said of a SQLite file that is not there yet."""
-    if not url.database or url.database == ":memory:":
-        remedy = "give DATABASE_URL a file: sqlite:///var/app.db"
-        return fail("database", "SQLite in memory: each connection has one of its own", remedy)
     file = Path(url.database)
     if file.exists():
         return None

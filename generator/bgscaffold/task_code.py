@@ -65,9 +65,9 @@ def task_function(new: NewTask, decorator: str, logging: str, width: int) -> str
 '''
 
 
-def accepted_class(base: str) -> str:
+def accepted_class(name: str, base: str) -> str:
     """Return the answer of a route, as the example domains have it."""
-    return f'''class Accepted({base}):
+    return f'''class {name}({base}):
     """The work is accepted, and will be done after this response."""
 
     task_id: str
@@ -76,15 +76,15 @@ def accepted_class(base: str) -> str:
 
 def route_function(new: NewTask, path: str, names: dict[str, str], width: int) -> str:
     """Return the route; `names` are what the module calls what it needs."""
-    function = new.name.function
+    function, answer = new.name.function, names["Accepted"]
     parameters = [*new.arguments, f"background_tasks: {names['BackgroundTasksDep']}"]
     call = ", ".join([names[function], *(["item_id"] if new.arguments else [])])
     decorator = wrapped("@router.post(", [f'"{path}"', "status_code=202"], ")", width)
-    signature = wrapped(f"async def enqueue_{function}(", parameters, ") -> Accepted:", width)
-    answer = f"background_tasks.add_task({call})"
-    body = f"    return Accepted(task_id={answer})"
+    signature = wrapped(f"async def enqueue_{function}(", parameters, f") -> {answer}:", width)
+    task_id = f"background_tasks.add_task({call})"
+    body = f"    return {answer}(task_id={task_id})"
     if len(body) > width:
-        body = f"    task_id = {answer}\n    return Accepted(task_id=task_id)"
+        body = f"    task_id = {task_id}\n    return {answer}(task_id=task_id)"
     return f'''{decorator}
 {signature}
     """Accept a call of `{function}`; the background does it."""

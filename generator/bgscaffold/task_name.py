@@ -6,17 +6,20 @@ from dataclasses import dataclass
 from keyword import iskeyword
 
 from bgscaffold.errors import BadTaskName
+from bgscaffold.project import DEVICES
 
 PART = re.compile(r"\A[a-z][a-z0-9_]{0,29}\Z")
-# The mechanism, the revisions, and the first part of the URLs of task runs.
-NO_DOMAINS = frozenset(["background", "migrations", "tasks"])
+# The mechanism, the revisions, the first part of the URLs of task runs, and of Celery's own tasks.
+NO_DOMAINS = frozenset(["background", "migrations", "tasks", "celery"])
 # What the generated code itself calls by these names.
 NO_FUNCTIONS = frozenset(
     [
         *("app", "asyncio", "background_tasks", "caplog", "client", "enqueued", "item_id"),
-        *("logging", "pytest", "router", "server", "task", "wait_for"),
+        *("logging", "pytest", "router", "server", "task", "task_id", "wait_for"),
     ]
 )
+# What pytest collects, calls or reads in the module of a test, which imports the function.
+OF_PYTEST = re.compile(r"test|pytest|(?:setup|teardown)_(?:module|function)\Z")
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,12 @@ class TaskName:
         domain, function = parts
         if domain in NO_DOMAINS:
             raise BadTaskName(name, f"{domain!r} is the mechanism's")
+        if domain in DEVICES:
+            raise BadTaskName(name, f"{domain!r} is a device of Windows")
         if function in NO_FUNCTIONS or hasattr(builtins, function):
             raise BadTaskName(name, f"{function!r} means something else already")
+        if OF_PYTEST.match(function):
+            raise BadTaskName(name, f"{function!r} means something to pytest")
         return cls(domain, function)
 
     def __str__(self) -> str:

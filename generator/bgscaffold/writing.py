@@ -2,18 +2,22 @@
 
 import os
 import signal
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 
-from bgscaffold.errors import CannotAdd, Interrupted, is_interrupt
+from bgscaffold.errors import CannotAdd, ChangedMeanwhile, Interrupted, is_interrupt
 from bgscaffold.staging import SIGNALS, catch_signals, ignore_signals, remove_empty
 
 Pair = tuple[Path, Path]  # a file, and what stands beside it until it takes its place
 
 
-def write_all(contents: dict[Path, bytes]) -> None:
-    """Write all of these files or, whatever happens, leave everything as it was."""
+def write_all(contents: dict[Path, bytes], stored: dict[Path, bytes]) -> None:
+    """Write all of these files or, whatever happens, leave everything as it was.
+
+    What is `stored` is what was read; a file that is another by now is left to whoever wrote it.
+    """
     handlers = {number: signal.getsignal(number) for number in SIGNALS}
     parents = {parent for path in contents for parent in path.parents if not parent.exists()}
     beside: list[Path] = []
@@ -26,6 +30,7 @@ def write_all(contents: dict[Path, bytes]) -> None:
             if path.exists()
         ]
         ignore_signals()
+        refuse_changed(contents, stored)
         replace_all(new, old)
     except BaseException as error:
         if is_interrupt(error):
@@ -43,14 +48,24 @@ def write_all(contents: dict[Path, bytes]) -> None:
             signal.signal(number, handler)
 
 
+def refuse_changed(contents: Iterable[Path], stored: dict[Path, bytes]) -> None:
+    """Refuse to replace what somebody else has written meanwhile."""
+    for path in contents:
+        if (path.read_bytes() if path.exists() else None) != stored.get(path):
+            raise ChangedMeanwhile(str(path))
+
+
 def write_beside(path: Path, content: bytes, beside: list[Path]) -> Path:
     """Write to a new file in the same folder, with the permissions of the file that is there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     file = path.with_name(f".{path.name}.{token_hex(4)}")
-    beside.append(file)
-    file.write_bytes(content)
-    with suppress(FileNotFoundError):
-        file.chmod(path.stat().st_mode)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside.append(file)
+        file.write_bytes(content)
+        with suppress(FileNotFoundError):
+            file.chmod(path.stat().st_mode)
+    except OSError as error:  # which names this file, or none
+        raise CannotAdd(str(path), error.strerror or "") from error
     return file
 
 

@@ -8,11 +8,13 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import bgscaffold.staging
 import bgscaffold.writing
+from bgscaffold import turns
 from tests import helpers
 from tests.generator.conftest import Machine, Outcome, Run
 
@@ -296,40 +298,6 @@ def test_a_schedule_is_formatted_however_long_it_is(
     assert_formatted(folder)
 
 
-@pytest.mark.parametrize(
-    ("router", "path", "url"),
-    [
-        ("router = APIRouter(prefix='/v1/x')", "/{item_id}/b", "/v1/x/7/b"),
-        ("router: APIRouter = APIRouter(tags=['x'])", "/a/{item_id}/b", "/a/7/b"),
-        ("router = make()", "/a/{item_id}/b", "/a/7/b"),
-    ],
-)
-def test_the_prefix_of_a_router_counts(
-    router: str, path: str, url: str, run: Run, shop: Path
-) -> None:
-    (shop / "app/a").mkdir()
-    (shop / "app/a/router.py").write_text(f"from fastapi import APIRouter\n\n{router}\n")
-    done = run("add", "task", "a.b", "--route", "--json")
-    assert json.loads(done.out)["route"] == f"POST {url}"
-    assert f'@router.post("{path}", status_code=202)\n' in (shop / "app/a/router.py").read_text()
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        "from app.signup.router import Accepted",
-        "class Accepted(BaseModel):\n    task_id: str",
-        "class Accepted(BaseModel):\n    task_id = ''",
-    ],
-)
-def test_an_answer_that_is_there_is_used(answer: str, run: Run, shop: Path) -> None:
-    (shop / "app/a").mkdir()
-    text = f"from fastapi import APIRouter\n{answer}\nrouter = APIRouter()\n"
-    (shop / "app/a/router.py").write_text(text)
-    assert run("add", "task", "a.b", "--route").code == 0
-    assert (shop / "app/a/router.py").read_text().count("class Accepted") == text.count("class")
-
-
 @pytest.mark.parametrize("width", [72, 79, 88, 100, 120])
 def test_it_is_formatted_for_the_projects_own_line_length(width: int, run: Run, shop: Path) -> None:
     (shop / "pyproject.toml").write_text(f"[tool.ruff]\nline-length = {width}\n")
@@ -431,6 +399,19 @@ def refused(run: Run, shop: Path, original: Path, *arguments: str) -> str:
         ("background.b", "'background' is the mechanism's"),
         ("migrations.b", "'migrations' is the mechanism's"),
         ("tasks.b", "'tasks' is the mechanism's"),
+        ("celery.b", "'celery' is the mechanism's"),
+        ("nul.b", "'nul' is a device of Windows"),
+        ("a.test", "'test' means something to pytest"),
+        ("a.test_x", "'test_x' means something to pytest"),
+        ("a.testing", "'testing' means something to pytest"),
+        ("a.pytest_plugins", "'pytest_plugins' means something to pytest"),
+        ("a.pytestmark", "'pytestmark' means something to pytest"),
+        ("a.pytest_configure", "'pytest_configure' means something to pytest"),
+        ("a.setup_module", "'setup_module' means something to pytest"),
+        ("a.setup_function", "'setup_function' means something to pytest"),
+        ("a.teardown_module", "'teardown_module' means something to pytest"),
+        ("a.teardown_function", "'teardown_function' means something to pytest"),
+        ("a.task_id", "'task_id' means something else already"),
         ("a.print", "'print' means something else already"),
         ("a.int", "'int' means something else already"),
         ("a.task", "'task' means something else already"),
@@ -457,7 +438,7 @@ def test_the_words_of_a_refusal(run: Run, shop: Path) -> None:
         "Not a task name: 'A.b' ('A')\n"
         "  allowed: DOMAIN.NAME, each 1 to 30 of a-z, 0-9 and _, first a letter; no keyword or"
         " builtin of Python, no module of app/ or tests/, no name that the generated code needs"
-        " itself\n"
+        " itself or that means something to pytest, no device of Windows\n"
         "  remedy:  choose another name, such as invoices.send_reminder\n"
     )
 
@@ -471,14 +452,49 @@ def test_a_domain_that_is_a_link_out_of_the_project(
     )
 
 
-def test_a_task_name_that_is_taken(run: Run, shop: Path, original: Path) -> None:
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("@task('actions.tidy')\ndef f() -> None: ...\n", 3),
+        ("@bg.task(\n    'actions.tidy', retries=3)\ndef f() -> None: ...\n", 3),
+        ("@task(name='actions.tidy')\nasync def f() -> None: ...\n", 3),
+        ("NAME = 'actions.tidy'\n\n\n@task(NAME)\ndef f() -> None: ...\n", 6),
+        ("NAME: str = 'actions.tidy'\n\n\n@task(name=NAME)\ndef f() -> None: ...\n", 6),
+        ("f = task('actions.tidy')(print)\n", 3),
+    ],
+)
+@pytest.mark.parametrize("file", ["tasks.py", "inner/more.py"])
+def test_a_task_name_that_is_taken(
+    text: str, line: int, file: str, run: Run, shop: Path, original: Path
+) -> None:
+    other = shop / "app/other" / file
+    other.parent.mkdir(parents=True)
+    other.write_text(f"from app.background import task\n\n{text}")
+    told = f"The name is taken: 'actions.tidy' ({other}, line {line})"
+    assert refused(run, shop, original, "actions.tidy") == told
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "@task('actions.tidy2')\ndef f(): ...\n",
+        "@task(NAME)\ndef f(): ...\n",
+        "N: str\n@task(N)\ndef f(): ...\n",
+        "N = 'actions.tidy'\nN = 'a.b'\n@task(N)\ndef f(): ...\n",
+        "for N in []: ...\n@task(N)\ndef f(): ...\n",
+        "@task()\ndef f(): ...\n",
+        "@task\ndef f(): ...\n",
+        "log = getLogger('actions.tidy')\n",
+        "def f(:\n",
+        "# coding: hex\n",
+        "x = '\\d'\n",
+    ],
+)
+def test_a_task_name_that_is_not_taken(text: str, run: Run, shop: Path) -> None:
     (shop / "app/other").mkdir()
-    (shop / "app/other/tasks.py").write_text(
-        "from app.background import task\n\n\n@task(\n    'actions.tidy')\ndef f() -> None: ...\n"
-    )
-    assert refused(run, shop, original, "actions.tidy") == (
-        f"The name is taken: 'actions.tidy' ({shop}/app/other/tasks.py, line 4)"
-    )
+    (shop / "app/other/tasks.py").write_text(text)
+    (shop / "app/other/odd.py").mkdir()
+    assert run("add", "task", "actions.tidy").code == 0
 
 
 def test_a_function_that_is_there(run: Run, shop: Path, original: Path) -> None:
@@ -489,66 +505,26 @@ def test_a_function_that_is_there(run: Run, shop: Path, original: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["signup", "enqueue_tidy", "Accepted"])
+@pytest.mark.parametrize("name", ["signup", "enqueue_tidy"])
 def test_a_name_in_the_router_that_is_there(
     name: str, run: Run, shop: Path, original: Path
 ) -> None:
     router = shop / "app/signup/router.py"
-    text = router.read_text().replace("    task_id: str\n", "    x: str\n")
-    router.write_text(f"{text}\n\ndef enqueue_tidy() -> None: ...\n" if "_" in name else text)
-    line = refused(
-        run, shop, original, f"signup.{'signup' if name == 'signup' else 'tidy'}", "--route"
+    router.write_text(f"{router.read_text()}\n\ndef enqueue_tidy() -> None: ...\n")
+    task = f"signup.{name.removeprefix('enqueue_')}"
+    assert refused(run, shop, original, task, "--route") == (
+        f"The name is taken: {name!r} ({router} has it already)"
     )
-    why = "has one without a task_id" if name == "Accepted" else "has it already"
-    assert line == f"The name is taken: {name!r} ({router} {why})"
 
 
 def test_a_test_that_is_there(run: Run, shop: Path, original: Path) -> None:
     test = shop / "tests/signup/test_tidy.py"
+    told = f"The file is there already: '{test}'"
     test.write_text("# mine\n")
-    assert refused(run, shop, original, "signup.tidy") == f"The file is there already: '{test}'"
-
-
-@pytest.mark.parametrize(
-    ("router", "path"),
-    [("APIRouter()", "/signup/{n}/tidy"), ("APIRouter(prefix='/signup')", "/{n}/tidy")],
-)
-def test_a_path_that_another_route_has(
-    router: str, path: str, run: Run, shop: Path, original: Path
-) -> None:
-    (shop / "app/other").mkdir()
-    (shop / "app/other/router.py").write_text(
-        f"router = {router}\n\n\n@router.get('/')\n@router.post({path!r})\ndef f(n): ...\n"
-    )
-    (shop / "app/neither").mkdir()
-    (shop / "app/neither/router.py").write_text(
-        "router = APIRouter(prefix=PREFIX)\n\n\n@router.post('/x')\n@router.get()\ndef f(n): ...\n"
-    )
-    (shop / "app/broken").mkdir()
-    (shop / "app/broken/router.py").write_text("def f(:\n")
-    assert refused(run, shop, original, "signup.tidy", "--route") == (
-        "Another route has this path already: '/signup/{item_id}/tidy'"
-        f" ({shop}/app/other/router.py, line 5)"
-    )
-
-
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        ("x = 1\n", "it has no router = APIRouter()"),
-        ("router = f(prefix=X)\n", "the prefix of its router is no plain text"),
-        ("router = f(prefix='/{x}')\n", "the prefix of its router is no plain text"),
-        ("x = 1\nrouter = (\n", "line 2: '(' was never closed"),
-    ],
-)
-def test_a_router_that_cannot_be_added_to(
-    text: str, reason: str, run: Run, shop: Path, original: Path
-) -> None:
-    router = shop / "app/signup/router.py"
-    router.write_text(text)
-    assert refused(run, shop, original, "signup.tidy", "--route") == (
-        f"Cannot add to the file: '{router}' ({reason})"
-    )
+    assert refused(run, shop, original, "signup.tidy") == told
+    test.unlink()
+    test.symlink_to("nowhere")
+    assert refused(run, shop, original, "signup.tidy") == told
 
 
 def test_a_schedule_in_a_project_without(run: Run, shop: Path, original: Path) -> None:
@@ -587,6 +563,144 @@ def test_a_project_of_somebody_else(answers: str, reason: str, run: Run, machine
     assert done.err.startswith(f"Not a project of bgscaffold: '{machine.here}' ({reason})\n")
 
 
+# ---- Files that are no plain files ---------------------------------------------------------------
+
+
+def test_a_link_within_the_project_stays_a_link(run: Run, shop: Path) -> None:
+    (shop / "app/signup/tasks.py").rename(shop / "app/signup/work.txt")
+    (shop / "app/signup/tasks.py").symlink_to("work.txt")
+    assert run("add", "task", "signup.tidy").code == 0
+    assert (shop / "app/signup/tasks.py").readlink() == Path("work.txt")
+    assert (shop / "app/signup/work.txt").read_text().count("def tidy(") == 1
+
+
+@pytest.mark.parametrize("file", ["tasks.py", "router.py"])
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("link out", "it is a link out of the project"),
+        ("link to nothing", "No such file or directory"),
+        ("circle", "Too many levels of symbolic links"),
+        ("pipe", "it is no file"),
+        ("folder", "it is no file"),
+        ("read-only", "it is read-only"),
+        ("latin-1", "invalid or missing encoding declaration"),
+        (
+            "odd coding",
+            "'hex' is not a text encoding; use codecs.decode() to handle arbitrary codecs",
+        ),
+        ("null byte", "source code string cannot contain null bytes"),
+        ("deep", "it is too deeply nested for Python"),
+    ],
+)
+def test_a_file_that_nobody_could_add_to(
+    kind: str, reason: str, file: str, run: Run, shop: Path, tmp_path: Path
+) -> None:
+    path = shop / "app/signup" / file
+    odd(kind, path, tmp_path)
+    before = sorted(shop.rglob("*"))
+    done = run("add", "task", "signup.purge", "--route")
+    assert done.code == 1
+    first, allowed, remedy = done.err.splitlines()
+    assert first.startswith(f"Cannot add to the file: '{path}' ({reason}")
+    assert allowed == (
+        "  allowed: a Python file that may be written, without a syntax error, as the formatter"
+        " leaves it"
+    )
+    assert remedy.startswith("  remedy:  mend the file, or ")
+    assert sorted(shop.rglob("*")) == before
+
+
+def odd(kind: str, path: Path, elsewhere: Path) -> None:
+    """Make of a file what nobody expects there."""
+    text = path.read_text()
+    if kind == "read-only":
+        path.chmod(0o444)
+        return
+    path.unlink()
+    match kind:
+        case "link out":
+            (elsewhere / "out.py").write_text(text)
+            path.symlink_to(elsewhere / "out.py")
+        case "link to nothing":
+            path.symlink_to("nothing.py")
+        case "circle":
+            path.symlink_to(path.name)
+        case "pipe":
+            os.mkfifo(path)
+        case "folder":
+            path.mkdir()
+        case "latin-1":
+            path.write_bytes("# größe\n".encode("latin-1"))
+        case "odd coding":
+            path.write_text(f"# coding: hex\n{text}")
+        case "null byte":
+            path.write_text(f"{text}\0")
+        case "deep":
+            path.write_text(f"x = {'-' * 20_000}1\n")
+
+
+# ---- Two at the same time ------------------------------------------------------------------------
+
+
+def test_several_at_the_same_time_all_get_in(shop: Path) -> None:
+    names = [f"tidy_{number}" for number in range(6)]
+    running = [
+        subprocess.Popen(
+            helpers.process("add", "task", f"invoices.{name}", "--route"),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for name in names
+    ]
+    assert [(process.communicate()[1], process.returncode) for process in running] == [("", 0)] * 6
+    tasks, router = (
+        (shop / "app/invoices" / file).read_text() for file in ("tasks.py", "router.py")
+    )
+    assert [tasks.count(f"def {name}(") for name in names] == [1] * 6
+    assert [router.count(f"def enqueue_{name}(") for name in names] == [1] * 6
+    assert_formatted(shop / "app/invoices", shop / "tests/invoices")
+
+
+def test_whoever_is_at_work_is_waited_for_but_not_for_ever(
+    run: Run, shop: Path, original: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "PATIENCE", 0.2)
+    with turns.alone_in(shop):
+        assert refused(run, shop, original, "a.b") == (
+            f"Another bgscaffold is adding to this project: '{shop}'"
+        )
+    assert run("add", "task", "a.b").code == 0
+
+
+@pytest.mark.parametrize(
+    "name", ["app/signup/tasks.py", "app/signup/router.py", "app/new/tasks.py"]
+)
+def test_what_somebody_else_writes_meanwhile_stays(
+    name: str, run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the system has no locks."""
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    write = bgscaffold.writing.refuse_changed
+
+    def write_before(*files: Any) -> None:
+        (shop / name).parent.mkdir(exist_ok=True)
+        (shop / name).write_text("mine\n")
+        write(*files)
+
+    monkeypatch.setattr(bgscaffold.writing, "refuse_changed", write_before)
+    assert run("add", "task", f"{Path(name).parts[1]}.tidy", "--route") == Outcome(
+        1,
+        "",
+        f"Somebody else has just changed the file: '{shop / name}'\n"
+        "  allowed: one who writes at a time\n"
+        "  remedy:  run the same command again\n",
+    )
+    assert (shop / name).read_text() == "mine\n"
+    assert not list(shop.rglob("test_tidy.py"))
+
+
 # ---- What goes wrong on the way ------------------------------------------------------------------
 
 
@@ -623,8 +737,10 @@ def test_a_full_disk(run: Run, shop: Path, original: Path, monkeypatch: pytest.M
         return write(path, content)
 
     monkeypatch.setattr(Path, "write_bytes", fill)
-    line = refused(run, shop, original, "invoices.tidy", "--route")
-    assert line.endswith("(No space left on device)")
+    assert refused(run, shop, original, "invoices.tidy", "--route") == (
+        "Cannot write the files, nothing was changed:"
+        f" '{shop}/tests/invoices/test_tidy.py' (No space left on device)"
+    )
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

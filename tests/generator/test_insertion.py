@@ -34,6 +34,7 @@ def with_import(text: str, wanted: Import = TASK) -> tuple[str, str]:
         ("from app.background import (\n    background_tasks,\n    task as t,\n)\n", "t"),
         ("import app.background\n", "app.background.task"),
         ("import app.background as bg\n", "bg.task"),
+        ("import app.background.door\n", "app.background.task"),
         ("from app import background\n", "background.task"),
         ("from app import background as bg, settings\n", "bg.task"),
         ("from ..background import task\n", "task"),
@@ -110,6 +111,8 @@ def test_what_is_imported_already_is_used_as_it_is_called(text: str, name: str) 
             "from app.background import (  # all\n    on_failure\n)\n",
             "from app.background import (  # all\n    on_failure,\n    task\n)\n",
         ),
+        ("import app\n", "import app\nfrom app.background import task\n"),
+        ("import app as a\n", "import app as a\nfrom app.background import task\n"),
         (
             "from app.background import report as r\n",
             "from app.background import report as r\nfrom app.background import task\n",
@@ -251,7 +254,7 @@ def test_a_file_that_python_cannot_read_is_refused(raw: bytes, reason: str, tmp_
 
 
 def test_what_cannot_be_opened_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CannotEdit, match="Is a directory"):
+    with pytest.raises(CannotEdit, match="it is no file"):
         insertion.load(tmp_path, "app.shop", OWN, 100, "")
 
 
