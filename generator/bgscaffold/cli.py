@@ -116,10 +116,11 @@ def new(
     chosen = choose(pattern, with_celery=with_celery)
     project = Project.at(path, pattern=chosen, ci=ci, schedule=with_schedule, ai=with_ai)
     named = with_celery or pattern is not None
-    if not named and not as_json and wizard.is_possible():
-        project, named = wizard.advised(project), True
+    asked = not named and not as_json and wizard.is_possible()
+    project = wizard.advised(project) if asked else project
     done = create(project, git=not no_git, install=install)
-    say(messages.created_json(done) if as_json else messages.created(done, chosen=named))
+    said = messages.created(done, chosen=named or asked) + (wizard.also(project) if asked else "")
+    say(messages.created_json(done) if as_json else said)
 
 
 @app.command()
@@ -177,9 +178,13 @@ def adding_options() -> None:
 @adding.command()
 def task(
     name: Annotated[
-        str, typer.Argument(metavar="DOMAIN.NAME", help="As in invoices.send_reminder.")
+        str,
+        typer.Argument(
+            metavar="DOMAIN.NAME",
+            help="A folder of app/ and a function, as in invoices.send_reminder.",
+        ),
     ],
-    is_async: Annotated[bool, typer.Option("--async", help="An `async def` task.")] = False,
+    is_async: Annotated[bool, typer.Option("--async", help="Make it an `async def`.")] = False,
     cron: Annotated[
         str | None,
         typer.Option(metavar="EXPR", help="Run it by the clock, as in '0 3 * * *'."),
@@ -190,11 +195,12 @@ def task(
     ] = None,
     route: Annotated[bool, typer.Option("--route", help="With a route that enqueues it.")] = False,
     path: Annotated[
-        str | None, typer.Option(help="A folder of the project. [the current one]")
+        str | None,
+        typer.Option(metavar="PATH", help="A folder of the project. [the current one]"),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Add a task to a domain, new or old: the function, its test and, if wanted, its route."""
+    """Add a task with its test, and with a route if you like."""
     from bgscaffold import task_messages
     from bgscaffold.add_task import add
     from bgscaffold.cron import schedule
@@ -212,7 +218,7 @@ def doctor(
     path: Folder = ".",
     as_json: AsJson = False,
 ) -> None:
-    """Look for what is wrong with a project, and say what to do."""
+    """Look for what is wrong with a project; say what to do."""
     from bgscaffold.doctor import examine, is_well, told, told_json
     from bgscaffold.existing import find
 

@@ -1,5 +1,6 @@
 """What is wrong with a project, and with the machine that it is on."""
 
+import difflib
 import json
 import os
 import re
@@ -7,20 +8,23 @@ import shutil
 import subprocess
 import tempfile
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from bgscaffold import __version__
+from bgscaffold.bounded import bounded, last_line
 from bgscaffold.existing import Existing, read
 from bgscaffold.git import OLDEST
-from bgscaffold.hiding import Hider, secrets_of
+from bgscaffold.hiding import Hider, assignments, secrets_of
 from bgscaffold.tested import FASTAPI
 
 PROBE = Path(__file__).with_name("probe.py")
 PATIENCE = 3.0  # seconds for a program that only tells its version
 PROBING = 60.0  # seconds for all that the probe does, each part of which has a limit of its own
+ALIKE = 0.85  # a misspelt name; 1 would be the same
+BACKEND = "app/background/backend.py"
 ANSWERS = ("_commit", "_src_path", "pattern", "project_name")
 
 
@@ -37,7 +41,12 @@ class Finding:
 def examine(project: Existing) -> list[Finding]:
     """Look at everything, and hide every secret in what was found."""
     hidden = Hider(secrets_of(os.environ, read(project.root / ".env")))
-    found = [*on_machine(), *of_template(project), *from_inside(project)]
+    found = [
+        *on_machine(),
+        *of_template(project),
+        *of_dotenv(project.root),
+        *from_inside(project),
+    ]
     return [replace(each, detail=hidden(each.detail), remedy=hidden(each.remedy)) for each in found]
 
 
@@ -85,7 +94,9 @@ def numbers(version: str) -> tuple[int, ...]:
 def of_template(project: Existing) -> Iterator[Finding]:
     """Look at the answers, and at the version that the project was made from."""
     missing = [key for key in ANSWERS if not project.answers.get(key)]
-    backend = re.match(r'"""Pattern (\w+)', read(project.root / "app/background/backend.py"))
+    if not (project.root / BACKEND).is_file():
+        yield Finding("FAIL", "backend", f"{BACKEND} is not there", restored(BACKEND))
+    backend = re.match(r'"""Pattern (\w+)', read(project.root / BACKEND))
     restore = "restore .copier-answers.yml as it was committed"
     if missing:
         yield Finding("FAIL", "answers", f"without {', '.join(missing)}", restore)
@@ -97,6 +108,11 @@ def of_template(project: Existing) -> Iterator[Finding]:
             "ok", "answers", f"{project.answers['project_name']}, pattern {project.pattern}"
         )
     yield compared(project.answers.get("_commit", ""))
+
+
+def restored(file: str) -> str:
+    """Return how a file comes back."""
+    return f"restore it as it was committed: git checkout HEAD -- {file}"
 
 
 def compared(commit: str) -> Finding:
@@ -115,29 +131,93 @@ def compared(commit: str) -> Finding:
     return Finding("ok", "template", f"{commit}, the same as this bgscaffold")
 
 
+# ---- The settings ---------------------------------------------------------------------------------
+
+
+def of_dotenv(root: Path) -> Iterator[Finding]:
+    """Look in .env for names that are nearly those of settings."""
+    known = set(re.findall(r"^#? ?([A-Z][A-Z0-9_]*)=", read(root / ".env.example"), re.MULTILINE))
+    given = {name.upper(): name for name, _value in assignments(read(root / ".env"))}
+    near = {given[name]: nearest(name, known) for name in given if name not in known}
+    typos = {name: meant for name, meant in near.items() if meant and not is_read(name, root)}
+    if typos:
+        told = f"no setting is called {', '.join(typos)}"
+        remedy = f"if you mean {', '.join(dict.fromkeys(typos.values()))}, write that"
+        yield Finding("warn", ".env", told, remedy)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return the setting that a name is nearly, '' for a name that says something more."""
+    words = name.count("_")
+    similar = [setting for setting in sorted(known) if setting.count("_") >= words]
+    return next(iter(difflib.get_close_matches(name, similar, 1, ALIKE)), "")
+
+
+def is_read(name: str, root: Path) -> bool:
+    """Tell whether the application's own code speaks of a name."""
+    word = re.compile(rf"\b{name}\b", re.IGNORECASE)
+    return any(word.search(read(file)) for file in root.glob("app/**/*.py"))
+
+
 # ---- From inside ---------------------------------------------------------------------------------
 
 
 def from_inside(project: Existing) -> Iterator[Finding]:
     """Let the project's own Python look at the rest."""
-    try:
-        tomllib.loads(read(project.root / "pyproject.toml"))
-    except tomllib.TOMLDecodeError as error:
-        yield Finding("FAIL", "pyproject", str(error), "mend pyproject.toml")
+    if complaint := of_pyproject(project.root / "pyproject.toml"):
+        yield complaint
         return
     python = interpreter(project.root)
     if python is None:
         yield Finding("FAIL", "environment", "the project is not installed", "uv sync")
         return
-    first, *others, complaint = probed(python, project.root)
-    if not first:
-        told = f"{python} does not work: {complaint}"
+    probed = probe(python, project.root)
+    if probed.facts is None:
+        told = f"{python} does not work: {probed.printed or probed.end}"
         yield Finding("FAIL", "environment", told, "remove .venv, then: uv sync")
         return
-    yield from of_environment(python, first)
-    yield from (Finding(**each) for each in others)
-    if complaint:
-        yield Finding("FAIL", "the rest", f"not looked at: {complaint}", "run it again")
+    yield from of_environment(python, probed.facts)
+    yield from probed.findings
+    if not probed.ended:
+        yield unfinished(probed)
+
+
+def of_pyproject(file: Path) -> Finding | None:
+    """Return what is wrong with a pyproject.toml, None when it can be used."""
+    try:
+        project = tomllib.loads(file.read_text(encoding="utf-8")).get("project")
+    except FileNotFoundError:
+        return Finding("FAIL", "pyproject", f"{file.name} is not there", restored(file.name))
+    except (OSError, ValueError) as error:  # what is no TOML, and no UTF-8
+        return Finding("FAIL", "pyproject", str(error), "mend pyproject.toml")
+    listed = project.get("dependencies") if isinstance(project, dict) else None
+    if isinstance(listed, list) and all(isinstance(each, str) for each in listed):
+        return None
+    told = "[project] has no list of dependencies"
+    return Finding("FAIL", "pyproject", told, "mend pyproject.toml")
+
+
+@dataclass(frozen=True)
+class Probed:
+    """What the probe has told."""
+
+    facts: dict[str, Any] | None  # None when it has told nothing at all
+    findings: list[Finding]
+    looking: str  # at what it looked last
+    ended: bool  # as it should
+    end: str  # how it ended
+    printed: str  # the last line of what else was printed
+
+
+def unfinished(probed: Probed) -> Finding:
+    """Return what is to be said when the project has put an end to the probe."""
+    if not probed.looking or probed.looking in [each.what for each in probed.findings]:
+        told = f"not looked at: {probed.printed or probed.end}"
+        return Finding("FAIL", "the rest", told, "run it again")
+    printed = f"; the last that was printed: {probed.printed}" if probed.printed else ""
+    told = f"{probed.end} while this was looked at, and what comes after{printed}"
+    remedy = "see what the modules of app/ do when they are imported"
+    return Finding("FAIL", probed.looking, told, remedy)
 
 
 def interpreter(root: Path) -> Path | None:
@@ -150,31 +230,24 @@ def interpreter(root: Path) -> Path | None:
     return None
 
 
-def probed(python: Path, root: Path) -> list[Any]:
-    """Return the facts, the findings, and last what the probe complained of, '' if of nothing."""
+def probe(python: Path, root: Path) -> Probed:
+    """Let a project's Python run the probe, and take down what it tells."""
     with tempfile.TemporaryDirectory() as folder:
+        command: list[str | Path] = [python, "-I", "-X", "utf8", PROBE]
         try:
-            process = subprocess.Popen(
-                [python, "-I", "-X", "utf8", PROBE],
-                cwd=root,
-                env=environment(root, folder),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                encoding="utf-8",
-                errors="replace",
-            )
+            out, err, end = bounded(command, PROBING, cwd=root, env=environment(root, folder))
         except OSError as error:
-            return [{}, error.strerror or ""]
-        try:
-            out, err = process.communicate(timeout=PROBING)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            out, err = process.communicate()
-            err += f"\nno end within {PROBING:.0f} s"
+            return Probed(None, [], "", False, error.strerror or "", "")
     told = [json.loads(line) for line in out.splitlines() if line.endswith("}")]
-    failed = (err.strip().splitlines() or [f"exit code {process.returncode}"])[-1]
-    return [*(told or [{}]), failed if process.returncode else ""]
+    looked = [each["looking"] for each in told if "looking" in each]
+    return Probed(
+        facts=told[0] if told else None,
+        findings=[Finding(**each) for each in told if "state" in each],
+        looking=looked[-1] if looked else "",
+        ended=told[-1:] == [{"end": True}],
+        end=end,
+        printed=last_line(err),
+    )
 
 
 def environment(root: Path, folder: str) -> dict[str, str]:

@@ -9,6 +9,7 @@ SHORT = 4  # characters; what has fewer stands within many a word that is no sec
 WORD = r"TOKEN(?!IZ)|PASSW(?:OR)?D|PASSPHRASE|SECRET|KEY"
 NAMED = re.compile(rf"{WORD}|_PASS$|_PWD$", re.IGNORECASE)
 # Names begin where words do: from each letter on, a search through a long value would take for ever.
+URLS = ("DATABASE_URL", "BROKER_URL", "SMTP_URL")
 SCHEME = re.compile(r"(?<![\w+.-])[\w+.-]+://")
 IN_URL = re.compile(r"(://[^/\s:]*:)\S+@")
 IN_QUERY = re.compile(
@@ -61,6 +62,8 @@ def secret_parts(name: str, value: str) -> Iterator[str]:
     """Give what is secret in a variable: all of it, or the passwords of the URLs in it."""
     if NAMED.search(name):
         yield value
+    if name.upper() in URLS and "://" not in value:  # a password that stands in the wrong place
+        yield from password_parts(value)
     for url in re.split(r"[;,\s](?=[\w+.-]+://)", value):
         for address in SCHEME.split(url)[1:]:
             yield from password_parts(address.rpartition("@")[0].partition(":")[2])

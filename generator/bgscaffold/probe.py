@@ -2,7 +2,8 @@
 
 The project's own Python runs this file, in the project's folder: it sees what the API and a worker
 would see. It imports what the project has, and nothing of bgscaffold, which is not installed there.
-Each line that it prints is a JSON object: first the facts, then one finding after another.
+Each line that it prints is a JSON object: first the facts, then what is looked at and what was found,
+by turns, and at the end the word that it is the end. Without that the application has ended it.
 """
 
 import json
@@ -10,9 +11,10 @@ import os
 import platform
 import re
 import sys
+import time
 import tomllib
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib import import_module, metadata
 from pathlib import Path
 from threading import Thread
@@ -23,7 +25,9 @@ HERE = Path.cwd()
 PROCESSES = Path("/proc")
 PATIENCE = 3.0  # seconds for whatever asks a server
 IMPORTS = 15.0  # seconds for what imports the project: on a busy machine that takes some
+ALIVE = 30.0  # seconds since a worker's last sign, as in compose.yaml
 CLEANING = "background.clean"  # the one task of Celery that is not the user's
+MEND = "mend it: the application does not start like this"
 
 Finding = dict[str, str]
 
@@ -73,8 +77,11 @@ def version(name: str) -> str:
 
 def settings() -> Finding:
     """Load the settings of the application and of its pattern."""
-    import_module("app.background.settings")
-    environment = import_module("app.settings").settings.environment
+    try:
+        import_module("app.background.settings")
+        environment = import_module("app.settings").settings.environment
+    except (ImportError, SyntaxError) as error:  # no setting would mend that
+        return fail("settings", told(error), MEND)
     return ok("settings", f"they load, ENVIRONMENT is {environment}")
 
 
@@ -113,6 +120,8 @@ def has_broker() -> bool:
 
 def told(error: BaseException) -> str:
     """Name the file of the project that an error comes from, its line, and the error."""
+    if place := declaration(str(error)):
+        return f"{place}: {words(error)}"
     frames = traceback.extract_tb(error.__traceback__)
     places = [(frame.filename, frame.lineno) for frame in frames]
     if isinstance(error, SyntaxError):
@@ -121,8 +130,24 @@ def told(error: BaseException) -> str:
     placeless = isinstance(error, OSError | RuntimeError) or hasattr(error, "errors")
     if placeless or hasattr(error, "orig") or not own:
         return words(error)
-    path, line = own[-1]
-    return f"{Path(path).relative_to(HERE).as_posix()}, line {line}: {words(error)}"
+    room = f"{HERE / 'app' / 'background'}{os.sep}"  # which only says what the user's own code does
+    path, line = ([each for each in own if not each[0].startswith(room)] or own)[-1]
+    first = declaration(str(error), r"@task\('([\w.]+)'\): .* already has this name")
+    both = f" The first is at {first}." if first else ""
+    return f"{at(path, line)}: {words(error)}{both}"
+
+
+def declaration(text: str, pattern: str = r"task '([\w.]+)' declares") -> str:
+    """Return where the task is declared that an error speaks of, '' when it speaks of none."""
+    found = re.match(pattern, text)
+    known: dict[str, Any] = import_module("app.background.task").TASKS if found else {}
+    task = known.get(found[1]) if found else None
+    return at(task.func.__code__.co_filename, task.func.__code__.co_firstlineno) if task else ""
+
+
+def at(path: str, line: int | None) -> str:
+    """Return a place in the project as text."""
+    return f"{Path(path).relative_to(HERE).as_posix()}, line {line}"
 
 
 def words(error: BaseException) -> str:
@@ -240,8 +265,22 @@ def beat() -> Finding:
     if len(running) > 1:
         told = f"{len(running)} run on this machine, processes {', '.join(map(str, running))}"
         return warn("beat", told, "end all but one: each sends every scheduled task")
-    here = "one runs" if running else "none runs"
-    return ok("beat", f"{here} on this machine; other machines cannot be seen from here")
+    if running:
+        return ok("beat", "one runs on this machine; other machines cannot be seen from here")
+    return ok("beat", "not running on this machine; if it runs on no other: uv run poe beat")
+
+
+def worker() -> Finding:
+    """Name the workers that have lately left a sign of life in this folder."""
+    ages = {
+        file.stem: time.time() - file.stat().st_mtime for file in (HERE / "var").glob("*.alive")
+    }
+    alive = sorted(name for name, age in ages.items() if age <= ALIVE)
+    if alive:
+        return ok("worker", f"alive: {', '.join(alive)}")
+    last = min(ages, key=ages.__getitem__, default="")
+    before = f"; {last} was, {ages[last]:.0f} seconds ago" if last else ""
+    return ok("worker", f"none is alive here{before}; if it runs nowhere else: uv run poe worker")
 
 
 def is_beat(process: Path) -> bool:
@@ -275,30 +314,40 @@ def bounded(check: Callable[[], Finding], patience: float, remedy: str) -> Findi
     return found[-1]
 
 
-def findings() -> Iterator[Finding]:
-    """Give one finding after another, as far as those before let it be looked for."""
-    yield (first := bounded(settings, IMPORTS, "correct it in the environment, or in .env"))
-    if first["state"] != "ok":
-        yield warn("the rest", "not looked at, for the settings do not load", "mend them first")
+def look(say: Callable[[dict[str, Any]], None]) -> None:
+    """Look at one thing after another, as far as those before let it be looked at."""
+
+    def at(check: Callable[[], Finding], patience: float, remedy: str) -> bool:
+        say({"looking": check.__name__})
+        say(found := bounded(check, patience, remedy))
+        return found["state"] == "ok"
+
+    if not at(settings, IMPORTS, "correct it in the environment, or in .env"):
+        say(warn("the rest", "not looked at, for the settings do not load", "mend them first"))
         return
-    yield bounded(tasks, IMPORTS, "mend it: the application does not start like this")
-    yield (reached := bounded(database, PATIENCE, "start it, or correct DATABASE_URL"))
-    if reached["state"] == "ok":
-        yield bounded(migrations, PATIENCE, "see whether app/migrations/ is as it was committed")
+    at(tasks, IMPORTS, MEND)
+    if at(database, PATIENCE, "start it, or correct DATABASE_URL"):
+        at(migrations, PATIENCE, "see whether app/migrations/ is as it was committed")
     if has_broker():
-        yield bounded(broker, PATIENCE, "start it, or set BROKER_URL to redis://... or amqp://...")
-        yield bounded(beat, PATIENCE, "run it again")
+        at(broker, PATIENCE, "start it, or set BROKER_URL to redis://... or amqp://...")
+        at(beat, PATIENCE, "run it again")
+        at(worker, PATIENCE, "run it again")
 
 
 def main() -> None:
     """Print the facts, then the findings."""
     results = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what the project's modules print when they are imported goes elsewhere
+
+    def say(what: dict[str, Any]) -> None:
+        print(json.dumps(what), file=results, flush=True)
+
     known = facts()
-    print(json.dumps(known), file=results, flush=True)
+    say(known)
     sys.path.insert(0, str(HERE))
-    for finding in () if known["missing"] else findings():
-        print(json.dumps(finding), file=results, flush=True)
+    if not known["missing"]:
+        look(say)
+    say({"end": True})
     os._exit(0)  # not later: a thread may still wait for a server
 
 

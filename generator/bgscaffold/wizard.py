@@ -26,6 +26,16 @@ def advised(project: Project) -> Project:
         raise Interrupted(str(project.destination)) from error
 
 
+def also(project: Project) -> str:
+    """Return a line with what could have been chosen besides the pattern; none when all was."""
+    options = {
+        "--with-schedule (tasks that run by the clock)": project.schedule,
+        "--with-ai (documents and a chat)": project.ai,
+    }
+    left = [option for option, chosen in options.items() if not chosen]
+    return f"\nThere is also: {', '.join(left)}" if left else ""
+
+
 def ask(number: int, question: Question) -> int:
     """Ask one question until it is answered, and return the number of the answer, from 0."""
     say(f"{number}. {question.text}")

@@ -4,21 +4,24 @@ What the probe finds in real projects is shown in tests/projects/test_doctor.py.
 """
 
 import json
+import os
 import shutil
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from bgscaffold import doctor, probe
+from bgscaffold import bounded, doctor, probe
 from bgscaffold.doctor import Finding
 from bgscaffold.tested import FASTAPI
 from tests import helpers
 from tests.generator.conftest import Machine, Outcome, Run
 
 FACTS = {"python": "3.11.7", "fastapi": "0.150.1", "missing": []}
+END = {"end": True}
 WELL = [{"state": "ok", "what": "settings", "detail": "they load", "remedy": ""}]
 Install = Callable[..., None]
 
@@ -45,7 +48,8 @@ def installs(shop: Path, *lines: object, script: str = "", place: str = ".venv/b
     """Give the project a Python that tells what a probe would, whatever it is asked to run."""
     python = shop / place
     python.parent.mkdir(parents=True)
-    told = "\n".join(json.dumps(line) for line in lines)
+    ended = [END] if lines and not script else []
+    told = "\n".join(json.dumps(line) for line in (*lines, *ended))
     python.write_text(f"#!/bin/sh\n/bin/cat <<'END'\n{told}\nEND\n{script}\n")
     python.chmod(0o755)
 
@@ -248,14 +252,123 @@ def test_a_probe_that_does_not_end(run: Run, shop: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(doctor, "PROBING", 0.5)
     installs(shop, FACTS, *WELL, script="exec /bin/sleep 60")
     assert found(run, "settings") == ("ok", "they load", "")
-    assert found(run, "the rest")[1] == "not looked at: no end within 0 s"
+    assert found(run, "the rest")[1] == "not looked at: no end within 0.5 s"
 
 
-def test_a_pyproject_that_cannot_be_read(run: Run, shop: Path) -> None:
-    (shop / "pyproject.toml").write_text("[project\n")
-    state, detail, remedy = found(run, "pyproject")
-    assert (state, remedy) == ("FAIL", "mend pyproject.toml")
-    assert "line 1" in detail
+LOOKING = {"looking": "tasks"}
+
+
+@pytest.mark.parametrize(
+    ("script", "end", "printed"),
+    [
+        ("exit 3", "exit code 3", ""),
+        ("exit 0", "exit code 0", ""),
+        ("printf 'one\\n\\033[31mtwo\\n\\n' >&2; exit 3", "exit code 3", "?[31mtwo"),
+        ("printf %01000d 7 >&2; exit 3", "exit code 3", f"{'0' * 299}7"),
+        ("exec >&2; while :; do printf 3; done", "no end within 1.5 s", "3" * 300),
+    ],
+)
+def test_an_application_that_ends_the_probe_is_told(
+    script: str,
+    end: str,
+    printed: str,
+    run: Run,
+    shop: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(doctor, "PROBING", 1.5)
+    monkeypatch.setattr(bounded, "KEPT", 2000)
+    installs(shop, FACTS, *WELL, LOOKING, script=script)
+    last = f"; the last that was printed: {printed}" if printed else ""
+    assert found(run, "settings") == ("ok", "they load", "")
+    assert found(run, "tasks") == (
+        "FAIL",
+        f"{end} while this was looked at, and what comes after{last}",
+        "see what the modules of app/ do when they are imported",
+    )
+    assert run("doctor").code == 1
+
+
+def test_what_an_application_leaves_behind_holds_nobody_up(
+    run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = time.monotonic()
+    installs(shop, FACTS, *WELL, LOOKING, script="/bin/sleep 60 & exit 3")
+    assert found(run, "tasks")[1].startswith("exit code 3 while")
+    # One that has left the session cannot be ended, but nobody waits for what it may still say.
+    monkeypatch.setattr(bounded, "ENDING", 0.1)
+    monkeypatch.setattr(os, "killpg", lambda *_: None)
+    shutil.rmtree(shop / ".venv")
+    installs(shop, FACTS, *WELL, LOOKING, script="/bin/sleep 3 & exit 4")
+    assert found(run, "tasks")[1].startswith("exit code 4 while")
+    assert time.monotonic() - begun < 30
+
+
+RESTORED = "restore it as it was committed: git checkout HEAD -- {}"
+
+
+@pytest.mark.parametrize(
+    ("content", "detail"),
+    [
+        (b"[project\n", "Expected ']' at the end of a table declaration (at line 1, column 9)"),
+        (b"\xff", "'utf-8' codec can't decode byte 0xff in position 0: invalid start byte"),
+        (b"", "[project] has no list of dependencies"),
+        (b"project = 3\n", "[project] has no list of dependencies"),
+        (b"[project]\ndependencies = 'x'\n", "[project] has no list of dependencies"),
+        (b"[project]\ndependencies = [3]\n", "[project] has no list of dependencies"),
+    ],
+)
+def test_a_pyproject_that_cannot_be_used(content: bytes, detail: str, run: Run, shop: Path) -> None:
+    (shop / "pyproject.toml").write_bytes(content)
+    assert found(run, "pyproject") == ("FAIL", detail, "mend pyproject.toml")
+
+
+def test_files_that_are_not_there(run: Run, shop: Path) -> None:
+    for what, file in (
+        ("pyproject", "pyproject.toml"),
+        ("backend", "app/background/backend.py"),
+    ):
+        (shop / file).unlink()
+        assert found(run, what) == ("FAIL", f"{file} is not there", RESTORED.format(file))
+
+
+# ---- Names in .env -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("dotenv", "names", "meant"),
+    [
+        ("DATABSE_URL=geheim", "DATABSE_URL", "DATABASE_URL"),
+        ("export databse_url=x", "databse_url", "DATABASE_URL"),
+        ("ADMINTOKEN=x\nTASK_LEESE=3", "ADMINTOKEN, TASK_LEESE", "ADMIN_TOKEN, TASK_LEASE"),
+        ("DATABASE_URI=x\nDATABSE_URL=y", "DATABASE_URI, DATABSE_URL", "DATABASE_URL"),
+    ],
+)
+def test_a_name_that_is_nearly_that_of_a_setting(
+    dotenv: str, names: str, meant: str, run: Run, shop: Path
+) -> None:
+    (shop / ".env").write_text(dotenv)
+    told = f"no setting is called {names}"
+    assert found(run, ".env") == ("warn", told, f"if you mean {meant}, write that")
+
+
+@pytest.mark.parametrize(
+    "dotenv",
+    [
+        *("", "DATABASE_URL=x", "database_url=x", "STRIPE_KEY=x", "TEST_DATABASE_URL=x"),
+        *("ACTION_LOGS=x", "# DATABSE_URL=x", "SMTP_USER=x", "UV_CACHE_DIR=x"),
+    ],
+)
+def test_a_name_of_the_users_own(dotenv: str, run: Run, shop: Path) -> None:
+    (shop / ".env").write_text(dotenv)
+    (shop / "app/actions/mine.py").write_text("LOGS = environ['ACTION_LOGS']\n")
+    assert ".env" not in run("doctor").out
+
+
+def test_without_an_example_no_name_is_unknown(run: Run, shop: Path) -> None:
+    (shop / ".env").write_text("DATABSE_URL=x")
+    (shop / ".env.example").unlink()
+    assert ".env" not in run("doctor").out
 
 
 @pytest.mark.parametrize(
@@ -322,7 +435,7 @@ BEAT = "/x/bin/python3 -m celery --app app.background.worker beat"
 @pytest.mark.parametrize(
     ("command_lines", "state", "detail"),
     [
-        ((), "ok", "none runs on this machine; other machines cannot be seen from here"),
+        ((), "ok", "not running on this machine; if it runs on no other: uv run poe beat"),
         (
             (
                 "uv run celery --app app.background.worker beat",
@@ -352,7 +465,35 @@ def test_the_beat_of_another_project_is_not_counted(
 ) -> None:
     proc = processes(tmp_path / "proc", BEAT, BEAT, cwd=tmp_path)
     monkeypatch.setattr(probe, "PROCESSES", proc)
-    assert probe.beat()["detail"].startswith("none runs on this machine;")
+    assert probe.beat()["detail"].startswith("not running on this machine;")
+
+
+@pytest.mark.parametrize(
+    ("ages", "detail"),
+    [
+        ({}, "none is alive here; if it runs nowhere else: uv run poe worker"),
+        ({"celery@one": 1}, "alive: celery@one"),
+        ({"celery@two": 2, "celery@one": 1, "celery@old": 90}, "alive: celery@one, celery@two"),
+        (
+            {"celery@one": 90, "celery@two": 9000},
+            (
+                "none is alive here; celery@one was, 90 seconds ago;"
+                " if it runs nowhere else: uv run poe worker"
+            ),
+        ),
+    ],
+)
+def test_a_worker_is_named_by_its_sign_of_life(
+    ages: dict[str, int], detail: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probe, "HERE", tmp_path)
+    monkeypatch.setattr(time, "time", lambda: 1_000_000.0)
+    (tmp_path / "var").mkdir()
+    for name, age in ages.items():
+        file = tmp_path / "var" / f"{name}.alive"
+        file.touch()
+        os.utime(file, (1_000_000 - age, 1_000_000 - age))
+    assert probe.worker() == probe.ok("worker", detail)
 
 
 def test_a_system_that_shows_no_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -72,6 +72,12 @@ def test_a_variable_is_secret_by_its_name(name: str) -> None:
     assert hidden("wrong: geheim", f"{name}=geheim") == "wrong: ***"
 
 
+@pytest.mark.parametrize("value", ["geheim", "u:geheim@host/db", "postgresql:u:geheim@host"])
+def test_what_should_be_a_url_may_be_a_secret(value: str) -> None:
+    assert hidden("wrong: geheim...", DATABASE_URL=value) == "wrong: ***..."
+    assert hidden("wrong: geheim...", HOME_PAGE=value) == "wrong: geheim..."
+
+
 @pytest.mark.parametrize("name", ["PWD", "OLDPWD", "COMPASS", "CHAT_PASSAGES", "TOKENIZERS_X"])
 def test_a_variable_that_is_no_secret_is_told(name: str) -> None:
     assert hidden("in /home/ada", **{name: "/home/ada"}) == "in /home/ada"

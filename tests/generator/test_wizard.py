@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from bgscaffold.patterns import ADVICE, QUESTIONS
+from bgscaffold import wizard
+from bgscaffold.patterns import ADVICE, QUESTIONS, Pattern
+from bgscaffold.project import Project
 from tests import helpers
 from tests.generator.conftest import Machine, Run
 from tests.projects.terminal import Terminal, until
@@ -96,6 +98,7 @@ def test_enter_takes_the_advice(machine: Machine) -> None:
         answer(terminal, "2", "2", "")
         assert terminal.process.wait(60) == 0
         see(terminal, "The same again: bgscaffold new shop --pattern=safe --ci=github --no-git")
+        see(terminal, f"\r\nThere is also: {BOTH}\r\n")
         shown = terminal.screen.replace("\r\n", "\n")
     assert shown.startswith(SCREEN.format(here=machine.here))
     assert "pattern: safe\n" in (machine.here / "shop/.copier-answers.yml").read_text()
@@ -153,6 +156,12 @@ def test_in_this_process(run: Run, machine: Machine, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("builtins.input", lambda _prompt: next(typed))
     monkeypatch.setattr("bgscaffold.wizard.is_possible", lambda: True)
     assert "pattern async.\n" in run("new", "shop", "--no-git").out
+    shutil.rmtree(machine.here / "shop")
+    typed = iter(["2", "1", ""])
+    assert run("new", "shop", "--no-git", "--with-ai").out.endswith(
+        "\nThe same again: bgscaffold new shop --pattern=async --ci=github --with-ai --no-git"
+        "\nThere is also: --with-schedule (tasks that run by the clock)\n"
+    )
 
     def leave(_prompt: str) -> str:
         raise EOFError
@@ -166,10 +175,29 @@ def test_in_this_process(run: Run, machine: Machine, monkeypatch: pytest.MonkeyP
     assert [path.name for path in Path(machine.here).iterdir()] == ["shop"]
 
 
+BOTH = "--with-schedule (tasks that run by the clock), --with-ai (documents and a chat)"
+
+
+@pytest.mark.parametrize(
+    ("schedule", "ai", "line"),
+    [
+        (False, False, f"\nThere is also: {BOTH}"),
+        (True, False, "\nThere is also: --with-ai (documents and a chat)"),
+        (True, True, ""),
+    ],
+)
+def test_what_is_left_to_choose_is_told_in_a_line(schedule: bool, ai: bool, line: str) -> None:
+    project = Project("shop", Path("shop"), Pattern.SAFE, schedule=schedule, ai=ai)
+    assert wizard.also(project) == line
+
+
+def test_who_was_not_asked_is_told_of_no_more(run: Run) -> None:
+    done = run("new", "shop", "--no-git")
+    assert done.out.splitlines()[-1].startswith("The same again: bgscaffold new shop ")
+
+
 @pytest.mark.parametrize("stream", ["sys.stdin", "sys.stdout"])
 def test_a_closed_stream_is_no_terminal(stream: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from bgscaffold import wizard
-
     monkeypatch.setattr(stream, None)
     possible = wizard.is_possible()
     monkeypatch.undo()

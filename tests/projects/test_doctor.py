@@ -95,7 +95,7 @@ def test_a_new_project_is_well_and_stays_as_it_is(
     found = examine(project)
     assert problems(found) == []
     common = ["uv", "git", "answers", "template", "environment", "fastapi", "settings", "tasks"]
-    of_celery = ["broker", "beat"] if pattern == "celery" else []
+    of_celery = ["broker", "beat", "worker"] if pattern == "celery" else []
     assert list(found) == [*common, "database", "migrations", *of_celery]
     assert found["settings"].detail == "they load, ENVIRONMENT is development"
     same = ", the same in API and worker" if pattern == "celery" else ""
@@ -239,6 +239,61 @@ def test_a_task_that_workers_do_not_know(rendered: Render, examine: Examine) -> 
     ]
 
 
+def test_a_task_that_two_modules_declare(rendered: Render, examine: Examine) -> None:
+    project = with_domain(rendered("simple"), "tasks.py", TASK.format(""))
+    (project / "app" / "even").mkdir()
+    (project / "app" / "even" / "tasks.py").write_text(f"\n\n{TASK.format('')}")
+    [finding] = problems(examine(project))
+    assert finding.what == "tasks"
+    assert finding.detail.startswith(
+        "app/odd/tasks.py, line 4: ValueError: @task('odd.work'): <function work at 0x"
+    )
+    assert finding.detail.endswith(
+        "> already has this name. The first is at app/even/tasks.py, line 6."
+    )
+
+
+def test_what_a_pattern_cannot_do_is_told_with_its_place(
+    rendered: Render, examine: Examine
+) -> None:
+    project = with_domain(rendered("simple"), "tasks.py", f"\n{TASK.format(', queue=3')}")
+    [finding] = problems(examine(project))
+    assert finding.what == "tasks"
+    assert finding.detail.startswith("app/odd/tasks.py, line 5: ")
+    assert "task 'odd.work' declares queue=3, which pattern 'simple' cannot do." in finding.detail
+
+
+@pytest.mark.parametrize(
+    ("text", "detail"),
+    [
+        ("import os\nos._exit(0)\n", "exit code 0 while this was looked at, and what comes after"),
+        (
+            "import os\nprint('no licence', flush=True)\nos.abort()\n",
+            (
+                "exit code -6 while this was looked at, and what comes after;"
+                " the last that was printed: no licence"
+            ),
+        ),
+        ("while True:\n    print('for ever')\n", "no answer within 15 s"),
+        ("import time\ntime.sleep(99)\n", "no answer within 15 s"),
+    ],
+)
+def test_a_domain_that_does_as_it_likes_when_it_is_imported(
+    text: str, detail: str, rendered: Render, examine: Examine
+) -> None:
+    project = with_domain(rendered("simple"), "tasks.py", text)
+    finding = examine(project)["tasks"]
+    assert (finding.state, finding.detail) == ("FAIL", detail)
+
+
+def test_a_backend_that_is_not_there(rendered: Render, examine: Examine) -> None:
+    project = rendered("simple")
+    (project / "app" / "background" / "backend.py").unlink()
+    backend, settings, *_ = problems(examine(project))
+    assert (backend.what, backend.detail) == ("backend", "app/background/backend.py is not there")
+    assert settings.remedy == "mend it: the application does not start like this"
+
+
 # ---- The database --------------------------------------------------------------------------------
 
 START_IT = "start it, or correct DATABASE_URL"
@@ -351,4 +406,5 @@ def test_the_beat_of_poe_dev(rendered: Render, examine: Examine, newest: Environ
         found = examine(project)
     assert problems(found) == []
     assert found["beat"].detail.startswith("one runs on this machine;")
+    assert found["worker"].detail == f"alive: celery@{socket.gethostname()}"
     assert found["migrations"].detail == "current, 0001"
