@@ -1,13 +1,16 @@
 """Settings of the domain `chat`."""
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings
+
+from app.refusals import told_briefly
+from app.settings import FROM_ENVIRONMENT
 
 
 class ChatSettings(BaseSettings):
     """Read from the environment and `.env`."""
 
-    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore")
+    model_config = FROM_ENVIRONMENT
 
     # embedded: no model at all, it quotes what the search finds. Others as Pydantic AI spells them:
     # openai:gpt-5.2, anthropic:... (with its package), openai-chat:NAME for what speaks OpenAI's API
@@ -18,4 +21,5 @@ class ChatSettings(BaseSettings):
     chat_history: int = Field(default=6, ge=0)  # earlier questions and answers that it is sent with
 
 
-settings = ChatSettings()
+with told_briefly():
+    settings = ChatSettings()

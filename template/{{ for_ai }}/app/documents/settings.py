@@ -4,13 +4,16 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings
+
+from app.refusals import told_briefly
+from app.settings import FROM_ENVIRONMENT
 
 
 class DocumentSettings(BaseSettings):
     """Read from the environment and `.env`."""
 
-    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore")
+    model_config = FROM_ENVIRONMENT
 
     # Every process reads and writes it: on several machines a file system that they share
     documents_folder: Path = Path("var/documents")
@@ -24,4 +27,5 @@ class DocumentSettings(BaseSettings):
     embedder_key: SecretStr | None = None
 
 
-settings = DocumentSettings()
+with told_briefly():
+    settings = DocumentSettings()

@@ -13,7 +13,10 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings
+
+from app.refusals import told_briefly
+from app.settings import FROM_ENVIRONMENT
 
 SUPPORTED = frozenset({"cron", "timezone"})
 FIVE_FIELDS = "Write minute, hour, day, month and weekday: '0 3 * * *' is every day at 3:00."
@@ -35,7 +38,7 @@ def zone(name: str) -> ZoneInfo:
 class ScheduleSettings(BaseSettings):
     """Read from the environment and `.env`."""
 
-    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore")
+    model_config = FROM_ENVIRONMENT
 
     # For tasks that declare no timezone=
     schedule_timezone: Annotated[str, AfterValidator(lambda name: zone(name).key)] = "UTC"
@@ -48,7 +51,8 @@ class ScheduleSettings(BaseSettings):
         return timedelta(seconds=self.schedule_grace)
 
 
-settings = ScheduleSettings()
+with told_briefly():
+    settings = ScheduleSettings()
 
 
 @dataclass(frozen=True, slots=True)
