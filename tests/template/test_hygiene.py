@@ -192,7 +192,7 @@ FORBIDDEN = {
     "multiprocessing",
     "starlette",
 }
-HOUSE = {"app", "app.background", "app.database", "app.settings"}
+HOUSE = {"app", "app.background", "app.database", "app.refusals", "app.settings"}
 NEIGHBOURS = {
     "chat": ("app.documents",),
     "page": ("app.documents",),
