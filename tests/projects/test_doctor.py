@@ -205,8 +205,8 @@ TASK = "from app.background import task\n\n\n@task('odd.work'{})\ndef work() -> 
             "tasks.py",
             TASK.format(", retries=3"),
             (
-                "task 'odd.work' declares retries=3, which pattern 'async' cannot do."
-                " Remove it, or run: bgscaffold promote safe"
+                "app/odd/tasks.py, line 4: task 'odd.work' declares retries=3, which pattern"
+                " 'async' cannot do. Remove it, or run: bgscaffold promote safe"
             ),
         ),
     ],
