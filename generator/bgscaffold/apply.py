@@ -3,10 +3,8 @@
 import os
 import shutil
 from collections.abc import Iterable
-from itertools import chain
 from pathlib import Path, PurePosixPath
 
-from bgscaffold.errors import Refusal
 from bgscaffold.evolve_errors import HalfMerged, MergeFailed
 from bgscaffold.git import foresees
 from bgscaffold.keeping import Kept, keep, put_back
@@ -26,7 +24,7 @@ def carry_out(
     ignore_signals()
     try:
         return merge(repository, sides), supply(folder, sides.left_out)
-    except (Refusal, OSError) as error:
+    except Exception as error:
         undo(kept, repository, error)
         raise
 
@@ -35,13 +33,13 @@ def touched(repository: Repository, folder: Path, sides: Sides) -> Iterable[Path
     """Yield every file that may be written, having made sure that none is overwritten."""
     yield from (repository.git_dir / name for name in STATE)
     yield from (folder / path for path in missing(folder, sides.left_out))
+    new = repository.git("diff", "--name-only", "-z", "--no-renames", sides.base, sides.theirs)
     if foresees():
         merged = foresee(repository, sides)
-        paths = chain((each.path for each in merged.changes), merged.conflicts, merged.stay_deleted)
+        own = [*(change.path for change in merged.changes), *merged.conflicts]
     else:
-        new = repository.git("diff", "--name-only", "-z", sides.base, sides.theirs)
-        paths = chain(new.split("\0"), repository.git("ls-files", "-z").split("\0"))
-    yield from (repository.root / path for path in paths if path)
+        own = repository.git("ls-files", "-z").split("\0")
+    yield from (repository.root / path for path in (*new.split("\0"), *own) if path)
 
 
 def undo(kept: Kept, repository: Repository, error: Exception) -> None:

@@ -98,6 +98,20 @@ def test_a_folder_that_may_not_be_written(arguments: tuple[str, ...], shop: Path
     assert whole(shop) == before
 
 
+def test_the_same_where_root_runs_the_tests(
+    run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    access = os.access
+
+    def denied(path: Path, mode: int) -> bool:
+        return access(path, mode) and path != shop / "app/background"
+
+    monkeypatch.setattr("os.access", denied)
+    assert run("promote", "celery").err.startswith(
+        f"Cannot change what these folders hold: '{shop}/app/background'\n"
+    )
+
+
 def without_rights(*command: str, cwd: Path) -> Outcome:
     """Run a command as one who may not write everywhere, as root may."""
     as_root = [] if os.geteuid() else ["setpriv", "--bounding-set=-dac_override"]

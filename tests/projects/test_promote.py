@@ -1,5 +1,7 @@
 """`bgscaffold promote` on projects that run: what the user added goes on working, no row is lost."""
 
+import json
+import shlex
 import subprocess
 from collections import Counter
 from pathlib import Path
@@ -25,6 +27,19 @@ def note(name: str) -> None:
         time.sleep(0.05)
     with Path("orders.log").open("a") as file:
         file.write(f"{name}\\n")
+"""
+MODELS = """\
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.database import Base
+
+
+class Invoice(Base):
+    \"\"\"An invoice.\"\"\"
+
+    __tablename__ = "invoices"
+
+    number: Mapped[int] = mapped_column(primary_key=True)
 """
 ROUTER = """\
 from fastapi import APIRouter
@@ -103,3 +118,29 @@ def test_open_rows_are_delivered_after_a_promote(
         for task_id in ids:
             dev.wait_until_succeeded(task_id)
     assert Counter((shop / "orders.log").read_text().splitlines()) == Counter(names)
+
+
+def test_ai_is_added_to_a_project_with_migrations_of_its_own(
+    tmp_path: Path, newest: Environment
+) -> None:
+    shop = with_orders("safe", tmp_path)
+    evolving.write(shop, "app/orders/models.py", MODELS)
+    evolving.write(shop, "app/orders/tasks.py", f"from app.orders.models import Invoice\n{TASKS}")
+    newest.run(shop, "poe", "migrate")
+    newest.run(shop, "alembic", "revision", "--autogenerate", "-m", "invoices")
+    newest.run(shop, "poe", "migrate")
+    evolving.commit(shop)
+
+    command = helpers.process("update", "--with-ai", "--json")
+    done = subprocess.run(command, cwd=shop, capture_output=True, text=True, check=True)
+    steps = json.loads(done.stdout)["next_steps"]
+    assert "uv run alembic merge heads -m merge" in steps
+    left_out = ("uv sync", "uv run poe test", "git commit")  # the environment is shared
+    for step in [step for step in steps if step not in left_out]:
+        tool, *words = shlex.split(step)
+        newest.uv(shop, *words) if tool == "uv" else helpers.git(*words, cwd=shop)
+
+    newest.run(shop, "poe", "check")
+    with newest.dev(shop) as dev:
+        dev.wait_until_succeeded(dev.post("/orders", name="one"))
+        assert dev.get("/documents") == []
