@@ -25,14 +25,12 @@ celery_app.conf.update(
     # Not exclusive: a worker that restarts finds RabbitMQ still holding the queue of the dead one.
     control_queue_durable=True,
     control_queue_exclusive=False,
-    enable_utc=True,
     # Acknowledged when it starts: should the worker die, the row's lease ends and the sweep sends
     # another message. Late acknowledgement would only bring a second, unneeded redelivery.
     task_acks_late=False,
     task_default_queue=settings.task_queue,
     task_ignore_result=True,  # the row is the result
     task_publish_retry_policy={"max_retries": 1, "interval_start": 0.1},
-    timezone="UTC",
     worker_concurrency=settings.task_concurrency,
     worker_prefetch_multiplier=1,
 )
