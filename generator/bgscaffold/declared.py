@@ -54,9 +54,15 @@ def wishes_in(file: Path, name: str) -> Iterator[Wish]:
     for node in code:
         if isinstance(node, ast.Call) and (who := asking(node, decorators)):
             for keyword in node.keywords:
-                if keyword.arg in OPTIONS:
+                if keyword.arg in OPTIONS and not asks_nothing(keyword):
                     value = ast.unparse(keyword.value)
                     yield Wish(who, keyword.arg, value, f"{name}:{node.lineno}")
+
+
+def asks_nothing(keyword: ast.keyword) -> bool:
+    """Tell whether it is `key=None`, which every pattern can do."""
+    value = keyword.value
+    return keyword.arg == "key" and isinstance(value, ast.Constant) and value.value is None
 
 
 def aliases(code: list[ast.AST]) -> Iterator[str]:

@@ -18,7 +18,8 @@ def is_admin(
     if settings.admin_token is None:
         return settings.environment == "development"
     token = settings.admin_token.get_secret_value()
-    return sent is not None and compare_digest(sent.credentials.encode(), token.encode())
+    # A header comes as Latin-1, whatever its bytes are; those of a token are UTF-8.
+    return sent is not None and compare_digest(sent.credentials.encode("latin-1"), token.encode())
 
 
 IsAdmin = Annotated[bool, Depends(is_admin)]

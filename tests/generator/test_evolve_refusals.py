@@ -404,6 +404,7 @@ def count(): ...
 
 def send(tasks):
     tasks.options(key="x").add_task(print_order)
+    tasks.options(key=None).add_task(print_order)
     tasks.options("a", priority=1)
     (lambda: tasks)().add(task, retries=1)
 """

@@ -46,7 +46,8 @@ class BackgroundTasks:
             EnqueueError: The pattern cannot honour one of them.
         """
         refuse_unknown("options()", options, CallOptions)
-        if lacking := options.keys() - backend.supports:
+        asked = {name for name, value in options.items() if value is not None}
+        if lacking := asked - backend.supports:
             raise EnqueueError(
                 f"options({', '.join(sorted(lacking))}=...) is more than this project's pattern can"
                 " do. Leave it out, or run: bgscaffold promote safe"

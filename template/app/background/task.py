@@ -36,7 +36,7 @@ class TaskOptions(TypedDict, total=False):
 class CallOptions(TypedDict, total=False):
     """What one call may ask for, with `options(...)`."""
 
-    key: str  # the idempotency key: the same key and task make one task run
+    key: str | None  # the same key and task make one task run; None: a request's does not count
     run_at: datetime  # not before this moment, which has a time zone
     priority: Literal["high", "normal", "low"]
 

@@ -150,6 +150,14 @@ def test_what_a_call_asks_for_is_done_or_refused(server: Project, options: str) 
         assert "is more than this project's pattern can do" in answer.json()["detail"]
 
 
+def test_a_call_may_leave_out_the_key_of_its_request(server: Project) -> None:
+    sent = {"Idempotency-Key": "k"}
+    answers = [server.post("/contract/options/keyless?key=", headers=sent) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [202, 202]
+    assert answers[0].json() != answers[1].json()
+    assert server.wait_for_marks("keyless", 2) == ["keyless", "keyless"]
+
+
 def test_many_slow_tasks_delay_no_def_route(server: Project) -> None:
     """Starlette has 40 threads for `def` routes; tasks have their own, or processes of their own."""
     many = 45 if server.runner == "api" else 3

@@ -82,8 +82,8 @@ async def options(
 ) -> str:
     """Enqueue with options, if the pattern has them."""
     wanted = CallOptions()
-    if key:
-        wanted["key"] = key
+    if key is not None:
+        wanted["key"] = key or None
     if delay:
         wanted["run_at"] = datetime.now(UTC) + timedelta(seconds=delay)
     return background_tasks.options(**wanted).add_task(tasks.note, line)

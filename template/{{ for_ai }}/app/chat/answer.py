@@ -6,7 +6,7 @@ left in the middle.
 
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -15,6 +15,7 @@ from uuid import UUID, uuid4
 import anyio
 import sqlalchemy as sa
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.background import background_tasks
 from app.chat.model import answering
@@ -47,28 +48,35 @@ async def answered(exchange: Exchange) -> AsyncIterator[MemoryObjectReceiveStrea
     would be closed later, by somebody else.
     """
     send, receive = anyio.create_memory_object_stream[Event]()
-    async with _noted(exchange), receive, anyio.create_task_group() as group:
+    async with _noting(exchange), receive, anyio.create_task_group() as group:
         group.start_soon(_answer, exchange, send)
         yield receive
         group.cancel_scope.cancel()
 
 
 @asynccontextmanager
-async def _noted(exchange: Exchange) -> AsyncIterator[None]:
+async def _noting(exchange: Exchange) -> AsyncIterator[None]:
     try:
         yield
     finally:
         with anyio.CancelScope(shield=True):  # whoever asked is gone: this is still to be done
-            async with background_tasks() as tasks:
-                tasks.add_task(
-                    log_exchange,
-                    str(exchange.id),
-                    str(exchange.conversation_id),
-                    exchange.asked_at.isoformat(),
-                    exchange.question,
-                    "".join(exchange.answer),
-                    exchange.complete,
-                )
+            try:
+                await _note(exchange)
+            except SQLAlchemyError as error:  # nobody is left to be told
+                log.error("the exchange %s was not noted: %s", exchange.id, type(error).__name__)
+
+
+async def _note(exchange: Exchange) -> None:
+    async with background_tasks() as tasks:
+        tasks.add_task(
+            log_exchange,
+            str(exchange.id),
+            str(exchange.conversation_id),
+            exchange.asked_at.isoformat(),
+            exchange.question,
+            "".join(exchange.answer),
+            exchange.complete,
+        )
 
 
 async def _answer(exchange: Exchange, send: MemoryObjectSendStream[Event]) -> None:
@@ -77,12 +85,19 @@ async def _answer(exchange: Exchange, send: MemoryObjectSendStream[Event]) -> No
             await _ask(exchange, send)
         except anyio.BrokenResourceError:  # nobody listens any more
             return
+        except SQLAlchemyError as error:
+            await _give_up(send, "the database", type(error).__name__)
         except Exception as error:  # noqa: BLE001  # whatever it is, the client is told of it
             # Not its message: a provider may repeat in it what it was sent, the key too.
             status = getattr(error, "status_code", None)
             why = f"HTTP {status}" if status else type(error).__name__
-            log.error("the model %s failed: %s", settings.llm_model, why)
-            await send.send({"type": "error", "detail": f"There is no answer ({why})."})
+            await _give_up(send, f"the model {settings.llm_model}", why)
+
+
+async def _give_up(send: MemoryObjectSendStream[Event], who: str, why: str) -> None:
+    log.error("%s failed: %s", who, why)
+    with suppress(anyio.BrokenResourceError):  # nobody listens any more
+        await send.send({"type": "error", "detail": f"There is no answer ({why})."})
 
 
 async def _ask(exchange: Exchange, send: MemoryObjectSendStream[Event]) -> None:

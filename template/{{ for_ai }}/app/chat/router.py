@@ -1,7 +1,8 @@
 """Routes of the domain `chat`."""
 
-from collections.abc import AsyncIterator
-from contextlib import suppress
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, suppress
 from typing import Annotated
 from uuid import UUID, uuid4
 
@@ -13,6 +14,7 @@ from fastapi import APIRouter, Depends, WebSocket, WebSocketDisconnect
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from fastapi.websockets import WebSocketState
 from pydantic import BaseModel, Field, ValidationError
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.chat.answer import Event, Exchange, answered
 from app.chat.models import Message
@@ -21,8 +23,10 @@ from app.database import SessionDep
 from app.documents.models import Document
 from app.documents.search import rows
 
+log = logging.getLogger(__name__)
 router = APIRouter(prefix="/chat", tags=["chat"])
 LOOK = 0.2  # seconds between two looks at a document that is processed
+WATCHED = 50  # documents at a time over one WebSocket; the next waits for one of them
 
 
 class Question(BaseModel):
@@ -50,7 +54,7 @@ class Wish(BaseModel):
     """What a client sends over the WebSocket: a message, a document to watch, or both."""
 
     message: str = Field(default="", max_length=4000)
-    watch: str = Field(default="", max_length=64)
+    watch: str = Field(default="", pattern="^([0-9a-f]{64})?$")
     conversation_id: UUID | None = (
         None  # left out: a conversation that lasts as the connection does
     )
@@ -100,7 +104,7 @@ async def talk(websocket: WebSocket) -> None:
 
 
 async def _listen(websocket: WebSocket, group: TaskGroup) -> None:
-    conversation_id, turn = uuid4(), anyio.Lock()
+    conversation_id, turn, watching = uuid4(), anyio.Lock(), anyio.CapacityLimiter(WATCHED)
     while websocket.application_state is WebSocketState.CONNECTED:  # until a send has found it gone
         try:
             wish = Wish.model_validate_json(await websocket.receive_text())
@@ -109,7 +113,7 @@ async def _listen(websocket: WebSocket, group: TaskGroup) -> None:
             await _send(websocket, {"type": "error", "detail": detail})
             continue
         if wish.watch:
-            group.start_soon(_watch, websocket, wish.watch)
+            group.start_soon(_watch, websocket, wish.watch, watching)
         if wish.message:
             exchange = Exchange(wish.conversation_id or conversation_id, wish.message)
             group.start_soon(_answer, websocket, exchange, turn)
@@ -129,16 +133,28 @@ async def _answer(websocket: WebSocket, exchange: Exchange, turn: anyio.Lock) ->
                 await _send(websocket, event)
 
 
-async def _watch(websocket: WebSocket, document_id: str) -> None:
-    """Send the state of a document at each change. Its row has it, under every pattern."""
+async def _watch(websocket: WebSocket, document_id: str, turn: anyio.CapacityLimiter) -> None:
+    """Send the state of a document at each change."""
+    with suppress(WebSocketDisconnect):
+        async with turn, aclosing(_states(document_id)) as states:
+            async for state in states:
+                await _send(websocket, {"document_id": document_id, **state})
+
+
+async def _states(document_id: str) -> AsyncGenerator[Event]:
+    """Yield the states of a document up to its last. Its row has them, under every pattern."""
     columns = (Document.state, Document.progress, Document.reason, Document.chunks, Document.name)
     row = sa.select(*columns).where(Document.id == document_id)
     told: Event = {}
-    with suppress(WebSocketDisconnect):
-        while told.get("state") not in ("ready", "failed", "unknown"):
+    while told.get("state") not in ("ready", "failed", "unknown"):
+        try:
             found = [each._asdict() for each in await rows(row)]
-            now = found[0] if found else {"state": "unknown"}
-            if now != told:
-                await _send(websocket, {"type": "document", "document_id": document_id, **now})
-            told = now
-            await anyio.sleep(LOOK)
+        except SQLAlchemyError as error:
+            log.error("a document cannot be watched: %s", type(error).__name__)
+            yield {"type": "error", "detail": "The document cannot be watched any more."}
+            return
+        now = found[0] if found else {"state": "unknown"}
+        if now != told:
+            yield {"type": "document", **now}
+        told = now
+        await anyio.sleep(LOOK)

@@ -111,7 +111,7 @@ def sniff(start: bytes) -> str:
         if b"%PDF-" in start[:1024]:  # some printers put a few lines of their own before it
             return "pdf"
         raise HTTPException(
-            415, "This file is no PDF, no HTML and no text; only these can be read."
+            415, "This is no PDF and no HTML or text in UTF-8. Save it as UTF-8, if it is a text."
         )
     return "html" if HTML.match(text, 0, 20_000) else "text"
 

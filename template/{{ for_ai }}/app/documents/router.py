@@ -49,11 +49,14 @@ async def upload(
 ) -> Accepted:
     """Accept a PDF, HTML, Markdown or text; the background makes it searchable.
 
-    The same content is the same document: to upload it again starts over what has failed.
+    The same content is the same document: to upload it again starts over what has failed. So its
+    content is its key, and the header `Idempotency-Key` does not count: a key would hold back the
+    task of a document that was deleted meanwhile, or has failed.
     """
     await session.execute(_registered(saved))  # holds the row until the commit: see files.py
     await place(saved)
-    return Accepted(document_id=saved.id, task_id=background_tasks.add_task(process, saved.id))
+    task_id = background_tasks.options(key=None).add_task(process, saved.id)
+    return Accepted(document_id=saved.id, task_id=task_id)
 
 
 @router.get("")
@@ -91,7 +94,7 @@ async def delete_document(
     gone = sa.delete(Document).where(Document.id == document_id).returning(Document.id)
     if await session.scalar(gone) is None:
         raise _unknown(document_id)
-    background_tasks.add_task(remove_file, document_id)
+    background_tasks.options(key=None).add_task(remove_file, document_id)
 
 
 def _registered(saved: Saved) -> sa.Executable:

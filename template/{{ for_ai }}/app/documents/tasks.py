@@ -118,8 +118,10 @@ async def _complete(document: Begun, stored: int) -> None:
 
 
 async def _fail(document: Begun, reason: str) -> None:
+    failed = _while_processing(document, state="failed", reason=reason)
     async with database.engine().begin() as connection:
-        await connection.execute(_while_processing(document, state="failed", reason=reason))
+        if (await connection.execute(failed)).rowcount:
+            await connection.execute(delete(Chunk).where(Chunk.document_id == document.id))
 
 
 def _while_processing(document: Begun, **values: object) -> sa.Update:

@@ -16,11 +16,12 @@ from fastapi import WebSocket, WebSocketDisconnect
 from fastapi.testclient import TestClient
 from fastapi.websockets import WebSocketState
 from pydantic import ValidationError
+from sqlalchemy.exc import OperationalError
 from websockets.sync.client import ClientConnection, connect
 
 from app.background import BackgroundTasks
 from app.chat.models import Message
-from app.chat.router import _send, talk
+from app.chat.router import _send, _states, talk
 from app.chat.settings import ChatSettings
 from app.chat.tasks import log_exchange
 from app.documents.search import rows
@@ -202,7 +203,7 @@ def test_the_websocket_answers_and_shows_a_document_being_processed(server: Proj
 def test_the_websocket_says_what_it_does_not_understand(server: Project) -> None:
     told = {"type": "error", "detail": 'Send {"message": "..."} or {"watch": "document_id"}.'}
     with talking(server) as websocket:
-        for nonsense in ("no JSON", "[]", b"bytes"):
+        for nonsense in ("no JSON", "[]", b"bytes", '{"watch": "\\u0000"}'):
             websocket.send(nonsense)
             assert json.loads(websocket.recv(30)) == told
         websocket.send(json.dumps({"watch": "0" * 64}))
@@ -220,6 +221,34 @@ def test_who_leaves_the_websocket_leaves_no_error(asking: Project, llm: Model) -
     [(answer, complete)] = asking.query(query)
     assert (answer, bool(complete)) == (WORDS[0], False)
     assert "Traceback" not in asking.log("api")
+
+
+def fail(*_: Any) -> Any:
+    """Stand for what asks a database that does not answer."""
+    raise OperationalError("SELECT 1", {}, OSError("connection refused"))
+
+
+def test_a_database_that_fails_is_told_and_logged_as_such(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("app.chat.answer.search", fail)
+    monkeypatch.setattr("app.chat.answer.background_tasks", fail)
+    told = events(client.post("/chat", json={"message": "Why?"}).text)
+    assert told == [{"type": "error", "detail": "There is no answer (OperationalError)."}]
+    failed, noted = (r.getMessage() for r in caplog.records if r.name == "app.chat.answer")
+    assert failed == "the database failed: OperationalError"
+    assert noted.endswith("was not noted: OperationalError")
+
+
+def test_a_database_that_fails_ends_a_watch_and_no_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def watch() -> list[dict[str, Any]]:
+        return [state async for state in _states("0" * 64)]
+
+    monkeypatch.setattr("app.chat.router.rows", fail)
+    told = {"type": "error", "detail": "The document cannot be watched any more."}
+    assert run(watch()) == [told]
 
 
 class Unheard(BackgroundTasks):

@@ -131,6 +131,7 @@ def test_a_document_of_too_many_chunks_fails(
     monkeypatch.setattr(settings, "document_max_chunks", 3)
     done = processed(b"# A\n\nsome words of text\n\n" * 4 + b"too many", "long.md")
     assert (done["state"], done["reason"]) == ("failed", "It is too long: more than 3 chunks.")
+    assert stored(done["id"]) == []
 
 
 def test_a_document_that_takes_too_long_fails(
@@ -209,6 +210,18 @@ def test_a_deleted_document_is_gone_with_its_chunks_and_its_file(
     run(remove_file(document_id))
     run(remove_file(document_id))  # as after a crash
     assert list(folder.iterdir()) == []
+
+
+def test_a_key_holds_back_no_document_that_was_deleted_meanwhile(server: Project) -> None:
+    def upload() -> str:
+        files = {"file": ("key.txt", b"Sent with a key.\n")}
+        answer = server.post("/documents", files=files, headers={"Idempotency-Key": "k"})
+        path = f"/documents/{answer.json()['document_id']}"
+        wait_for(lambda: server.get(path).json()["state"] == "ready", "the document")
+        return path
+
+    assert httpx2.delete(server.url + upload()).status_code == 204
+    upload()
 
 
 def test_the_file_of_a_document_that_is_there_again_stays(processed: Process, folder: Path) -> None:

@@ -34,7 +34,7 @@ def insert(session: Session, runs: list[TaskRun], head_start: timedelta = timede
     dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
     new = dialect.insert(task_runs).on_conflict_do_nothing()
     session.execute(new, [_values(run, head_start) for run in runs])
-    keyed = {run.task_id: run for run in runs if "key" in run.options}
+    keyed = {run.task_id: run for run in runs if run.options.get("key")}
     known = sa.select(row.id, ARGUMENTS).where(row.id.in_(keyed))
     for found in session.execute(known) if keyed else ():
         run = keyed[found.id]

@@ -155,17 +155,18 @@ def test_events_tell_of_each_change_until_the_end(server: Project) -> None:
 @pytest.fixture
 def with_token(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
     """Return a client of an application that has an administrator."""
-    monkeypatch.setattr(settings, "admin_token", SecretStr("green"))
+    monkeypatch.setattr(settings, "admin_token", SecretStr("grün€"))
     yield client
 
 
 @pytest.mark.parametrize(
-    ("authorization", "code"), [("Bearer green", 200), ("Bearer blue", 401), ("", 401)]
+    ("authorization", "code"), [("Bearer grün€", 200), ("Bearer blau", 401), ("", 401)]
 )
 def test_only_the_bearer_of_the_token_lists(
     with_token: TestClient, authorization: str, code: int
 ) -> None:
-    assert with_token.get("/tasks", headers={"Authorization": authorization}).status_code == code
+    sent = {b"Authorization": authorization.encode()}
+    assert with_token.get("/tasks", headers=sent).status_code == code
 
 
 def test_without_a_token_production_shows_no_details(
