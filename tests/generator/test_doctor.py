@@ -535,3 +535,63 @@ def test_a_folder_where_no_database_can_be_made(
         f"{tmp_path}/var/app.db is not there, and {tmp_path} is not writable",
         "let the user who runs the application write there",
     )
+
+
+# ---- Migrations as they are written --------------------------------------------------------------
+
+VERSIONS = "app/migrations/versions"
+
+
+@pytest.mark.parametrize(
+    ("files", "finding"),
+    [
+        (
+            {"a": "'1'; down_revision = None", "b": "'2'; down_revision = '1'", "notes": "None"},
+            None,
+        ),
+        (
+            {
+                "a": "'1'; down_revision = None",
+                "b": "'2'; down_revision = '1'",
+                "c": "'3'; down_revision = '1'",
+                "d": "'4'; down_revision = ('2', '3')",
+            },
+            None,
+        ),
+        (
+            {"a": "'1'", "b": "'2'; down_revision = '1'", "c": "'3'; down_revision = '1'"},
+            probe.fail(
+                "migrations",
+                f"2 that nothing follows: 2 ({VERSIONS}/b.py), 3 ({VERSIONS}/c.py)",
+                "uv run alembic merge heads -m merge",
+            ),
+        ),
+        (
+            {"a": "'1'", "b": "'2'; down_revision = '1'", "c": "'2'; down_revision = '1'"},
+            probe.fail(
+                "migrations",
+                f"revision 2 stands in two files, {VERSIONS}/b.py and {VERSIONS}/c.py",
+                "give the newer one another name, in its line `revision`",
+            ),
+        ),
+        (
+            {"a": "'1'", "x_merge": "'3'; down_revision = ('2', '1')"},
+            probe.fail(
+                "migrations",
+                f"{VERSIONS}/x_merge.py follows 2, which no file has",
+                "remove that file, or restore the one that it follows",
+            ),
+        ),
+    ],
+)
+def test_migrations_that_do_not_follow_one_another(
+    files: dict[str, str],
+    finding: probe.Finding | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(probe, "HERE", tmp_path)
+    (tmp_path / VERSIONS).mkdir(parents=True)
+    for name, revision in files.items():
+        (tmp_path / VERSIONS / f"{name}.py").write_text(f"revision = {revision}\n")
+    assert probe.disorder(probe.written()) == finding
