@@ -154,6 +154,7 @@ def notes(done: Evolved) -> list[str]:
         f"Settings that nothing reads any more: {gone}." if gone else "",
         PRODUCTION.get(done.goal.pattern, "") if is_promote(done) else "",
         *(open_tasks(done.project.pattern, done.goal.pattern) if is_promote(done) else []),
+        *done.clashes,
         *diverged(done.parted),
         renamed_package(done),
     ]

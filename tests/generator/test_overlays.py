@@ -31,6 +31,7 @@ Undo all of it:
   git reset --hard
 The same again: bgscaffold update {} --to=v0.1.0
 """
+SCHEDULE_SETTINGS = "SCHEDULE_TIMEZONE, SCHEDULE_GRACE"
 AI_QUESTION = re.compile(r"^ai:\n(  .*\n)+", re.MULTILINE)
 JOIN = [
     "uv run alembic merge heads -m merge",
@@ -124,7 +125,7 @@ def test_says_it_in_json(run: Run, shop: Path) -> None:
         "conflicts": [],
         "stay_deleted": [],
         "written": [],
-        "notes": [" ".join(AI_SETTINGS.split())],
+        "notes": [" ".join(AI_SETTINGS.split()).replace(": LLM", f": {SCHEDULE_SETTINGS}, LLM")],
         "next_steps": ["uv sync", "uv run poe migrate", "uv run poe test", "git commit"],
         "undo": "git reset --hard",
         "undo_first": ["uv run alembic downgrade 0001"],
@@ -311,7 +312,8 @@ def test_no_migration_that_is_new_no_need_to_join(run: Run, shop: Path) -> None:
     for name in ("one", "two"):
         write(shop, f"app/migrations/versions/{name}.py", REVISION.format(name, '"0001"'))
     told = json.loads(run("update", "--with-schedule", "--json").out)
-    assert (told["notes"], told["undo_first"]) == ([], [])
+    settings = f"New settings, which .env.example explains: {SCHEDULE_SETTINGS}."
+    assert (told["notes"], told["undo_first"]) == ([settings], [])
 
 
 def test_migrations_of_a_renamed_package(run: Run, shop: Path) -> None:
