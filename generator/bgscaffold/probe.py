@@ -288,7 +288,10 @@ def listed(revisions: set[str]) -> str:
 def broker() -> Finding:
     """Connect to the broker, once."""
     settings = import_module("app.background.settings").settings
-    settings.refuse_embedded_broker_in_production()
+    try:
+        settings.refuse_embedded_broker_in_production()
+    except Exception as error:  # noqa: BLE001  # whatever the application refuses with, it is told
+        return fail("broker", told(error), "set BROKER_URL to redis://... or amqp://...")
     if settings.broker_url.startswith("sqla+"):
         return ok("broker", "the embedded one, a file, for development")
     celery_app = import_module("app.background.celery_app").celery_app

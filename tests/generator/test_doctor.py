@@ -323,6 +323,18 @@ def test_a_pyproject_that_cannot_be_used(content: bytes, detail: str, run: Run, 
     assert found(run, "pyproject") == ("FAIL", detail, "mend pyproject.toml")
 
 
+def test_a_pyproject_that_a_merge_has_left_its_markers_in(run: Run, shop: Path) -> None:
+    project = (shop / "pyproject.toml").read_text()
+    (shop / "pyproject.toml").write_text(
+        f"{project}<<<<<<< HEAD\na = 1\n=======\na = 2\n>>>>>>> theirs\n"
+    )
+    assert found(run, "pyproject") == (
+        "FAIL",
+        "it holds the markers of a merge conflict",
+        "settle it, then: git add pyproject.toml",
+    )
+
+
 def test_files_that_are_not_there(run: Run, shop: Path) -> None:
     for what, file in (
         ("pyproject", "pyproject.toml"),

@@ -404,7 +404,7 @@ def test_the_embedded_broker_in_production(rendered: Render, examine: Examine) -
     found = examine(rendered("celery"), ENVIRONMENT="production")
     [broker] = problems(found)
     assert broker.detail.startswith("BROKER_URL is 'sqla+sqlite:///var/broker.db'")
-    assert broker.remedy == "start it, or set BROKER_URL to redis://... or amqp://..."
+    assert broker.remedy == "set BROKER_URL to redis://... or amqp://..."
 
 
 def test_redis(rendered: Render, examine: Examine) -> None:
