@@ -558,39 +558,39 @@ VERSIONS = "app/migrations/versions"
     ("files", "finding"),
     [
         (
-            {"a": "'1'; down_revision = None", "b": "'2'; down_revision = '1'", "notes": "None"},
+            {"a": "'10'; down_revision = None", "b": "'20'; down_revision = '10'", "notes": "None"},
             None,
         ),
         (
             {
-                "a": "'1'; down_revision = None",
-                "b": "'2'; down_revision = '1'",
-                "c": "'3'; down_revision = '1'",
-                "d": "'4'; down_revision = ('2', '3')",
+                "a": "'10'; down_revision = None",
+                "b": "'20'; down_revision = '10'",
+                "c": "'30'; down_revision = '10'",
+                "d": "'40'; down_revision = ('20', '30')",
             },
             None,
         ),
         (
-            {"a": "'1'", "b": "'2'; down_revision = '1'", "c": "'3'; down_revision = '1'"},
+            {"a": "'10'", "b": "'20'; down_revision = '10'", "c": "'30'; down_revision = '10'"},
             probe.fail(
                 "migrations",
-                f"2 that nothing follows: 2 ({VERSIONS}/b.py), 3 ({VERSIONS}/c.py)",
+                f"2 that nothing follows: 20 ({VERSIONS}/b.py), 30 ({VERSIONS}/c.py)",
                 "uv run alembic merge heads -m merge",
             ),
         ),
         (
-            {"a": "'1'", "b": "'2'; down_revision = '1'", "c": "'2'; down_revision = '1'"},
+            {"a": "'10'", "b": "'20'; down_revision = '10'", "c": "'20'; down_revision = '10'"},
             probe.fail(
                 "migrations",
-                f"revision 2 stands in two files, {VERSIONS}/b.py and {VERSIONS}/c.py",
+                f"revision 20 stands in two files, {VERSIONS}/b.py and {VERSIONS}/c.py",
                 "give the newer one another name, in its line `revision`",
             ),
         ),
         (
-            {"a": "'1'", "x_merge": "'3'; down_revision = ('2', '1')"},
+            {"a": "'10'", "x_merge": "'30'; down_revision = ('20', '10')"},
             probe.fail(
                 "migrations",
-                f"{VERSIONS}/x_merge.py follows 2, which no file has",
+                f"{VERSIONS}/x_merge.py follows 20, which no file has",
                 "remove that file, or restore the one that it follows",
             ),
         ),
