@@ -138,7 +138,8 @@ def test_ai_is_added_to_a_project_with_migrations_of_its_own(
     done = subprocess.run(command, cwd=shop, capture_output=True, text=True, check=True)
     told = json.loads(done.stdout)
     assert "uv run alembic merge heads -m merge" in told["next_steps"]
-    follow(told["next_steps"], shop, newest)
+    # Whoever joins the heads and adds nothing has a migration that `git reset` would not take away.
+    follow([step for step in told["next_steps"] if "git add" not in step], shop, newest)
 
     newest.run(shop, "poe", "check")
     with newest.dev(shop) as dev:
