@@ -67,7 +67,7 @@ def refuse_what_cannot_be(project: Existing, new: NewTask) -> None:
         if not is_inside(root / folder / domain, root):
             raise BadTaskName(str(new.name), f"{folder}/{domain} is a link out of the project")
     if new.cron and "cron" not in project.supports:
-        raise NoSchedule(new.cron, "it was made without --with-schedule")
+        raise NoSchedule(new.cron, "it has no schedules")
     for file, tree in modules(root, "app/**/*.py"):
         for call in decorators(tree):
             if text_of(argument(call, "name"), tree) == str(new.name):

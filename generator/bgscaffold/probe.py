@@ -313,7 +313,7 @@ def beat() -> Finding:
         return warn("beat", told, "end all but one: each sends every scheduled task")
     if running:
         return ok("beat", "one runs on this machine; other machines cannot be seen from here")
-    return ok("beat", "not running on this machine; if it runs on no other: uv run poe beat")
+    return ok("beat", f"not running on this machine; if it runs on no other: {start('beat')}")
 
 
 def worker() -> Finding:
@@ -326,7 +326,13 @@ def worker() -> Finding:
         return ok("worker", f"alive: {', '.join(alive)}")
     last = min(ages, key=ages.__getitem__, default="")
     before = f"; {last} was, {ages[last]:.0f} seconds ago" if last else ""
-    return ok("worker", f"none is alive here{before}; if it runs nowhere else: uv run poe worker")
+    return ok("worker", f"none is alive here{before}; if it runs nowhere else: {start('worker')}")
+
+
+def start(verb: str) -> str:
+    """Return what starts a process; by itself it would run as in production."""
+    environment = import_module("app.settings").settings.environment
+    return f"uv run poe {'dev' if environment == 'development' else verb}"
 
 
 def is_beat(process: Path) -> bool:

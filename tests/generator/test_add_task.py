@@ -529,8 +529,7 @@ def test_a_test_that_is_there(run: Run, shop: Path, original: Path) -> None:
 
 def test_a_schedule_in_a_project_without(run: Run, shop: Path, original: Path) -> None:
     assert run("add", "task", "a.b", "--cron", "0 3 * * *").err == (
-        "This project cannot run tasks by the clock: '0 3 * * *'"
-        " (it was made without --with-schedule)\n"
+        "This project cannot run tasks by the clock: '0 3 * * *' (it has no schedules)\n"
         "  allowed: --cron in a project with schedules\n"
         "  remedy:  leave out --cron, or bring the schedules: bgscaffold update --with-schedule\n"
     )

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -439,6 +440,35 @@ def processes(folder: Path, *command_lines: str, cwd: Path) -> Path:
         (process / "cwd").symlink_to(cwd)
     (folder / "99").mkdir()  # of somebody else: nothing in it can be read
     return folder
+
+
+@pytest.fixture(autouse=True)
+def production(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the application's settings say where it runs."""
+    runs_in(monkeypatch, "production")
+
+
+def runs_in(monkeypatch: pytest.MonkeyPatch, environment: str) -> None:
+    """Put a module in the place of the application's settings."""
+    module: Any = SimpleNamespace(settings=SimpleNamespace(environment=environment))
+    monkeypatch.setitem(sys.modules, "app.settings", module)
+
+
+@pytest.mark.parametrize(
+    ("environment", "beat", "worker"),
+    [("development", "dev", "dev"), ("production", "beat", "worker")],
+)
+def test_what_is_not_running_is_started_as_the_environment_asks(
+    environment: str, beat: str, worker: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs_in(monkeypatch, environment)
+    monkeypatch.setattr(probe, "HERE", tmp_path)
+    monkeypatch.setattr(probe, "PROCESSES", processes(tmp_path / "proc", cwd=tmp_path))
+    told = [probe.beat()["detail"], probe.worker()["detail"]]
+    assert told == [
+        f"not running on this machine; if it runs on no other: uv run poe {beat}",
+        f"none is alive here; if it runs nowhere else: uv run poe {worker}",
+    ]
 
 
 BEAT = "/x/bin/python3 -m celery --app app.background.worker beat"

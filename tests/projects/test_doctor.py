@@ -102,6 +102,7 @@ def test_a_new_project_is_well_and_stays_as_it_is(
     assert found["tasks"].detail == f"2 registered{same}"
     assert found["database"].detail == "var/app.db, which the first start makes"
     assert found["migrations"].detail == "0001, applied at the first start"
+    assert all("uv run poe dev" in found[name].detail for name in of_celery[1:])
     assert source(project) == before
 
 

@@ -17,6 +17,7 @@ def expected(pattern: str, ci: str, schedule: bool, ai: bool) -> list[str]:
     """Return the list of a variant: its pattern's, what its CI and its AI add, what a schedule changes."""
     names = [pattern] if ci == "none" else [pattern, f"ci-{ci}"]
     names += ["ai", f"ai-{pattern}"] if ai else []
+    names += ["ai-schedule"] if ai and schedule else []
     files = {line for name in names for line in (LISTS / f"{name}.txt").read_text().split()}
     return sorted(files ^ changes(pattern) if schedule else files)
 
@@ -40,16 +41,18 @@ def write_changes(pattern: str, without: set[str], scheduled: set[str]) -> None:
 
 
 def main() -> None:
-    """Write a list for each pattern, and what a schedule, each CI and AI change."""
+    """Write a list for each pattern, and what a schedule, each CI, AI, and AI with a schedule change."""
     LISTS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         plain = {p: paths(render(scratch, p)) for p in helpers.PATTERNS}
         scheduled = {p: paths(render(scratch, p, schedule=True)) for p in plain}
         added = {p: paths(render(scratch, p, ai=True)) - plain[p] for p in plain}
+        both = paths(render(scratch, "simple", schedule=True, ai=True))
         for ci in ("github", "gitlab"):
             write(f"ci-{ci}", paths(render(scratch, "simple", ci)) - plain["simple"])
     everywhere = set.intersection(*added.values())
     write("ai", everywhere)
+    write("ai-schedule", both - scheduled["simple"] - added["simple"])
     for pattern in helpers.PATTERNS:
         write(pattern, plain[pattern])
         write_changes(pattern, plain[pattern], scheduled[pattern])

@@ -138,6 +138,24 @@ def test_only_the_room_and_its_neighbours_vary(rendered: Rendered) -> None:
     assert not [name for name in varying if name.startswith("app/") and "/background/" not in name]
 
 
+def test_the_docs_name_all_that_differs_between_the_patterns(rendered: Rendered) -> None:
+    page = (helpers.ROOT / "docs/patterns.md").read_text(encoding="utf-8")
+    table = page.partition("What differs:\n")[2]
+    listed = re.findall(r"^\| `(.+?)` \|", table, re.MULTILINE)
+    trees = [helpers.tree(rendered(each, "none", True, True)) for each in helpers.PATTERNS]
+    every = {name for tree in trees for name in tree}
+    varying = {name for name in every if len({tree.get(name) for tree in trees}) > 1}
+    assert {place_of(name, listed) for name in varying} == set(listed)
+
+
+def place_of(name: str, listed: list[str]) -> str:
+    """Return the path of a list that a file is, or lies in; its own name if there is none."""
+    places = (
+        path for path in listed if name == path or (path[-1] == "/" and name.startswith(path))
+    )
+    return next(places, name)
+
+
 @pytest.mark.parametrize("pattern", helpers.PATTERNS)
 def test_with_ai_files_are_added_and_only_these_are_changed(
     pattern: str, rendered: Rendered

@@ -26,6 +26,7 @@ BLOCK = 1024 * 1024  # few large steps: a thread has to queue for the interprete
 HTML = re.compile(  # after comments and the like, if it has any
     r"\s*(?:<[!?](?!doctype)[^>]*>\s*)*<(?:!doctype html|html|head|body)\b", re.IGNORECASE
 )
+UNFINISHED = ".upload-"  # begins the name of a file as long as it is being written
 ENVELOPE = 10_000  # bytes that a form may take besides the file
 # Threads of its own: who holds a row must not wait behind those who wait for it.
 _moving = anyio.CapacityLimiter(8)
@@ -49,8 +50,9 @@ def path_of(document_id: str) -> Path:
 
 def save(file: UploadFile) -> Iterator[Saved]:
     """Save an upload. As a `def` dependency it runs in a thread: writing never blocks the loop."""
-    settings.documents_folder.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile(dir=settings.documents_folder, prefix=".", delete=False) as target:
+    folder = settings.documents_folder
+    folder.mkdir(parents=True, exist_ok=True)
+    with NamedTemporaryFile(dir=folder, prefix=UNFINISHED, delete=False) as target:
         try:
             digest, size, kind = _copy(file.file, target.file)
             yield Saved(digest, shown_name(file.filename), kind, size, Path(target.name))

@@ -15,6 +15,7 @@ from app.background.celery_app import celery_app
 from app.background.door import background_tasks
 from app.background.periods import LOOK, Scheduled, scheduled
 from app.background.settings import settings
+from app.refusals import told_briefly
 
 log = logging.getLogger(__name__)
 
@@ -24,8 +25,9 @@ class Beat(Scheduler):  # type: ignore[misc]  # Celery ships no types
 
     def setup_schedule(self) -> None:
         """Prepare the database, and look back over what was missed."""
-        settings.refuse_embedded_broker_in_production()
-        database.prepare_sync()
+        with told_briefly():
+            settings.refuse_embedded_broker_in_production()
+            database.prepare_sync()
         self.scheduled = scheduled(datetime.now(UTC))
 
     def tick(self) -> float:

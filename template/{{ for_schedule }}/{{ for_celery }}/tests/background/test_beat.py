@@ -9,8 +9,9 @@ import pytest
 from app.background import beat
 from app.background.celery_app import celery_app
 from app.background.periods import LOOK, Scheduled
+from app.background.settings import EMBEDDED
 from app.background.task import TASKS, Task, TaskOptions
-from tests.servers import Project, wait_for
+from tests.servers import PATIENCE, Project, wait_for
 
 
 @pytest.fixture
@@ -76,5 +77,18 @@ def test_beat_needs_no_broker_and_runs_no_task(tmp_path: Path) -> None:
         assert project.marks() == []
         project.terminate("beat")
         project.processes["beat"].wait(10)
+    finally:
+        project.close()
+
+
+def test_what_keeps_beat_from_starting_is_told_without_a_traceback(tmp_path: Path) -> None:
+    project = Project(tmp_path / "beat", ENVIRONMENT="production", BROKER_URL=EMBEDDED)
+    try:
+        project.spawn("beat")
+        assert project.processes["beat"].wait(PATIENCE) == 1
+        told = project.log("beat")
+        refusal = f"app.refusals.RefusesToStart: BROKER_URL is {EMBEDDED!r}, the embedded broker"
+        assert told.splitlines()[-1].startswith(refusal)
+        assert "Traceback" not in told
     finally:
         project.close()
