@@ -150,7 +150,7 @@ def update(
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Move a project to this version of bgscaffold, or add to it; what you have written stays."""
+    """Move a project to this version, or add AI or schedules to it."""
     from bgscaffold import evolve
     from bgscaffold.overlays import wanted
 

@@ -100,8 +100,10 @@ def last_name(function: ast.expr) -> str:
 def settings(project: Path) -> list[str]:
     """Return the names of the settings that a rendered project reads from its environment."""
     return [
-        node.target.id.upper()
-        for file in sorted(project.glob("app/**/settings.py"))
+        field.target.id.upper()
+        for file in sorted(project.glob("app/**/*.py"))
         for node in ast.walk(parsed(file))
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+        if isinstance(node, ast.ClassDef) and "BaseSettings" in map(last_name, node.bases)
+        for field in node.body
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
     ]

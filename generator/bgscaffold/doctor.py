@@ -25,6 +25,7 @@ PATIENCE = 3.0  # seconds for a program that only tells its version
 PROBING = 60.0  # seconds for all that the probe does, each part of which has a limit of its own
 ALIKE = 0.85  # a misspelt name; 1 would be the same
 BACKEND = "app/background/backend.py"
+MARKERS = re.compile(r"^<{7} .*^>{7} ", re.MULTILINE | re.DOTALL)
 ANSWERS = ("_commit", "_src_path", "pattern", "project_name")
 
 
@@ -184,6 +185,9 @@ def from_inside(project: Existing) -> Iterator[Finding]:
 
 def of_pyproject(file: Path) -> Finding | None:
     """Return what is wrong with a pyproject.toml, None when it can be used."""
+    if MARKERS.search(read(file)):
+        told = "it holds the markers of a merge conflict"
+        return Finding("FAIL", "pyproject", told, f"settle it, then: git add {file.name}")
     try:
         project = tomllib.loads(file.read_text(encoding="utf-8")).get("project")
     except FileNotFoundError:

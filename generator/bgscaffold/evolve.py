@@ -11,6 +11,7 @@ from secrets import token_hex
 from bgscaffold import answers, declared
 from bgscaffold.answers import Recorded
 from bgscaffold.apply import carry_out, missing
+from bgscaffold.clashes import clashes
 from bgscaffold.errors import CannotWrite, RenderFailed
 from bgscaffold.evolve_errors import (
     AnswersUnreadable,
@@ -56,6 +57,7 @@ class Evolved:
     gone_settings: list[str] = field(default_factory=list)
     parted: Parted = field(default_factory=Parted)  # migrations, of the project and new ones
     locked: bool = False  # its uv.lock is tracked
+    clashes: list[str] = field(default_factory=list)  # names that are the project's, and new
 
     @property
     def nothing_to_do(self) -> bool:
@@ -139,7 +141,7 @@ def evolve(project: Recorded, goal: Goal, scratch: Path, *, dry_run: bool) -> Ev
     old, new, kept = render_both(project, goal, scratch)
     sides = write_sides(repository, old, new, kept=kept, message=title(project, goal))
     before, after = declared.settings(old), declared.settings(new)
-    migrations = parted(project.folder, old, new)
+    migrations, same = parted(project.folder, old, new), clashes(project.folder, old, new)
     if dry_run:
         merged, written = foresee(repository, sides), missing(project.folder, sides.left_out)
     else:
@@ -155,6 +157,7 @@ def evolve(project: Recorded, goal: Goal, scratch: Path, *, dry_run: bool) -> Ev
         [name for name in before if name not in after],
         migrations,
         repository.tracks("uv.lock"),
+        same,
     )
 
 

@@ -10,6 +10,7 @@ import json
 import os
 import platform
 import re
+import runpy
 import sys
 import time
 import tomllib
@@ -30,6 +31,7 @@ CLEANING = "background.clean"  # the one task of Celery that is not the user's
 MEND = "mend it: the application does not start like this"
 
 Finding = dict[str, str]
+Migration = tuple[str, str, set[str]]  # its file, its revision, those that it follows
 
 
 def ok(what: str, detail: str) -> Finding:
@@ -208,6 +210,8 @@ def migrations() -> Finding:
     sa, migration = import_module("sqlalchemy"), import_module("alembic.runtime.migration")
     url = sa.make_url(import_module("app.settings").settings.database_url)
     itself = url.get_backend_name() == "sqlite"
+    if complaint := disorder(written()):
+        return complaint
     needed, known = revisions()
     if itself and not Path(url.database or "").exists():
         return ok("migrations", f"{listed(needed)}, applied at the first start")
@@ -217,12 +221,51 @@ def migrations() -> Finding:
         return ok("migrations", f"current, {listed(needed)}")
     at = f"the database is at {listed(present)}"
     if present - known:
-        newer = "run the code that the database was migrated by"
-        return fail("migrations", f"{at}, which this code does not know", newer)
+        return fail("migrations", f"{at}, which this code does not know", way_back(url))
     behind = f"{at}, the code needs {listed(needed)}"
     if itself:
         return warn("migrations", f"{behind}; the next start applies it", "uv run poe migrate")
     return fail("migrations", behind, "uv run poe migrate")
+
+
+def way_back(url: Any) -> str:
+    """Return what to do about a database that was migrated by code that is not there."""
+    bring = "run the code that migrated it; if git has undone that, bring it back and take"
+    database = " the database back first: uv run alembic downgrade, as its report says under Undo"
+    remove = f"; in development you may remove {url.database}"
+    return bring + database + (remove if url.get_backend_name() == "sqlite" else "")
+
+
+def written() -> list[Migration]:
+    """Run the files of the migrations, which do nothing but define, as Alembic does."""
+    folder = HERE / "app" / "migrations" / "versions"
+    found = []
+    for file in sorted(folder.glob("*.py")):
+        names = runpy.run_path(str(file))
+        if revision := names.get("revision"):
+            follows = names.get("down_revision") or ()
+            several = {follows} if isinstance(follows, str) else set(follows)
+            found.append((file.relative_to(HERE).as_posix(), revision, several))
+    return found
+
+
+def disorder(found: list[Migration]) -> Finding | None:
+    """Return what keeps migrations from being applied, None when they follow one another."""
+    first = {name: file for file, name, _follows in reversed(found)}
+    followed = {name for _file, _name, follows in found for name in follows}
+    for file, name, follows in found:
+        if file != first[name]:
+            both = f"revision {name} stands in two files, {first[name]} and {file}"
+            other = "give the newer one another name, in its line `revision`"
+            return fail("migrations", both, other)
+        if unknown := follows - first.keys():
+            told = f"{file} follows {listed(unknown)}, which no file has"
+            return fail("migrations", told, "remove that file, or restore the one that it follows")
+    ends = [f"{name} ({file})" for file, name, _follows in found if name not in followed]
+    if len(ends) > 1:
+        told = f"{len(ends)} that nothing follows: {', '.join(ends)}"
+        return fail("migrations", told, "uv run alembic merge heads -m merge")
+    return None
 
 
 def revisions() -> tuple[set[str], set[str]]:
@@ -245,7 +288,10 @@ def listed(revisions: set[str]) -> str:
 def broker() -> Finding:
     """Connect to the broker, once."""
     settings = import_module("app.background.settings").settings
-    settings.refuse_embedded_broker_in_production()
+    try:
+        settings.refuse_embedded_broker_in_production()
+    except Exception as error:  # noqa: BLE001  # whatever the application refuses with, it is told
+        return fail("broker", told(error), "set BROKER_URL to redis://... or amqp://...")
     if settings.broker_url.startswith("sqla+"):
         return ok("broker", "the embedded one, a file, for development")
     celery_app = import_module("app.background.celery_app").celery_app

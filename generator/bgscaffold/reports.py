@@ -3,6 +3,7 @@
 import json
 import shlex
 from dataclasses import asdict, replace
+from pathlib import PurePosixPath
 from textwrap import fill
 
 from bgscaffold.declared import packages
@@ -11,7 +12,7 @@ from bgscaffold.merge import Change
 from bgscaffold.messages import from_here
 from bgscaffold.overlays import named
 from bgscaffold.patterns import RECORDS, Pattern
-from bgscaffold.revisions import Parted
+from bgscaffold.revisions import Parted, other_name
 
 UNDO = "git reset --hard"
 MERGE_HEADS = "uv run alembic merge heads"
@@ -48,10 +49,16 @@ def evolved(done: Evolved) -> str:
         left_alone(done),
         conflicts(done),
         "\n".join(["Before it runs:", *map(wrapped, told)] if (told := notes(done)) else []),
-        "\n".join(["Next:", *(f"  {do:<35} {why}".rstrip() for do, why in next_steps(done))]),
+        steps("Next:", next_steps(done)),
         last_lines(done),
     ]
     return "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
+
+
+def steps(title: str, commands: list[tuple[str, str]]) -> str:
+    """Return commands under a title, each with what it does."""
+    width = max([35, *(len(do) for do, why in commands if why)])
+    return "\n".join([title, *(f"  {do:<{width}} {why}".rstrip() for do, why in commands)])
 
 
 def nothing_to_do(done: Evolved) -> str:
@@ -147,6 +154,7 @@ def notes(done: Evolved) -> list[str]:
         f"Settings that nothing reads any more: {gone}." if gone else "",
         PRODUCTION.get(done.goal.pattern, "") if is_promote(done) else "",
         *(open_tasks(done.project.pattern, done.goal.pattern) if is_promote(done) else []),
+        *done.clashes,
         *diverged(done.parted),
         renamed_package(done),
     ]
@@ -171,7 +179,7 @@ def diverged(parted: Parted) -> list[str]:
     """Say what to do where migrations of the project and new ones do not follow one another."""
     twins = [
         f"{new} has the revision of {own}, which is yours: before anything else give the new one"
-        " another name, in its line `revision`."
+        f" another name, such as {other_name(new)}, in its line `revision`."
         for own, new in parted.twins
     ]
     merge = f"Your migrations and the new ones do not follow one another: {MERGE_HEADS} joins them."
@@ -209,6 +217,7 @@ def next_steps(done: Evolved) -> list[tuple[str, str]]:
         steps.append(("git status", "until every conflict is settled"))
     return [
         *steps,
+        *renaming(done),
         *installing(done),
         *(joining(done) if done.parted else []),
         *migrating(done),
@@ -228,6 +237,17 @@ def installing(done: Evolved) -> list[tuple[str, str]]:
         return []
     sync = ("uv sync", "install what pyproject.toml asks for now")
     return [sync, ("git add uv.lock", "which uv sync has written")] if done.locked else [sync]
+
+
+def renaming(done: Evolved) -> list[tuple[str, str]]:
+    """Return the files of new migrations whose names are taken, each with one that is free."""
+    return [
+        (
+            f"edit {migrations(done)}/versions/{PurePosixPath(new).name}",
+            f'write there: revision: str = "{other_name(new)}"',
+        )
+        for _own, new in done.parted.twins
+    ]
 
 
 def joining(done: Evolved) -> list[tuple[str, str]]:
@@ -251,7 +271,19 @@ def last_lines(done: Evolved) -> str:
     """Say how to take it back, or that nothing has to be."""
     if done.dry_run:
         return "Nothing was changed."
-    return f"Undo all of it: {UNDO}\nThe same again: {command(done)}"
+    first = undo_first(done)
+    undo = steps("Undo all of it:", [*first, (UNDO, "")]) if first else f"Undo all of it: {UNDO}"
+    return f"{undo}\nThe same again: {command(done)}"
+
+
+def undo_first(done: Evolved) -> list[tuple[str, str]]:
+    """Return what git cannot undo: a database that was migrated, a migration it does not know."""
+    if not done.parted.back:
+        return []
+    database = "if it was started or migrated since (or, in development: rm -r var)"
+    back = (f"uv run alembic downgrade {done.parted.back}", database)
+    joined = f"git add {migrations(done)}/versions/*_merge.py"
+    return [back, *([(joined, "if you have joined the heads")] if done.parted else [])]
 
 
 def command(done: Evolved) -> str:
@@ -282,6 +314,7 @@ def evolved_json(done: Evolved) -> str:
         "notes": notes(done),
         "next_steps": [step for step, _why in next_steps(done)],
         "undo": UNDO,
+        "undo_first": [step for step, _why in undo_first(done)],
         "command": command(done),
     }
     return json.dumps(facts, indent=2)

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from bgscaffold.declared import packages, parsed
 
@@ -24,6 +24,7 @@ class Parted:
 
     twins: list[tuple[str, str]] = field(default_factory=list)  # the project's, and the new one
     heads: list[str] = field(default_factory=list)  # all that nothing follows, if not only one
+    back: str = ""  # to which a database goes back that has the new ones; '' when none is new
 
     def __bool__(self) -> bool:
         return bool(self.twins or self.heads)
@@ -41,7 +42,27 @@ def parted(project: Path, old: Path, new: Path) -> Parted:
         if its.name == ours.name and its.file != ours.file
     ]
     ends = heads([*present, *brought])
-    return Parted(twins, ends if brought and len(ends) > 1 else [])
+    back = way_back(present, brought, {new for _own, new in twins})
+    return Parted(twins, ends if brought and len(ends) > 1 else [], back)
+
+
+def way_back(present: list[Revision], brought: list[Revision], renamed: set[str]) -> str:
+    """Return what `alembic downgrade` takes to leave what the project had, and nothing else.
+
+    Where others follow the same revision, Alembic takes those back too, unless a branch is named.
+    """
+    if not brought:
+        return ""
+    names = {revision.name for revision in brought}
+    first = next(each for each in brought if not each.follows & names)
+    before = min(first.follows, default="base")
+    alone = heads(present) == [before]
+    return before if alone else f"{other_name(first.file) if renamed else first.name}@{before}"
+
+
+def other_name(file: str) -> str:
+    """Return a name for a revision whose own is taken: that of its file."""
+    return PurePosixPath(file).stem
 
 
 def heads(found: list[Revision]) -> list[str]:

@@ -324,6 +324,18 @@ def test_a_pyproject_that_cannot_be_used(content: bytes, detail: str, run: Run, 
     assert found(run, "pyproject") == ("FAIL", detail, "mend pyproject.toml")
 
 
+def test_a_pyproject_that_a_merge_has_left_its_markers_in(run: Run, shop: Path) -> None:
+    project = (shop / "pyproject.toml").read_text()
+    (shop / "pyproject.toml").write_text(
+        f"{project}<<<<<<< HEAD\na = 1\n=======\na = 2\n>>>>>>> theirs\n"
+    )
+    assert found(run, "pyproject") == (
+        "FAIL",
+        "it holds the markers of a merge conflict",
+        "settle it, then: git add pyproject.toml",
+    )
+
+
 def test_files_that_are_not_there(run: Run, shop: Path) -> None:
     for what, file in (
         ("pyproject", "pyproject.toml"),
@@ -565,3 +577,63 @@ def test_a_folder_where_no_database_can_be_made(
         f"{tmp_path}/var/app.db is not there, and {tmp_path} is not writable",
         "let the user who runs the application write there",
     )
+
+
+# ---- Migrations as they are written --------------------------------------------------------------
+
+VERSIONS = "app/migrations/versions"
+
+
+@pytest.mark.parametrize(
+    ("files", "finding"),
+    [
+        (
+            {"a": "'10'; down_revision = None", "b": "'20'; down_revision = '10'", "notes": "None"},
+            None,
+        ),
+        (
+            {
+                "a": "'10'; down_revision = None",
+                "b": "'20'; down_revision = '10'",
+                "c": "'30'; down_revision = '10'",
+                "d": "'40'; down_revision = ('20', '30')",
+            },
+            None,
+        ),
+        (
+            {"a": "'10'", "b": "'20'; down_revision = '10'", "c": "'30'; down_revision = '10'"},
+            probe.fail(
+                "migrations",
+                f"2 that nothing follows: 20 ({VERSIONS}/b.py), 30 ({VERSIONS}/c.py)",
+                "uv run alembic merge heads -m merge",
+            ),
+        ),
+        (
+            {"a": "'10'", "b": "'20'; down_revision = '10'", "c": "'20'; down_revision = '10'"},
+            probe.fail(
+                "migrations",
+                f"revision 20 stands in two files, {VERSIONS}/b.py and {VERSIONS}/c.py",
+                "give the newer one another name, in its line `revision`",
+            ),
+        ),
+        (
+            {"a": "'10'", "x_merge": "'30'; down_revision = ('20', '10')"},
+            probe.fail(
+                "migrations",
+                f"{VERSIONS}/x_merge.py follows 20, which no file has",
+                "remove that file, or restore the one that it follows",
+            ),
+        ),
+    ],
+)
+def test_migrations_that_do_not_follow_one_another(
+    files: dict[str, str],
+    finding: probe.Finding | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(probe, "HERE", tmp_path)
+    (tmp_path / VERSIONS).mkdir(parents=True)
+    for name, revision in files.items():
+        (tmp_path / VERSIONS / f"{name}.py").write_text(f"revision = {revision}\n")
+    assert probe.disorder(probe.written()) == finding

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import bgscaffold.source
+from bgscaffold.revisions import Revision, way_back
 from tests import helpers
 from tests.generator import evolving
 from tests.generator.conftest import Machine, Outcome, Run
@@ -25,9 +26,12 @@ STEPS = """\
   uv run poe test                     run its tests
   git commit                          keep it; git has a message ready
 
-Undo all of it: git reset --hard
+Undo all of it:
+  uv run alembic downgrade 0001       if it was started or migrated since (or, in development: rm -r var)
+  git reset --hard
 The same again: bgscaffold update {} --to=v0.1.0
 """
+SCHEDULE_SETTINGS = "SCHEDULE_TIMEZONE, SCHEDULE_GRACE"
 AI_QUESTION = re.compile(r"^ai:\n(  .*\n)+", re.MULTILINE)
 JOIN = [
     "uv run alembic merge heads -m merge",
@@ -121,9 +125,10 @@ def test_says_it_in_json(run: Run, shop: Path) -> None:
         "conflicts": [],
         "stay_deleted": [],
         "written": [],
-        "notes": [" ".join(AI_SETTINGS.split())],
+        "notes": [" ".join(AI_SETTINGS.split()).replace(": LLM", f": {SCHEDULE_SETTINGS}, LLM")],
         "next_steps": ["uv sync", "uv run poe migrate", "uv run poe test", "git commit"],
         "undo": "git reset --hard",
+        "undo_first": ["uv run alembic downgrade 0001"],
         "command": "bgscaffold update --with-ai --with-schedule --to=v0.1.0",
     }
 
@@ -231,8 +236,10 @@ PARTED = (
 TWINS = (
     "app/migrations/versions/0002_documents.py has the revision of"
     " app/migrations/versions/0002_invoices.py, which is yours: before anything else give the new one"
-    " another name, in its line `revision`."
+    " another name, such as 0002_documents, in its line `revision`."
 )
+RENAME = "edit app/migrations/versions/0002_documents.py"
+JOINED = "git add app/migrations/versions/*_merge.py"
 
 NOTES = """\
 import os
@@ -244,32 +251,69 @@ revision += "x"
 
 
 @pytest.mark.parametrize(
-    ("name", "follows", "notes"),
+    ("name", "follows", "notes", "branch"),
     [
-        ("15da3590237f", '"0001"', [PARTED]),
-        ("15da3590237f", '("0001",)', [PARTED]),
-        ("0002", '"0001"', [TWINS, PARTED]),
-        ("15da3590237f", '"0002"', []),
+        ("15da3590237f", '"0001"', [PARTED], "0002@0001"),
+        ("15da3590237f", '("0001",)', [PARTED], "0002@0001"),
+        ("0002", '"0001"', [TWINS, PARTED], "0002_documents@0001"),
+        ("15da3590237f", '"0002"', [], "0002@0001"),
     ],
 )
 @pytest.mark.parametrize("dry", [(), ("--dry-run",)])
 def test_migrations_of_the_user_are_to_be_joined(
-    name: str, follows: str, notes: list[str], dry: tuple[str, ...], run: Run, shop: Path
+    name: str,
+    follows: str,
+    notes: list[str],
+    branch: str,
+    dry: tuple[str, ...],
+    run: Run,
+    shop: Path,
 ) -> None:
     text = REVISION.format(name, follows)
     write(shop, "app/migrations/versions/0002_invoices.py", text)
     write(shop, "app/migrations/versions/notes.py", NOTES)
     told = json.loads(run("update", "--with-ai", *dry, "--json").out)
     assert told["notes"][1:] == notes
+    joined = [JOINED] if notes else []
+    assert told["undo_first"] == [f"uv run alembic downgrade {branch}", *joined]
     if not dry:
-        steps = ["uv sync", *(JOIN if notes else []), "uv run poe migrate", "uv run poe test"]
-        assert told["next_steps"] == [*steps, "git commit"]
+        rename = [RENAME] if TWINS in notes else []
+        steps = [*rename, "uv sync", *(JOIN if notes else []), "uv run poe migrate"]
+        assert told["next_steps"] == [*steps, "uv run poe test", "git commit"]
+
+
+def test_says_how_to_join_and_how_to_part_again(run: Run, shop: Path) -> None:
+    write(shop, "app/migrations/versions/0002_invoices.py", REVISION.format("0002", '"0001"'))
+    assert run("update", "--with-ai").out.partition("\nNext:\n")[2] == (
+        '  edit app/migrations/versions/0002_documents.py write there: revision: str = "0002_documents"\n'
+        "  uv sync                                        install what pyproject.toml asks for now\n"
+        "  uv run alembic merge heads -m merge            join your migrations and the new ones\n"
+        "  uv run poe format                              what Alembic has written\n"
+        "  git add app/migrations                         with the migration that joins them\n"
+        "  uv run poe migrate                             PostgreSQL only; SQLite migrates itself\n"
+        "  uv run poe test                                run its tests\n"
+        "  git commit                                     keep it; git has a message ready\n"
+        "\n"
+        "Undo all of it:\n"
+        "  uv run alembic downgrade 0002_documents@0001 "
+        "if it was started or migrated since (or, in development: rm -r var)\n"
+        "  git add app/migrations/versions/*_merge.py   if you have joined the heads\n"
+        "  git reset --hard\n"
+        "The same again: bgscaffold update --with-ai --to=v0.1.0\n"
+    )
+
+
+def test_the_first_migration_of_all_goes_back_to_nothing() -> None:
+    first = Revision("app/migrations/versions/0001_all.py", "0001", frozenset())
+    assert way_back([], [first], set()) == "0001@base"
 
 
 def test_no_migration_that_is_new_no_need_to_join(run: Run, shop: Path) -> None:
     for name in ("one", "two"):
         write(shop, f"app/migrations/versions/{name}.py", REVISION.format(name, '"0001"'))
-    assert json.loads(run("update", "--with-schedule", "--json").out)["notes"] == []
+    told = json.loads(run("update", "--with-schedule", "--json").out)
+    settings = f"New settings, which .env.example explains: {SCHEDULE_SETTINGS}."
+    assert (told["notes"], told["undo_first"]) == ([settings], [])
 
 
 def test_migrations_of_a_renamed_package(run: Run, shop: Path) -> None:
@@ -278,4 +322,5 @@ def test_migrations_of_a_renamed_package(run: Run, shop: Path) -> None:
     told = json.loads(run("update", "--with-ai", "--json").out)
     assert told["notes"][1] == PARTED
     assert "git add 'my app/migrations'" in told["next_steps"]
+    assert told["undo_first"][1] == "git add 'my app/migrations'/versions/*_merge.py"
     assert (shop / "my app/migrations/versions/0002_documents.py").is_file()

@@ -471,6 +471,7 @@ def test_says_it_in_json(run: Run, shop: Path) -> None:
         "notes": ["Open tasks: the old version finishes them at SIGTERM, within its grace."],
         "next_steps": ["uv run poe test", "git commit"],
         "undo": "git reset --hard",
+        "undo_first": [],
         "command": "bgscaffold promote async",
     }
 

@@ -320,8 +320,27 @@ def test_sqlite_from_nothing_to_what_nobody_knows(
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.close()
     told = "the database is at 9999, which this code does not know"
-    newer = "run the code that the database was migrated by"
+    newer = (
+        "run the code that migrated it; if git has undone that, bring it back and take the database"
+        " back first: uv run alembic downgrade, as its report says under Undo"
+        "; in development you may remove var/app.db"
+    )
     assert problems(examine(project)) == [Finding("FAIL", "migrations", told, newer)]
+
+
+def test_migrations_that_alembic_cannot_put_in_order(rendered: Render, examine: Examine) -> None:
+    project = rendered("safe")
+    versions = "app/migrations/versions"
+    left = project / versions / "ab12_merge.py"
+    left.write_text("revision = 'ab12'\ndown_revision = ('0001', '0002')\n")
+    assert problems(examine(project)) == [
+        Finding(
+            "FAIL",
+            "migrations",
+            f"{versions}/ab12_merge.py follows 0002, which no file has",
+            "remove that file, or restore the one that it follows",
+        )
+    ]
 
 
 @pytest.mark.parametrize(
@@ -386,7 +405,7 @@ def test_the_embedded_broker_in_production(rendered: Render, examine: Examine) -
     found = examine(rendered("celery"), ENVIRONMENT="production")
     [broker] = problems(found)
     assert broker.detail.startswith("BROKER_URL is 'sqla+sqlite:///var/broker.db'")
-    assert broker.remedy == "start it, or set BROKER_URL to redis://... or amqp://..."
+    assert broker.remedy == "set BROKER_URL to redis://... or amqp://..."
 
 
 def test_redis(rendered: Render, examine: Examine) -> None:

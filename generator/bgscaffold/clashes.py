@@ -1,0 +1,161 @@
+"""What new files call as the project calls something of its own: domains, tables, routes.
+
+Git sees no conflict there, for the files are others. The code is read and not run.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+from bgscaffold.declared import last_name, packages, parsed
+from bgscaffold.reading import argument, decorators, modules, target_of, text_of
+from bgscaffold.routers import OTHER_METHODS, overlap, prefix_in
+
+MODULES = ("router.py", "tasks.py")  # what makes a folder a domain
+NO_DOMAINS = ("background", "migrations")
+
+
+@dataclass(frozen=True)
+class Named:
+    """Something with a name, and where it stands."""
+
+    name: str
+    file: str
+    line: int
+
+    @property
+    def domain(self) -> str:
+        """Return the folder that it lies in."""
+        return Path(self.file).parent.name
+
+
+def clashes(project: Path, old: Path, new: Path) -> list[str]:
+    """Say what a new render brings that a project has already under the same name."""
+    if not packages(project):
+        return []
+    return [
+        *map(of_domain, same_domains(project, old, new)),
+        *same_tables(project, old, new),
+        *same_routes(project, old, new),
+    ]
+
+
+# ---- Domains -------------------------------------------------------------------------------------
+
+
+def same_domains(project: Path, old: Path, new: Path) -> list[str]:
+    """Return the folders of the project where a domain that is new has to go."""
+    brought = domains(new) - domains(old)
+    folders = [package / name for package in packages(project)[:1] for name in sorted(brought)]
+    return [each.relative_to(project).as_posix() for each in folders if any(each.glob("*.py"))]
+
+
+def domains(render: Path) -> set[str]:
+    """Return the names of the domains of a render."""
+    files = [file for name in MODULES for file in render.glob(f"app/*/{name}")]
+    return {file.parent.name for file in files} - set(NO_DOMAINS)
+
+
+def of_domain(folder: str) -> str:
+    """Say what to do about a domain that is there twice."""
+    return (
+        f"{folder}/ is yours, and what is new brings a domain of that name: better rename yours, and"
+        " commit that, before you update."
+    )
+
+
+# ---- Tables --------------------------------------------------------------------------------------
+
+
+def same_tables(project: Path, old: Path, new: Path) -> Iterator[str]:
+    """Say which tables that are new have the name of one that the project has."""
+    present = {table.name: table for table in tables(old)}
+    own = {table.name: table for table in tables(project)}
+    for table in tables(new):
+        if table.name in own.keys() - present.keys():
+            yours = own[table.name]
+            yield (
+                f"The table {table.name} is yours ({yours.file}, line {yours.line}) and new"
+                f" ({table.file}). Nothing starts until one of the two has another name."
+            )
+
+
+def tables(project: Path) -> Iterator[Named]:
+    """Yield the tables that the models of a project declare."""
+    for package in packages(project):
+        for file in sorted(package.rglob("*.py")):
+            if file.relative_to(package).parts[0] not in NO_DOMAINS:
+                path = file.relative_to(project).as_posix()
+                for name, line in tables_in(parsed(file)):
+                    yield Named(name, path, line)
+
+
+def tables_in(tree: ast.Module) -> Iterator[tuple[str, int]]:
+    """Yield the tables that a module declares, each with its line."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign | ast.AnnAssign) and target_of(node) == "__tablename__":
+            name = text_of(node.value, tree)
+        elif isinstance(node, ast.Call) and last_name(node.func) == "Table":
+            name = text_of(argument(node, "name"), tree)
+        else:
+            continue
+        if name is not None:
+            yield name, node.lineno
+
+
+# ---- Routes --------------------------------------------------------------------------------------
+
+
+def same_routes(project: Path, old: Path, new: Path) -> Iterator[str]:
+    """Say which routes of the project take a URL of one that is new, and which answers then."""
+    before = {route.file for route in routes(old)}
+    brought = [route for route in routes(new) if route.file not in before]
+    for own in routes(project):
+        taken = [each for each in brought if each.domain != own.domain and is_same(own, each)]
+        for file, there in groupby(taken, lambda route: route.file):
+            names = ", ".join(route.name for route in there)
+            yield (
+                f"{own.name} ({own.file}, line {own.line}) is yours; new, in {file}: {names}."
+                f" {who_answers(own, Path(file).parent.name)}"
+            )
+
+
+def is_same(one: Named, other: Named) -> bool:
+    """Tell whether there is a request that two routes take."""
+    (method, path), (another, there) = one.name.split(" ", 1), other.name.split(" ", 1)
+    return method == another and overlap(path, there)
+
+
+def who_answers(own: Named, domain: str) -> str:
+    """Say which of two routes comes first: the domains' routers are included by their names."""
+    if Path(own.file).name != "router.py":
+        return "The first that main.py includes answers."
+    first = "yours" if own.domain < domain else "the new one"
+    return f"Where both fit, {first} answers: domains are asked in the order of their names."
+
+
+def routes(project: Path) -> Iterator[Named]:
+    """Yield the routes of the domains and of main.py, as in `GET /orders`."""
+    for package in packages(project):
+        for pattern in ("*/router.py", "main.py"):
+            for file, tree in modules(package, pattern):
+                for call in decorators(tree):
+                    path = text_of(argument(call, "path"), tree)
+                    place = file.relative_to(project).as_posix()
+                    for method in methods(call) if path is not None else []:
+                        name = f"{method} {prefix_in(tree) or ''}{path}"
+                        yield Named(name, place, call.lineno)
+
+
+def methods(call: ast.Call) -> list[str]:
+    """Return the methods that a decorator makes a route for, none when it makes no route."""
+    name = last_name(call.func)
+    if name in OTHER_METHODS | {"post"}:
+        return [name.upper()]
+    given = [keyword.value for keyword in call.keywords if keyword.arg == "methods"]
+    if name not in ("api_route", "route"):
+        return []
+    return re.findall(r"\b[A-Z]+\b", ast.unparse(given[0])) if given else ["GET"]
