@@ -18,7 +18,6 @@ embedded_broker.prepare(settings.broker_url)
 Path("var").mkdir(exist_ok=True)
 celery_app = Celery("app", broker=settings.broker_url)
 celery_app.conf.update(
-    accept_content=["json"],
     broker_connection_retry_on_startup=True,
     broker_connection_timeout=2,
     broker_transport_options=redis_broker.options(settings.broker_url),
@@ -44,5 +43,4 @@ def queue_of(name: str) -> str:
 
 def queues() -> list[Queue]:
     """Return every queue that a task is sent to. A worker serves them all, or those of its -Q."""
-    names = {settings.task_queue, *map(queue_of, TASKS)}
-    return [Queue(name) for name in sorted(names)]
+    return [Queue(name) for name in sorted({settings.task_queue, *map(queue_of, TASKS)})]

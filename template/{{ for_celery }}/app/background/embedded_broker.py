@@ -8,6 +8,7 @@ import os
 import signal
 import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 from queue import Empty
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 from celery.worker import state
 from kombu.transport import sqlalchemy as transport
 from sqlalchemy import make_url
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 log = logging.getLogger(__name__)
 
@@ -30,8 +31,8 @@ class _Channel(transport.Channel):
         self._empty_at: dict[str, int] = {}  # the file's version when a queue was found empty
 
     def close(self) -> None:
-        super().close()
-        self._file.close()
+        with closing(self._file), self.session:  # or what a full disk interrupts keeps a connection
+            super().close()
 
     def _get(self, queue: str, timeout: float | None = None) -> Any:
         if state.should_stop is not None:  # Celery itself would look every two seconds
@@ -58,6 +59,7 @@ def prepare(url: str) -> None:
     if not url.startswith("sqla+"):
         return
     transport.Transport.Channel = _Channel
+    transport.Transport.connection_errors = (SQLAlchemyError, sqlite3.Error)
     transport.Transport.polling_interval = 0.01  # its default of 1 s does two tasks a second
     if file := make_url(url.removeprefix("sqla+")).database:
         Path(file).parent.mkdir(parents=True, exist_ok=True)
@@ -69,8 +71,9 @@ def begin_anew_after_a_death(worker: Any) -> None:
     With this broker Celery uses a pool whose idle processes wait for one lock; the dead may have
     held it, and nobody else would get a message again. Real brokers bring a pool without it.
     """
-    now = {process.pid for process in worker.pool._pool._pool}
-    before = worker.__dict__.setdefault("processes_at_start", now)
+    pool = getattr(worker.pool, "_pool", None)  # while the worker starts and stops there is none
+    now = {process.pid for process in getattr(pool, "_pool", ())}
+    before = worker.__dict__.setdefault("processes_at_start", now) if now else now
     if now == before or state.should_stop is not None or state.should_terminate is not None:
         return
     log.warning("a process of the pool has died: the worker begins anew")

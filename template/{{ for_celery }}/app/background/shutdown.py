@@ -27,9 +27,7 @@ class Interrupted(SystemExit):
 class _Child:
     """A process of the pool, and whether a signal may interrupt it now."""
 
-    runs_task = False
-    busy = False
-    leaves = False
+    runs_task = busy = leaves = False
 
     def at_sigterm(self, _number: int, _frame: FrameType | None) -> None:
         """From systemd, say, which signals every process: give the task its grace."""
