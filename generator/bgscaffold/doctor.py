@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import tomllib
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,13 @@ from bgscaffold.tested import FASTAPI
 PROBE = Path(__file__).with_name("probe.py")
 PATIENCE = 3.0  # seconds for a program that only tells its version
 PROBING = 60.0  # seconds for all that the probe does, each part of which has a limit of its own
+SHOWN = 1_000  # characters of a detail
 ALIKE = 0.85  # a misspelt name; 1 would be the same
 BACKEND = "app/background/backend.py"
 MARKERS = re.compile(r"^<{7} .*^>{7} ", re.MULTILINE | re.DOTALL)
 ANSWERS = ("_commit", "_src_path", "pattern", "project_name")
+FACTS = {"python", "fastapi", "missing"}
+END = {"end": True}
 
 
 @dataclass(frozen=True)
@@ -46,9 +49,16 @@ def examine(project: Existing) -> list[Finding]:
         *on_machine(),
         *of_template(project),
         *of_dotenv(project.root),
-        *from_inside(project),
+        *from_inside(project, hidden),
     ]
-    return [replace(each, detail=hidden(each.detail), remedy=hidden(each.remedy)) for each in found]
+    return [
+        replace(each, detail=cut(hidden(each.detail)), remedy=hidden(each.remedy)) for each in found
+    ]
+
+
+def cut(text: str) -> str:
+    """Return a text without its end, if it is longer than anybody reads."""
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]} ..."
 
 
 # ---- The machine ---------------------------------------------------------------------------------
@@ -163,7 +173,7 @@ def is_read(name: str, root: Path) -> bool:
 # ---- From inside ---------------------------------------------------------------------------------
 
 
-def from_inside(project: Existing) -> Iterator[Finding]:
+def from_inside(project: Existing, hidden: Hider) -> Iterator[Finding]:
     """Let the project's own Python look at the rest."""
     if complaint := of_pyproject(project.root / "pyproject.toml"):
         yield complaint
@@ -172,7 +182,7 @@ def from_inside(project: Existing) -> Iterator[Finding]:
     if python is None:
         yield Finding("FAIL", "environment", "the project is not installed", "uv sync")
         return
-    probed = probe(python, project.root)
+    probed = probe(python, project.root, hidden)
     if probed.facts is None:
         told = f"{python} does not work: {probed.printed or probed.end}"
         yield Finding("FAIL", "environment", told, "remove .venv, then: uv sync")
@@ -234,7 +244,7 @@ def interpreter(root: Path) -> Path | None:
     return None
 
 
-def probe(python: Path, root: Path) -> Probed:
+def probe(python: Path, root: Path, hidden: Hider) -> Probed:
     """Let a project's Python run the probe, and take down what it tells."""
     with tempfile.TemporaryDirectory() as folder:
         command: list[str | Path] = [python, "-I", "-X", "utf8", PROBE]
@@ -242,16 +252,31 @@ def probe(python: Path, root: Path) -> Probed:
             out, err, end = bounded(command, PROBING, cwd=root, env=environment(root, folder))
         except OSError as error:
             return Probed(None, [], "", False, error.strerror or "", "")
-    told = [json.loads(line) for line in out.splitlines() if line.endswith("}")]
-    looked = [each["looking"] for each in told if "looking" in each]
+    told = [said for line in out.splitlines() if (said := as_json(line))]
+    looked = [each["looking"] for each in told if each.keys() == {"looking"}]
     return Probed(
-        facts=told[0] if told else None,
-        findings=[Finding(**each) for each in told if "state" in each],
+        facts=next((each for each in told if each.keys() == FACTS), None),
+        findings=[Finding(**each) for each in told if is_finding(each)],
         looking=looked[-1] if looked else "",
-        ended=told[-1:] == [{"end": True}],
+        ended=END in told,
         end=end,
-        printed=last_line(err),
+        printed=last_line(err, hidden),
     )
+
+
+def as_json(line: str) -> dict[str, Any]:
+    """Return the object that a line is; of what the application writes between, an empty one."""
+    try:
+        said = json.loads(line)
+    except (ValueError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def is_finding(told: dict[str, Any]) -> bool:
+    """Tell whether an object is one of the probe's findings."""
+    names = {field.name for field in fields(Finding)}
+    return told.keys() == names and all(isinstance(each, str) for each in told.values())
 
 
 def environment(root: Path, folder: str) -> dict[str, str]:

@@ -26,6 +26,7 @@ HERE = Path.cwd()
 PROCESSES = Path("/proc")
 PATIENCE = 3.0  # seconds for whatever asks a server
 IMPORTS = 15.0  # seconds for what imports the project: on a busy machine that takes some
+SAID = 8_000  # characters of an error: more than a secret has, of which half would not be hidden
 ALIVE = 30.0  # seconds since a worker's last sign, as in compose.yaml
 CLEANING = "background.clean"  # the one task of Celery that is not the user's
 MEND = "mend it: the application does not start like this"
@@ -153,6 +154,11 @@ def at(path: str, line: int | None) -> str:
 
 
 def words(error: BaseException) -> str:
+    """Return what an error says, as much of it as anybody would read."""
+    return whole(error)[:SAID]
+
+
+def whole(error: BaseException) -> str:
     """Return what an error says: the first line, or each setting that is wrong, without its value."""
     if errors := getattr(error, "errors", None):
         wrong = errors(include_url=False, include_input=False, include_context=False)
@@ -392,7 +398,8 @@ def main() -> None:
     os.dup2(2, 1)  # what the project's modules print when they are imported goes elsewhere
 
     def say(what: dict[str, Any]) -> None:
-        print(json.dumps(what), file=results, flush=True)
+        # On a line of its own, whatever a module has written to this descriptor.
+        print(f"\n{json.dumps(what)}", file=results, flush=True)
 
     known = facts()
     say(known)

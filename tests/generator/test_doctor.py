@@ -305,6 +305,26 @@ def test_what_an_application_leaves_behind_holds_nobody_up(
     assert time.monotonic() - begun < 30
 
 
+@pytest.mark.parametrize(
+    "line",
+    ["garbage}", "{", "3", "[]", "[" * 100_000, "9" * 5000, '{"state": "ok"}', '{"state": 1}', ""],
+)
+def test_what_an_application_writes_between_is_not_told(line: str, run: Run, shop: Path) -> None:
+    between = f"/bin/cat <<'END'\n{line}\n{json.dumps(WELL[0])}\n{json.dumps(END)}\n{line}\nEND"
+    installs(shop, FACTS, script=f"echo '{line[:9]}'\n{between}")
+    done = run("doctor")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.endswith("\nok    settings     they load\n")
+
+
+def test_facts_that_are_cut_off_are_none(
+    run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounded, "KEPT", 100)
+    installs(shop, FACTS, *WELL)
+    assert found(run, "environment")[1].endswith("does not work: exit code 0")
+
+
 RESTORED = "restore it as it was committed: git checkout HEAD -- {}"
 
 
@@ -425,6 +445,36 @@ def test_no_secret_is_told(run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
     assert run("doctor").out.endswith(
         f"ok    settings     {hidden}\n                   remedy: {hidden}\n"
     )
+
+
+SECRET = "geheim" * 500
+
+
+@pytest.mark.parametrize(
+    ("detail", "told"),
+    [
+        ("x" * 1000, "x" * 1000),
+        ("x" * 1001, "x" * 1000 + " ..."),
+        (f"{'x' * 990} {SECRET} x", f"{'x' * 990} *** x"),
+        (f"{'x' * 990} y://u:{'abc' * 500}@h", f"{'x' * 990} y://u:*** ..."),
+    ],
+)
+def test_a_long_detail_is_cut_when_nothing_in_it_is_secret(
+    detail: str, told: str, run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ADMIN_TOKEN", SECRET)
+    installs(shop, FACTS, {**WELL[0], "detail": detail})
+    assert found(run, "settings")[1] == told
+
+
+@pytest.mark.parametrize("secret", [f"x {SECRET}", f"{'z' * 299} y://u:{SECRET}@h"])
+def test_no_part_of_a_secret_is_told_of_what_was_printed(
+    secret: str, run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ADMIN_TOKEN", SECRET)
+    installs(shop, FACTS, LOOKING, script=f"echo '{secret}' >&2; exit 3")
+    assert "***" in found(run, "tasks")[1]
+    assert "heim" not in found(run, "tasks")[1]
 
 
 # ---- Parts of the probe that need no project -----------------------------------------------------
@@ -565,6 +615,10 @@ def test_a_check_that_raises_is_a_finding() -> None:
     assert probe.bounded(tasks, 5, "mend it") == probe.fail(
         "tasks", "SystemExit: no licence", "mend it"
     )
+
+
+def test_what_an_error_says_is_cut() -> None:
+    assert probe.words(RuntimeError("x" * 2_000_000)) == "RuntimeError: " + "x" * (probe.SAID - 14)
 
 
 def test_a_folder_where_no_database_can_be_made(

@@ -275,6 +275,18 @@ def test_what_a_pattern_cannot_do_is_told_with_its_place(
                 " the last that was printed: no licence"
             ),
         ),
+        (
+            "raise RuntimeError('x' * 2_000_000)\n",
+            f"RuntimeError: {'x' * 986} ...",
+        ),
+        (
+            (
+                "import os\nfrom contextlib import suppress\nfor each in range(3, 50):\n"
+                "    with suppress(OSError):\n        os.write(each, b'garbage}\\ngarbage')\n"
+                "raise RuntimeError('told')\n"
+            ),
+            "RuntimeError: told",
+        ),
         ("while True:\n    print('for ever')\n", "no answer within 15 s"),
         ("import time\ntime.sleep(99)\n", "no answer within 15 s"),
     ],
