@@ -617,6 +617,45 @@ def test_a_check_that_raises_is_a_finding() -> None:
     )
 
 
+class Mute(Exception):
+    """An error that cannot say what it is."""
+
+    def __str__(self) -> str:
+        raise SystemExit("no words")
+
+
+class Closed(Exception):
+    """An error that cannot be looked into."""
+
+    @property
+    def orig(self) -> object:
+        raise ValueError
+
+
+class Listing(Exception):
+    """An error whose `errors` are not those of pydantic."""
+
+    errors = ("one", "two")
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (Mute(), "Mute"),
+        (Closed("x"), "Closed"),
+        (Listing("x"), "Listing: x"),
+        (SyntaxError(), "SyntaxError"),
+        (SyntaxError(3), "SyntaxError: 3"),
+        (ValueError(), "ValueError"),
+    ],
+)
+def test_an_error_is_told_however_odd_it_is(error: Exception, told: str) -> None:
+    def tasks() -> probe.Finding:
+        raise error
+
+    assert probe.bounded(tasks, 5, "mend it") == probe.fail("tasks", told, "mend it")
+
+
 def test_what_an_error_says_is_cut() -> None:
     assert probe.words(RuntimeError("x" * 2_000_000)) == "RuntimeError: " + "x" * (probe.SAID - 14)
 

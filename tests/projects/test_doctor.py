@@ -202,6 +202,12 @@ TASK = "from app.background import task\n\n\n@task('odd.work'{})\ndef work() -> 
             "app/odd/tasks.py, line 1: SystemExit: geht",
         ),
         (
+            "simple",
+            "tasks.py",
+            "class Mute(Exception):\n    def __str__(self): return 3\nraise Mute\n",
+            "app/odd/tasks.py, line 3: Mute",
+        ),
+        (
             "async",
             "tasks.py",
             TASK.format(", retries=3"),
