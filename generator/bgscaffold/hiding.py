@@ -11,7 +11,8 @@ NAMED = re.compile(rf"{WORD}|_PASS$|_PWD$", re.IGNORECASE)
 # Names begin where words do: from each letter on, a search through a long value would take for ever.
 URLS = ("DATABASE_URL", "BROKER_URL", "SMTP_URL")
 SCHEME = re.compile(r"(?<![\w+.-])[\w+.-]+://")
-TO_A_HOST = re.compile(r"(?<!\S)\S+@")  # in it an @ is found at once: IN_URL alone would search, too
+# Up to the last @ of a word: there IN_URL finds one at once, and alone it would search for ever.
+TO_A_HOST = re.compile(r"(?<!\S)\S+@")
 IN_URL = re.compile(r"(://[^/\s:]*:)\S+@")
 IN_QUERY = re.compile(
     rf"(?<![\w.-])([\w.-]*(?:{WORD}|PASS|PWD)\w*=)('[^']*'|\"[^\"]*\"|[^\s&;'\"]+)",
