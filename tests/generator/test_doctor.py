@@ -6,6 +6,7 @@ What the probe finds in real projects is shown in tests/projects/test_doctor.py.
 import json
 import os
 import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -357,6 +358,11 @@ def test_a_pyproject_that_a_merge_has_left_its_markers_in(run: Run, shop: Path) 
 
 
 def test_files_that_are_not_there(run: Run, shop: Path) -> None:
+    (shop / "pyproject.toml").unlink()
+    (shop / "pyproject.toml").mkdir()
+    assert found(run, "pyproject")[1] == "pyproject.toml is no regular file"
+    (shop / "pyproject.toml").rmdir()
+    (shop / "pyproject.toml").touch()
     for what, file in (
         ("pyproject", "pyproject.toml"),
         ("backend", "app/background/backend.py"),
@@ -402,6 +408,51 @@ def test_without_an_example_no_name_is_unknown(run: Run, shop: Path) -> None:
     (shop / ".env").write_text("DATABSE_URL=x")
     (shop / ".env.example").unlink()
     assert ".env" not in run("doctor").out
+
+
+PIPED = "it is a pipe that gives nothing within 0.2 s: the application may wait for it, too"
+
+
+def test_a_pipe_that_gives_nothing_is_not_waited_for(
+    run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "ALLOWING", 0.2)
+    os.mkfifo(shop / ".env")
+    installs(shop, FACTS, *WELL)
+    assert found(run, ".env") == (
+        "FAIL",
+        f"{PIPED}, so the rest was not looked at",
+        "start what writes into it, and run it again; or put a file in its place",
+    )
+    assert "settings" not in run("doctor").out
+
+
+def test_a_pipe_that_a_password_manager_writes_into_is_read(
+    run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ENVIRONMENT", raising=False)
+    os.mkfifo(shop / ".env")
+    installs(shop, script='echo "${ENVIRONMENT-unset} geheim" >&2; exit 1')
+    with subprocess.Popen(["/bin/sh", "-c", "echo 'MY_TOKEN=geheim\nENVIRONMENT=x' > .env"]):
+        assert found(run, "environment")[1].endswith(": unset ***")
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, lambda link: link.symlink_to("/dev/zero")])
+def test_what_is_no_file_is_not_read(make: Callable[[Path], None], run: Run, shop: Path) -> None:
+    make(shop / ".env")
+    told = "it is no regular file, and was not read"
+    assert found(run, ".env") == ("warn", told, "put a file in its place")
+
+
+@pytest.mark.parametrize(
+    "name", ["pyproject.toml", ".env.example", "app/actions/tasks.py", "app/background/backend.py"]
+)
+def test_a_pipe_in_the_place_of_a_file_holds_nobody_up(name: str, run: Run, shop: Path) -> None:
+    (shop / name).unlink()
+    os.mkfifo(shop / name)
+    (shop / ".env").write_text("DATABSE_URL=x")
+    installs(shop, FACTS, *WELL)
+    assert run("doctor").code == (name in ("pyproject.toml", "app/background/backend.py"))
 
 
 @pytest.mark.parametrize(

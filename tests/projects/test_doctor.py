@@ -3,6 +3,7 @@
 import os
 import socket
 import sqlite3
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -173,6 +174,17 @@ def test_settings_that_are_no_python(rendered: Render, examine: Examine) -> None
     assert found.state == "FAIL"
     assert found.detail.startswith("app/settings.py, line ")
     assert found.detail.endswith("SyntaxError: '(' was never closed")
+
+
+def test_settings_from_a_password_manager(rendered: Render, examine: Examine) -> None:
+    project = rendered("simple")
+    os.mkfifo(project / ".env")
+    serve = "while :; do echo DATABASE_URL=sqlite:///var/mine.db > .env; sleep 0.1; done"
+    with subprocess.Popen(["/bin/sh", "-c", serve], cwd=project) as manager:
+        found = examine(project)
+        manager.kill()
+    assert problems(found) == []
+    assert found["database"].detail == "var/mine.db, which the first start makes"
 
 
 # ---- Tasks ---------------------------------------------------------------------------------------
