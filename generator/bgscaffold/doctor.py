@@ -14,9 +14,11 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from bgscaffold import __version__
+from bgscaffold import __version__, answers
 from bgscaffold.bounded import bounded, last_line
-from bgscaffold.existing import Existing, read
+from bgscaffold.errors import NotAProject
+from bgscaffold.evolve_errors import AnswersUnreadable
+from bgscaffold.existing import Existing, opened, read, root_of
 from bgscaffold.git import OLDEST
 from bgscaffold.hiding import Hider, assignments, secrets_of
 from bgscaffold.tested import FASTAPI
@@ -43,6 +45,16 @@ class Finding:
     what: str
     detail: str
     remedy: str = ""
+
+
+def project_at(path: str) -> Existing:
+    """Return the project that a folder lies in, or say why it cannot be looked at."""
+    root = root_of(path)
+    try:
+        return opened(root)
+    except NotAProject:
+        answers.read(root)  # what this refuses is the cause
+        raise
 
 
 def examine(project: Existing) -> list[Finding]:
@@ -112,21 +124,29 @@ def numbers(version: str) -> tuple[int, ...]:
 
 def of_template(project: Existing) -> Iterator[Finding]:
     """Look at the answers, and at the version that the project was made from."""
-    missing = [key for key in ANSWERS if not project.answers.get(key)]
     if not (project.root / BACKEND).is_file():
         yield Finding("FAIL", "backend", f"{BACKEND} is not there", restored(BACKEND))
-    backend = re.match(r'"""Pattern (\w+)', text_of(project.root / BACKEND))
-    restore = "restore .copier-answers.yml as it was committed"
-    if missing:
-        yield Finding("FAIL", "answers", f"without {', '.join(missing)}", restore)
-    elif backend and backend[1] != project.pattern:
-        told = f"they say {project.pattern}, app/background/ is of pattern {backend[1]}"
-        yield Finding("FAIL", "answers", told, restore)
+    if wrong := unusable(project):
+        restore = "restore .copier-answers.yml as it was committed"
+        yield Finding("FAIL", "answers", wrong, restore)
     else:
-        yield Finding(
-            "ok", "answers", f"{project.answers['project_name']}, pattern {project.pattern}"
-        )
+        told = f"{project.answers['project_name']}, pattern {project.pattern}"
+        yield Finding("ok", "answers", told)
     yield compared(project.answers.get("_commit", ""))
+
+
+def unusable(project: Existing) -> str:
+    """Return what is wrong with the answers, '' when nothing is."""
+    try:
+        answers.read(project.root)
+    except AnswersUnreadable as refusal:
+        return refusal.reason
+    if missing := [key for key in ANSWERS if not project.answers.get(key)]:
+        return f"without {', '.join(missing)}"
+    backend = re.match(r'"""Pattern (\w+)', text_of(project.root / BACKEND))
+    if backend and backend[1] != project.pattern:
+        return f"they say {project.pattern}, app/background/ is of pattern {backend[1]}"
+    return ""
 
 
 def restored(file: str) -> str:
@@ -164,9 +184,11 @@ def dotenv_of(file: Path) -> str | None:
 
 def silent() -> Finding:
     """Return what is to be said of a .env that gives nothing."""
-    told = f"it is a pipe that gives nothing within {ALLOWING:g} s: the application may wait for it, too"
+    told = (
+        f"it is a pipe that gives nothing within {ALLOWING:g} s, and the application may wait, too"
+    )
     remedy = "start what writes into it, and run it again; or put a file in its place"
-    return Finding("FAIL", ".env", f"{told}, so the rest was not looked at", remedy)
+    return Finding("FAIL", ".env", f"{told}; the rest was not looked at", remedy)
 
 
 def of_dotenv(root: Path, dotenv: str) -> Iterator[Finding]:

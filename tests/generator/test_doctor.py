@@ -151,6 +151,47 @@ def test_answers_that_cannot_be_right(
 
 
 @pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("pattern: [", "while parsing a flow sequence"),
+        ("pattern: fast", "pattern: 'fast' is none of simple, async, safe, celery"),
+    ],
+)
+def test_answers_of_no_project_are_refused_as_update_refuses_them(
+    line: str, reason: str, run: Run, shop: Path
+) -> None:
+    answers = shop / ".copier-answers.yml"
+    answers.write_text(answers.read_text().replace("pattern: celery", line))
+    done = run("doctor")
+    assert done == run("update")
+    assert done.err.startswith(f"Cannot use the recorded answers: '{answers}' ({reason})")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "reason"),
+    [
+        ("ci: ", "ci: [", "while parsing a flow sequence"),
+        ("schedule: false", "schedule: 3", "schedule: 3 is neither true nor false"),
+    ],
+)
+def test_answers_that_update_would_refuse(
+    before: str, after: str, reason: str, run: Run, shop: Path
+) -> None:
+    answers = shop / ".copier-answers.yml"
+    text = answers.read_text()
+    assert before in text
+    answers.write_text(text.replace(before, after))
+    state, detail, _remedy = found(run, "answers")
+    assert (state, detail) == ("FAIL", reason)
+    assert f" ({reason})" in run("update").err
+
+
+def test_a_folder_that_is_no_project_although_its_answers_are_well(run: Run, shop: Path) -> None:
+    (shop / "app/domains.py").unlink()
+    assert "(it has no app/domains.py)" in run("doctor").err
+
+
+@pytest.mark.parametrize(
     ("commit", "finding"),
     [
         ("v0.1.0", Finding("ok", "template", "v0.1.0, the same as this bgscaffold")),
@@ -410,7 +451,7 @@ def test_without_an_example_no_name_is_unknown(run: Run, shop: Path) -> None:
     assert ".env" not in run("doctor").out
 
 
-PIPED = "it is a pipe that gives nothing within 0.2 s: the application may wait for it, too"
+PIPED = "it is a pipe that gives nothing within 0.2 s, and the application may wait, too"
 
 
 def test_a_pipe_that_gives_nothing_is_not_waited_for(
@@ -421,7 +462,7 @@ def test_a_pipe_that_gives_nothing_is_not_waited_for(
     installs(shop, FACTS, *WELL)
     assert found(run, ".env") == (
         "FAIL",
-        f"{PIPED}, so the rest was not looked at",
+        f"{PIPED}; the rest was not looked at",
         "start what writes into it, and run it again; or put a file in its place",
     )
     assert "settings" not in run("doctor").out
