@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from threading import Thread
@@ -10,6 +11,7 @@ from typing import IO, Any
 
 ENDING = 2.0  # seconds for what a process that was killed has still to say
 LINE = 300  # characters of one line that are shown
+SEARCHED = 8_000  # those in which secrets are looked for: more than a secret has
 KEPT = 1_000_000  # bytes, the last ones, of what a project prints
 
 
@@ -61,7 +63,7 @@ def end_session(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def last_line(printed: str) -> str:
-    """Return the last line that says something, fit to be shown."""
-    line = (printed.strip().splitlines() or [""])[-1][-LINE:]
+def last_line(printed: str, hidden: Callable[[str], str]) -> str:
+    """Return the last line that says something, fit to be shown: without a secret, or half of one."""
+    line = hidden((printed.strip().splitlines() or [""])[-1][-SEARCHED:])[-LINE:]
     return "".join(character if character.isprintable() else "?" for character in line)

@@ -219,10 +219,9 @@ def doctor(
     as_json: AsJson = False,
 ) -> None:
     """Look for what is wrong with a project; say what to do."""
-    from bgscaffold.doctor import examine, is_well, told, told_json
-    from bgscaffold.existing import find
+    from bgscaffold.doctor import examine, is_well, project_at, told, told_json
 
-    project = find(path)
+    project = project_at(path)
     found = examine(project)
     said = say(told_json(project, found) if as_json else told(found))
     raise typer.Exit(0 if said and is_well(found) else 1)

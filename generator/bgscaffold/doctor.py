@@ -6,27 +6,35 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import tomllib
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from bgscaffold import __version__
+from bgscaffold import __version__, answers
 from bgscaffold.bounded import bounded, last_line
-from bgscaffold.existing import Existing, read
+from bgscaffold.errors import NotAProject
+from bgscaffold.evolve_errors import AnswersUnreadable
+from bgscaffold.existing import Existing, opened, read, root_of
 from bgscaffold.git import OLDEST
 from bgscaffold.hiding import Hider, assignments, secrets_of
 from bgscaffold.tested import FASTAPI
 
 PROBE = Path(__file__).with_name("probe.py")
 PATIENCE = 3.0  # seconds for a program that only tells its version
+ALLOWING = 10.0  # seconds for a password manager, which may ask somebody first
 PROBING = 60.0  # seconds for all that the probe does, each part of which has a limit of its own
+SHOWN = 1_000  # characters of a detail
 ALIKE = 0.85  # a misspelt name; 1 would be the same
 BACKEND = "app/background/backend.py"
 MARKERS = re.compile(r"^<{7} .*^>{7} ", re.MULTILINE | re.DOTALL)
 ANSWERS = ("_commit", "_src_path", "pattern", "project_name")
+FACTS = {"python", "fastapi", "missing"}
+END = {"end": True}
+FROM_PIPE = "import sys; sys.stdout.buffer.write(open(sys.argv[1], 'rb').read(1_000_000))"
 
 
 @dataclass(frozen=True)
@@ -39,16 +47,38 @@ class Finding:
     remedy: str = ""
 
 
+def project_at(path: str) -> Existing:
+    """Return the project that a folder lies in, or say why it cannot be looked at."""
+    root = root_of(path)
+    try:
+        return opened(root)
+    except NotAProject:
+        answers.read(root)  # what this refuses is the cause
+        raise
+
+
 def examine(project: Existing) -> list[Finding]:
     """Look at everything, and hide every secret in what was found."""
-    hidden = Hider(secrets_of(os.environ, read(project.root / ".env")))
-    found = [
-        *on_machine(),
-        *of_template(project),
-        *of_dotenv(project.root),
-        *from_inside(project),
+    dotenv = dotenv_of(project.root / ".env")
+    hidden = Hider(secrets_of(os.environ, dotenv or ""))
+    found = [*on_machine(), *of_template(project)]
+    if dotenv is None:  # nor is it known what is secret in it
+        found.append(silent())
+    else:
+        found += [*of_dotenv(project.root, dotenv), *from_inside(project, dotenv, hidden)]
+    return [
+        replace(each, detail=cut(hidden(each.detail)), remedy=hidden(each.remedy)) for each in found
     ]
-    return [replace(each, detail=hidden(each.detail), remedy=hidden(each.remedy)) for each in found]
+
+
+def cut(text: str) -> str:
+    """Return a text without its end, if it is longer than anybody reads."""
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]} ..."
+
+
+def text_of(file: Path) -> str:
+    """Return what a file holds; '' when it is none, for a pipe may have no end."""
+    return read(file) if os.path.isfile(file) else ""
 
 
 # ---- The machine ---------------------------------------------------------------------------------
@@ -94,21 +124,29 @@ def numbers(version: str) -> tuple[int, ...]:
 
 def of_template(project: Existing) -> Iterator[Finding]:
     """Look at the answers, and at the version that the project was made from."""
-    missing = [key for key in ANSWERS if not project.answers.get(key)]
     if not (project.root / BACKEND).is_file():
         yield Finding("FAIL", "backend", f"{BACKEND} is not there", restored(BACKEND))
-    backend = re.match(r'"""Pattern (\w+)', read(project.root / BACKEND))
-    restore = "restore .copier-answers.yml as it was committed"
-    if missing:
-        yield Finding("FAIL", "answers", f"without {', '.join(missing)}", restore)
-    elif backend and backend[1] != project.pattern:
-        told = f"they say {project.pattern}, app/background/ is of pattern {backend[1]}"
-        yield Finding("FAIL", "answers", told, restore)
+    if wrong := unusable(project):
+        restore = "restore .copier-answers.yml as it was committed"
+        yield Finding("FAIL", "answers", wrong, restore)
     else:
-        yield Finding(
-            "ok", "answers", f"{project.answers['project_name']}, pattern {project.pattern}"
-        )
+        told = f"{project.answers['project_name']}, pattern {project.pattern}"
+        yield Finding("ok", "answers", told)
     yield compared(project.answers.get("_commit", ""))
+
+
+def unusable(project: Existing) -> str:
+    """Return what is wrong with the answers, '' when nothing is."""
+    try:
+        answers.read(project.root)
+    except AnswersUnreadable as refusal:
+        return refusal.reason
+    if missing := [key for key in ANSWERS if not project.answers.get(key)]:
+        return f"without {', '.join(missing)}"
+    backend = re.match(r'"""Pattern (\w+)', text_of(project.root / BACKEND))
+    if backend and backend[1] != project.pattern:
+        return f"they say {project.pattern}, app/background/ is of pattern {backend[1]}"
+    return ""
 
 
 def restored(file: str) -> str:
@@ -135,16 +173,43 @@ def compared(commit: str) -> Finding:
 # ---- The settings ---------------------------------------------------------------------------------
 
 
-def of_dotenv(root: Path) -> Iterator[Finding]:
+def dotenv_of(file: Path) -> str | None:
+    """Return what .env holds, None when it is a pipe that gives nothing."""
+    if not file.is_fifo():
+        return text_of(file)
+    command: list[str | Path] = [sys.executable, "-I", "-c", FROM_PIPE, file]
+    text, _errors, end = bounded(command, ALLOWING)
+    return text if end == "exit code 0" else None
+
+
+def silent() -> Finding:
+    """Return what is to be said of a .env that gives nothing."""
+    told = (
+        f"it is a pipe that gives nothing within {ALLOWING:g} s, and the application may wait, too"
+    )
+    remedy = "start what writes into it, and run it again; or put a file in its place"
+    return Finding("FAIL", ".env", f"{told}; the rest was not looked at", remedy)
+
+
+def of_dotenv(root: Path, dotenv: str) -> Iterator[Finding]:
     """Look in .env for names that are nearly those of settings."""
-    known = set(re.findall(r"^#? ?([A-Z][A-Z0-9_]*)=", read(root / ".env.example"), re.MULTILINE))
-    given = {name.upper(): name for name, _value in assignments(read(root / ".env"))}
+    if is_odd(root / ".env") and not (root / ".env").is_fifo():
+        told = "it is no regular file, and was not read"
+        yield Finding("warn", ".env", told, "put a file in its place")
+    example = text_of(root / ".env.example")
+    known = set(re.findall(r"^#? ?([A-Z][A-Z0-9_]*)=", example, re.MULTILINE))
+    given = {name.upper(): name for name, _value in assignments(dotenv)}
     near = {given[name]: nearest(name, known) for name in given if name not in known}
     typos = {name: meant for name, meant in near.items() if meant and not is_read(name, root)}
     if typos:
         told = f"no setting is called {', '.join(typos)}"
         remedy = f"if you mean {', '.join(dict.fromkeys(typos.values()))}, write that"
         yield Finding("warn", ".env", told, remedy)
+
+
+def is_odd(file: Path) -> bool:
+    """Tell whether something that is no file stands in the place of one."""
+    return file.exists() and not file.is_file()
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -157,13 +222,13 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def is_read(name: str, root: Path) -> bool:
     """Tell whether the application's own code speaks of a name."""
     word = re.compile(rf"\b{name}\b", re.IGNORECASE)
-    return any(word.search(read(file)) for file in root.glob("app/**/*.py"))
+    return any(word.search(text_of(file)) for file in root.glob("app/**/*.py"))
 
 
 # ---- From inside ---------------------------------------------------------------------------------
 
 
-def from_inside(project: Existing) -> Iterator[Finding]:
+def from_inside(project: Existing, dotenv: str, hidden: Hider) -> Iterator[Finding]:
     """Let the project's own Python look at the rest."""
     if complaint := of_pyproject(project.root / "pyproject.toml"):
         yield complaint
@@ -172,7 +237,7 @@ def from_inside(project: Existing) -> Iterator[Finding]:
     if python is None:
         yield Finding("FAIL", "environment", "the project is not installed", "uv sync")
         return
-    probed = probe(python, project.root)
+    probed = probe(python, project.root, dotenv, hidden)
     if probed.facts is None:
         told = f"{python} does not work: {probed.printed or probed.end}"
         yield Finding("FAIL", "environment", told, "remove .venv, then: uv sync")
@@ -185,6 +250,9 @@ def from_inside(project: Existing) -> Iterator[Finding]:
 
 def of_pyproject(file: Path) -> Finding | None:
     """Return what is wrong with a pyproject.toml, None when it can be used."""
+    if is_odd(file):
+        told = f"{file.name} is no regular file"
+        return Finding("FAIL", "pyproject", told, restored(file.name))
     if MARKERS.search(read(file)):
         told = "it holds the markers of a merge conflict"
         return Finding("FAIL", "pyproject", told, f"settle it, then: git add {file.name}")
@@ -234,31 +302,45 @@ def interpreter(root: Path) -> Path | None:
     return None
 
 
-def probe(python: Path, root: Path) -> Probed:
+def probe(python: Path, root: Path, dotenv: str, hidden: Hider) -> Probed:
     """Let a project's Python run the probe, and take down what it tells."""
     with tempfile.TemporaryDirectory() as folder:
         command: list[str | Path] = [python, "-I", "-X", "utf8", PROBE]
         try:
-            out, err, end = bounded(command, PROBING, cwd=root, env=environment(root, folder))
+            env = environment(dotenv, folder)
+            out, err, end = bounded(command, PROBING, cwd=root, env=env)
         except OSError as error:
             return Probed(None, [], "", False, error.strerror or "", "")
-    told = [json.loads(line) for line in out.splitlines() if line.endswith("}")]
-    looked = [each["looking"] for each in told if "looking" in each]
+    told = [said for line in out.splitlines() if (said := as_json(line))]
+    looked = [each["looking"] for each in told if each.keys() == {"looking"}]
     return Probed(
-        facts=told[0] if told else None,
-        findings=[Finding(**each) for each in told if "state" in each],
+        facts=next((each for each in told if each.keys() == FACTS), None),
+        findings=[Finding(**each) for each in told if is_finding(each)],
         looking=looked[-1] if looked else "",
-        ended=told[-1:] == [{"end": True}],
+        ended=END in told,
         end=end,
-        printed=last_line(err),
+        printed=last_line(err, hidden),
     )
 
 
-def environment(root: Path, folder: str) -> dict[str, str]:
+def as_json(line: str) -> dict[str, Any]:
+    """Return the object that a line is; of what the application writes between, an empty one."""
+    try:
+        said = json.loads(line)
+    except (ValueError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def is_finding(told: dict[str, Any]) -> bool:
+    """Tell whether an object is one of the probe's findings."""
+    names = {field.name for field in fields(Finding)}
+    return told.keys() == names and all(isinstance(each, str) for each in told.values())
+
+
+def environment(dotenv: str, folder: str) -> dict[str, str]:
     """Return the variables for the probe: as under `poe dev`, unless ENVIRONMENT is set."""
-    said = re.search(
-        r"^\s*(export\s+)?ENVIRONMENT\s*=", read(root / ".env"), re.MULTILINE | re.IGNORECASE
-    )
+    said = re.search(r"^\s*(export\s+)?ENVIRONMENT\s*=", dotenv, re.MULTILINE | re.IGNORECASE)
     development = {} if said else {"ENVIRONMENT": "development"}
     # The metrics of the application get a folder that is removed afterwards.
     return development | os.environ | {"PROMETHEUS_MULTIPROC_DIR": folder}

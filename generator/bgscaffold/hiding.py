@@ -11,6 +11,8 @@ NAMED = re.compile(rf"{WORD}|_PASS$|_PWD$", re.IGNORECASE)
 # Names begin where words do: from each letter on, a search through a long value would take for ever.
 URLS = ("DATABASE_URL", "BROKER_URL", "SMTP_URL")
 SCHEME = re.compile(r"(?<![\w+.-])[\w+.-]+://")
+# Up to the last @ of a word: there IN_URL finds one at once, and alone it would search for ever.
+TO_A_HOST = re.compile(r"(?<!\S)\S+@")
 IN_URL = re.compile(r"(://[^/\s:]*:)\S+@")
 IN_QUERY = re.compile(
     rf"(?<![\w.-])([\w.-]*(?:{WORD}|PASS|PWD)\w*=)('[^']*'|\"[^\"]*\"|[^\s&;'\"]+)",
@@ -37,7 +39,7 @@ class Hider:
 
     def __call__(self, text: str) -> str:
         """Return a text without the secrets."""
-        text = IN_URL.sub(rf"\1{HIDDEN}@", text)
+        text = TO_A_HOST.sub(lambda found: IN_URL.sub(rf"\1{HIDDEN}@", found[0]), text)
         return self.secret.sub(HIDDEN, IN_QUERY.sub(rf"\1{HIDDEN}", text))
 
 

@@ -16,6 +16,7 @@ import time
 import tomllib
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module, metadata
 from pathlib import Path
 from threading import Thread
@@ -26,6 +27,7 @@ HERE = Path.cwd()
 PROCESSES = Path("/proc")
 PATIENCE = 3.0  # seconds for whatever asks a server
 IMPORTS = 15.0  # seconds for what imports the project: on a busy machine that takes some
+SAID = 8_000  # characters of an error: more than a secret has, of which half would not be hidden
 ALIVE = 30.0  # seconds since a worker's last sign, as in compose.yaml
 CLEANING = "background.clean"  # the one task of Celery that is not the user's
 MEND = "mend it: the application does not start like this"
@@ -121,20 +123,28 @@ def has_broker() -> bool:
 
 
 def told(error: BaseException) -> str:
+    """Name where an error comes from, and the error; its kind alone when it cannot be looked into."""
+    try:
+        return placed(error)
+    except BaseException:  # noqa: BLE001  # it may be of the project's, and its code may fail, too
+        return type(error).__name__
+
+
+def placed(error: BaseException) -> str:
     """Name the file of the project that an error comes from, its line, and the error."""
-    if place := declaration(str(error)):
+    if place := declaration(said_by(error)):
         return f"{place}: {words(error)}"
     frames = traceback.extract_tb(error.__traceback__)
     places = [(frame.filename, frame.lineno) for frame in frames]
     if isinstance(error, SyntaxError):
         places.append((error.filename or "", error.lineno))
     own = [(path, line) for path, line in places if path.startswith(f"{HERE}{os.sep}app")]
-    placeless = isinstance(error, OSError | RuntimeError) or hasattr(error, "errors")
-    if placeless or hasattr(error, "orig") or not own:
+    placeless = isinstance(error, OSError | RuntimeError) or hasattr(error, "orig")
+    if placeless or wrong_settings(error) or not own:
         return words(error)
     room = f"{HERE / 'app' / 'background'}{os.sep}"  # which only says what the user's own code does
     path, line = ([each for each in own if not each[0].startswith(room)] or own)[-1]
-    first = declaration(str(error), r"@task\('([\w.]+)'\): .* already has this name")
+    first = declaration(said_by(error), r"@task\('([\w.]+)'\): .* already has this name")
     both = f" The first is at {first}." if first else ""
     return f"{at(path, line)}: {words(error)}{both}"
 
@@ -153,18 +163,38 @@ def at(path: str, line: int | None) -> str:
 
 
 def words(error: BaseException) -> str:
+    """Return what an error says, as much of it as anybody would read."""
+    return whole(error)[:SAID]
+
+
+def whole(error: BaseException) -> str:
     """Return what an error says: the first line, or each setting that is wrong, without its value."""
-    if errors := getattr(error, "errors", None):
-        wrong = errors(include_url=False, include_input=False, include_context=False)
+    if wrong := wrong_settings(error):
+        return wrong
+    error = getattr(error, "orig", None) or error
+    kind = type(error).__name__
+    said = (said_by(error).strip().splitlines() or [""])[0]
+    if kind == "RefusesToStart":  # the application's own refusals say all of it
+        return said
+    return f"{kind}: {said}" if said else kind
+
+
+def wrong_settings(error: Any) -> str:
+    """Return each setting that an error of pydantic calls wrong, '' for any other error."""
+    with suppress(AttributeError, TypeError):  # it has no `errors`, or others
+        wrong = error.errors(include_url=False, include_input=False, include_context=False)
         return "; ".join(
             f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg'].removeprefix('Value error, ')}"
             for e in wrong
         )
-    error = getattr(error, "orig", None) or error
-    text = error.msg if isinstance(error, SyntaxError) else str(error)
-    said = (text.strip().splitlines() or [""])[0]
-    # The application's own refusals say all of it.
-    return said if type(error).__name__ == "RefusesToStart" else f"{type(error).__name__}: {said}"
+    return ""
+
+
+def said_by(error: BaseException) -> str:
+    """Return the text of an error, '' when it has none to give."""
+    with suppress(BaseException):  # its class may be of the project's, and fail in any way
+        return str((error.msg or "") if isinstance(error, SyntaxError) else error)
+    return ""
 
 
 # ---- The database --------------------------------------------------------------------------------
@@ -392,7 +422,8 @@ def main() -> None:
     os.dup2(2, 1)  # what the project's modules print when they are imported goes elsewhere
 
     def say(what: dict[str, Any]) -> None:
-        print(json.dumps(what), file=results, flush=True)
+        # On a line of its own, whatever a module has written to this descriptor.
+        print(f"\n{json.dumps(what)}", file=results, flush=True)
 
     known = facts()
     say(known)

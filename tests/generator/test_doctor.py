@@ -6,6 +6,7 @@ What the probe finds in real projects is shown in tests/projects/test_doctor.py.
 import json
 import os
 import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -147,6 +148,47 @@ def test_answers_that_cannot_be_right(
     answers.write_text(text.replace(before, after))
     remedy = "restore .copier-answers.yml as it was committed"
     assert found(run, "answers") == ("FAIL", detail, remedy)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("pattern: [", "while parsing a flow sequence"),
+        ("pattern: fast", "pattern: 'fast' is none of simple, async, safe, celery"),
+    ],
+)
+def test_answers_of_no_project_are_refused_as_update_refuses_them(
+    line: str, reason: str, run: Run, shop: Path
+) -> None:
+    answers = shop / ".copier-answers.yml"
+    answers.write_text(answers.read_text().replace("pattern: celery", line))
+    done = run("doctor")
+    assert done == run("update")
+    assert done.err.startswith(f"Cannot use the recorded answers: '{answers}' ({reason})")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "reason"),
+    [
+        ("ci: ", "ci: [", "while parsing a flow sequence"),
+        ("schedule: false", "schedule: 3", "schedule: 3 is neither true nor false"),
+    ],
+)
+def test_answers_that_update_would_refuse(
+    before: str, after: str, reason: str, run: Run, shop: Path
+) -> None:
+    answers = shop / ".copier-answers.yml"
+    text = answers.read_text()
+    assert before in text
+    answers.write_text(text.replace(before, after))
+    state, detail, _remedy = found(run, "answers")
+    assert (state, detail) == ("FAIL", reason)
+    assert f" ({reason})" in run("update").err
+
+
+def test_a_folder_that_is_no_project_although_its_answers_are_well(run: Run, shop: Path) -> None:
+    (shop / "app/domains.py").unlink()
+    assert "(it has no app/domains.py)" in run("doctor").err
 
 
 @pytest.mark.parametrize(
@@ -305,6 +347,26 @@ def test_what_an_application_leaves_behind_holds_nobody_up(
     assert time.monotonic() - begun < 30
 
 
+@pytest.mark.parametrize(
+    "line",
+    ["garbage}", "{", "3", "[]", "[" * 100_000, "9" * 5000, '{"state": "ok"}', '{"state": 1}', ""],
+)
+def test_what_an_application_writes_between_is_not_told(line: str, run: Run, shop: Path) -> None:
+    between = f"/bin/cat <<'END'\n{line}\n{json.dumps(WELL[0])}\n{json.dumps(END)}\n{line}\nEND"
+    installs(shop, FACTS, script=f"echo '{line[:9]}'\n{between}")
+    done = run("doctor")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.endswith("\nok    settings     they load\n")
+
+
+def test_facts_that_are_cut_off_are_none(
+    run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounded, "KEPT", 100)
+    installs(shop, FACTS, *WELL)
+    assert found(run, "environment")[1].endswith("does not work: exit code 0")
+
+
 RESTORED = "restore it as it was committed: git checkout HEAD -- {}"
 
 
@@ -337,6 +399,11 @@ def test_a_pyproject_that_a_merge_has_left_its_markers_in(run: Run, shop: Path) 
 
 
 def test_files_that_are_not_there(run: Run, shop: Path) -> None:
+    (shop / "pyproject.toml").unlink()
+    (shop / "pyproject.toml").mkdir()
+    assert found(run, "pyproject")[1] == "pyproject.toml is no regular file"
+    (shop / "pyproject.toml").rmdir()
+    (shop / "pyproject.toml").touch()
     for what, file in (
         ("pyproject", "pyproject.toml"),
         ("backend", "app/background/backend.py"),
@@ -384,6 +451,51 @@ def test_without_an_example_no_name_is_unknown(run: Run, shop: Path) -> None:
     assert ".env" not in run("doctor").out
 
 
+PIPED = "it is a pipe that gives nothing within 0.2 s, and the application may wait, too"
+
+
+def test_a_pipe_that_gives_nothing_is_not_waited_for(
+    run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "ALLOWING", 0.2)
+    os.mkfifo(shop / ".env")
+    installs(shop, FACTS, *WELL)
+    assert found(run, ".env") == (
+        "FAIL",
+        f"{PIPED}; the rest was not looked at",
+        "start what writes into it, and run it again; or put a file in its place",
+    )
+    assert "settings" not in run("doctor").out
+
+
+def test_a_pipe_that_a_password_manager_writes_into_is_read(
+    run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ENVIRONMENT", raising=False)
+    os.mkfifo(shop / ".env")
+    installs(shop, script='echo "${ENVIRONMENT-unset} geheim" >&2; exit 1')
+    with subprocess.Popen(["/bin/sh", "-c", "echo 'MY_TOKEN=geheim\nENVIRONMENT=x' > .env"]):
+        assert found(run, "environment")[1].endswith(": unset ***")
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, lambda link: link.symlink_to("/dev/zero")])
+def test_what_is_no_file_is_not_read(make: Callable[[Path], None], run: Run, shop: Path) -> None:
+    make(shop / ".env")
+    told = "it is no regular file, and was not read"
+    assert found(run, ".env") == ("warn", told, "put a file in its place")
+
+
+@pytest.mark.parametrize(
+    "name", ["pyproject.toml", ".env.example", "app/actions/tasks.py", "app/background/backend.py"]
+)
+def test_a_pipe_in_the_place_of_a_file_holds_nobody_up(name: str, run: Run, shop: Path) -> None:
+    (shop / name).unlink()
+    os.mkfifo(shop / name)
+    (shop / ".env").write_text("DATABSE_URL=x")
+    installs(shop, FACTS, *WELL)
+    assert run("doctor").code == (name in ("pyproject.toml", "app/background/backend.py"))
+
+
 @pytest.mark.parametrize(
     ("dotenv", "variable", "expected"),
     [
@@ -425,6 +537,36 @@ def test_no_secret_is_told(run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
     assert run("doctor").out.endswith(
         f"ok    settings     {hidden}\n                   remedy: {hidden}\n"
     )
+
+
+SECRET = "geheim" * 500
+
+
+@pytest.mark.parametrize(
+    ("detail", "told"),
+    [
+        ("x" * 1000, "x" * 1000),
+        ("x" * 1001, "x" * 1000 + " ..."),
+        (f"{'x' * 990} {SECRET} x", f"{'x' * 990} *** x"),
+        (f"{'x' * 990} y://u:{'abc' * 500}@h", f"{'x' * 990} y://u:*** ..."),
+    ],
+)
+def test_a_long_detail_is_cut_when_nothing_in_it_is_secret(
+    detail: str, told: str, run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ADMIN_TOKEN", SECRET)
+    installs(shop, FACTS, {**WELL[0], "detail": detail})
+    assert found(run, "settings")[1] == told
+
+
+@pytest.mark.parametrize("secret", [f"x {SECRET}", f"{'z' * 299} y://u:{SECRET}@h"])
+def test_no_part_of_a_secret_is_told_of_what_was_printed(
+    secret: str, run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ADMIN_TOKEN", SECRET)
+    installs(shop, FACTS, LOOKING, script=f"echo '{secret}' >&2; exit 3")
+    assert "***" in found(run, "tasks")[1]
+    assert "heim" not in found(run, "tasks")[1]
 
 
 # ---- Parts of the probe that need no project -----------------------------------------------------
@@ -565,6 +707,49 @@ def test_a_check_that_raises_is_a_finding() -> None:
     assert probe.bounded(tasks, 5, "mend it") == probe.fail(
         "tasks", "SystemExit: no licence", "mend it"
     )
+
+
+class Mute(Exception):
+    """An error that cannot say what it is."""
+
+    def __str__(self) -> str:
+        raise SystemExit("no words")
+
+
+class Closed(Exception):
+    """An error that cannot be looked into."""
+
+    @property
+    def orig(self) -> object:
+        raise ValueError
+
+
+class Listing(Exception):
+    """An error whose `errors` are not those of pydantic."""
+
+    errors = ("one", "two")
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (Mute(), "Mute"),
+        (Closed("x"), "Closed"),
+        (Listing("x"), "Listing: x"),
+        (SyntaxError(), "SyntaxError"),
+        (SyntaxError(3), "SyntaxError: 3"),
+        (ValueError(), "ValueError"),
+    ],
+)
+def test_an_error_is_told_however_odd_it_is(error: Exception, told: str) -> None:
+    def tasks() -> probe.Finding:
+        raise error
+
+    assert probe.bounded(tasks, 5, "mend it") == probe.fail("tasks", told, "mend it")
+
+
+def test_what_an_error_says_is_cut() -> None:
+    assert probe.words(RuntimeError("x" * 2_000_000)) == "RuntimeError: " + "x" * (probe.SAID - 14)
 
 
 def test_a_folder_where_no_database_can_be_made(

@@ -132,3 +132,10 @@ def test_a_long_value_takes_no_time() -> None:
     begun = time.monotonic()
     hidden("x", LONG="a" * 1_000_000, DOTTED="a.b," * 200_000, URLS="x://" * 100_000)
     assert time.monotonic() - begun < 5
+
+
+@pytest.mark.parametrize("end", ["", "@", " @", ":@"])
+def test_a_long_text_takes_no_time(end: str) -> None:
+    begun = time.monotonic()
+    hidden("://a:" * 100_000 + end)
+    assert time.monotonic() - begun < 5

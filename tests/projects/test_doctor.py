@@ -3,6 +3,7 @@
 import os
 import socket
 import sqlite3
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -175,6 +176,17 @@ def test_settings_that_are_no_python(rendered: Render, examine: Examine) -> None
     assert found.detail.endswith("SyntaxError: '(' was never closed")
 
 
+def test_settings_from_a_password_manager(rendered: Render, examine: Examine) -> None:
+    project = rendered("simple")
+    os.mkfifo(project / ".env")
+    serve = "while :; do echo DATABASE_URL=sqlite:///var/mine.db > .env; sleep 0.1; done"
+    with subprocess.Popen(["/bin/sh", "-c", serve], cwd=project) as manager:
+        found = examine(project)
+        manager.kill()
+    assert problems(found) == []
+    assert found["database"].detail == "var/mine.db, which the first start makes"
+
+
 # ---- Tasks ---------------------------------------------------------------------------------------
 
 TASK = "from app.background import task\n\n\n@task('odd.work'{})\ndef work() -> None: ...\n"
@@ -200,6 +212,12 @@ TASK = "from app.background import task\n\n\n@task('odd.work'{})\ndef work() -> 
             "tasks.py",
             "raise SystemExit('geht')\n",
             "app/odd/tasks.py, line 1: SystemExit: geht",
+        ),
+        (
+            "simple",
+            "tasks.py",
+            "class Mute(Exception):\n    def __str__(self): return 3\nraise Mute\n",
+            "app/odd/tasks.py, line 3: Mute",
         ),
         (
             "async",
@@ -274,6 +292,18 @@ def test_what_a_pattern_cannot_do_is_told_with_its_place(
                 "exit code -6 while this was looked at, and what comes after;"
                 " the last that was printed: no licence"
             ),
+        ),
+        (
+            "raise RuntimeError('x' * 2_000_000)\n",
+            f"RuntimeError: {'x' * 986} ...",
+        ),
+        (
+            (
+                "import os\nfrom contextlib import suppress\nfor each in range(3, 50):\n"
+                "    with suppress(OSError):\n        os.write(each, b'garbage}\\ngarbage')\n"
+                "raise RuntimeError('told')\n"
+            ),
+            "RuntimeError: told",
         ),
         ("while True:\n    print('for ever')\n", "no answer within 15 s"),
         ("import time\ntime.sleep(99)\n", "no answer within 15 s"),
