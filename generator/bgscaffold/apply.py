@@ -5,11 +5,11 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from bgscaffold.evolve_errors import HalfMerged, MergeFailed
+from bgscaffold.evolve_errors import HalfMerged, Locked, MergeFailed
 from bgscaffold.git import foresees
 from bgscaffold.keeping import Kept, keep, put_back
 from bgscaffold.merge import Files, Merged, Sides, foresee, merge
-from bgscaffold.repository import Repository
+from bgscaffold.repository import Repository, refuse_unrest
 from bgscaffold.staging import ignore_signals
 
 STATE = ("index", "MERGE_MSG", "AUTO_MERGE")  # what a merge writes into git's own folder
@@ -22,8 +22,11 @@ def carry_out(
     files = set(touched(repository, folder, sides))
     kept = keep(sorted(files), aside)
     ignore_signals()
+    refuse_unrest(repository)  # by now; rendering takes long enough to save a file
     try:
         return merge(repository, sides), supply(folder, sides.left_out)
+    except Locked:  # git has touched nothing, and somebody else may be writing
+        raise
     except Exception as error:
         undo(kept, repository, error)
         raise

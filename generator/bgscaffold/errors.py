@@ -238,9 +238,9 @@ class ChangedMeanwhile(Refusal):
 
 
 class AtWork(Refusal):
-    """Another command is adding to the project, and does not end."""
+    """Another command is changing what is in the folder, and does not end."""
 
-    what = "Another bgscaffold is adding to this project"
+    what = "Another bgscaffold is at work in this folder"
     allowed = "one at a time; this one has waited"
     remedy = "let the other one end, or end it, then run the same command again"
 

@@ -11,7 +11,7 @@ from secrets import token_hex
 from bgscaffold import answers, declared
 from bgscaffold.answers import Recorded
 from bgscaffold.apply import carry_out, missing
-from bgscaffold.errors import CannotWrite, RenderFailed
+from bgscaffold.errors import CannotWrite, ChangedMeanwhile, RenderFailed
 from bgscaffold.evolve_errors import (
     AnswersUnreadable,
     CannotForesee,
@@ -27,10 +27,11 @@ from bgscaffold.merge import Merged, foresee, write_sides
 from bgscaffold.overlays import Overlay, named
 from bgscaffold.patterns import Pattern
 from bgscaffold.render import ANSWERS_FILE, render
-from bgscaffold.repository import of_project
+from bgscaffold.repository import Repository, of_project, refuse_unrest
 from bgscaffold.revisions import Parted, parted
 from bgscaffold.source import check_out, clone, described, resolved, version, versions
 from bgscaffold.staging import interruptible
+from bgscaffold.turns import alone_in
 
 
 @dataclass(frozen=True)
@@ -129,12 +130,26 @@ def version_to_reach(project: Recorded, template: Path, to: str | None) -> str:
 
 
 def evolve(project: Recorded, goal: Goal, scratch: Path, *, dry_run: bool) -> Evolved:
-    """Render a project as it was made and as it is to be, and merge the difference into it."""
+    """Render a project as it was made and as it is to be, and merge the difference into it.
+
+    One at a time in a repository, for two merges would undo each other. `add task` waits, too.
+    """
     if dry_run and not foresees():
         raise CannotForesee(git_version())
     repository = of_project(project.folder)
     if dry_run:
-        repository = repository.beside(scratch / "objects")
+        return merge_into(repository.beside(scratch / "objects"), project, goal, scratch, dry_run)
+    with alone_in(repository.git_dir), alone_in(project.folder):
+        return merge_into(repository, project, goal, scratch, dry_run)
+
+
+def merge_into(
+    repository: Repository, project: Recorded, goal: Goal, scratch: Path, dry_run: bool
+) -> Evolved:
+    """Merge into a repository that is at rest, or foresee it."""
+    refuse_unrest(repository)
+    if answers.read(project.folder) != project:
+        raise ChangedMeanwhile(str(project.folder / ANSWERS_FILE))
     declared.refuse_unsupported(project.folder, goal.pattern)
     old, new, kept = render_both(project, goal, scratch)
     sides = write_sides(repository, old, new, kept=kept, message=title(project, goal))

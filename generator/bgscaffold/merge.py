@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from bgscaffold.evolve_errors import CannotChange, InTheWay, MergeFailed
+from bgscaffold.evolve_errors import CannotChange, InTheWay, Locked, MergeFailed
 from bgscaffold.git import failure
 from bgscaffold.render import ANSWERS_FILE
 from bgscaffold.repository import LITERAL, Repository, listed
@@ -218,6 +218,8 @@ def merge(repository: Repository, sides: Sides) -> Merged:
     done = repository.call("cherry-pick", "--strategy=ort", "--no-commit", sides.theirs)
     stages = staged(repository.git("ls-files", "--unmerged", "-z").split("\0"))
     if done.returncode and not stages:
+        if "index.lock'" in done.stderr:
+            raise Locked(str(repository.git_dir / "index.lock"))
         if names := [line.strip() for line in done.stderr.split("\n") if line.startswith("\t")]:
             raise InTheWay(listed(sorted(set(names))))
         raise MergeFailed(str(repository.root), "; ".join(done.stderr.strip().split("\n")))

@@ -97,17 +97,18 @@ def quoted(path: str) -> str:
 
 
 def of_project(folder: Path) -> Repository:
-    """Return the repository that a project lies in, if it is at rest and holds the project."""
+    """Return the repository that a project lies in."""
     env = users_environment()
-    repository = Repository(*located(folder, env), env)
+    return Repository(*located(folder, env), env)
+
+
+def refuse_unrest(repository: Repository) -> None:
+    """Refuse a repository that is not at rest, or does not hold the project."""
     refuse_middle(repository)
     refuse_lock(repository)
-    refuse_uncommitted(repository, folder)
-    status = ("status", "--porcelain", "-z", "--no-renames", "--untracked-files=no")
-    if changed := repository.git(*status, "--ignore-submodules=untracked"):
-        raise NotClean(str(repository.root), listed([entry[3:] for entry in changed.split("\0")]))
+    refuse_uncommitted(repository)
+    refuse_changed(repository)
     refuse_overlooked(repository)
-    return repository
 
 
 def located(folder: Path, env: dict[str, str]) -> tuple[Path, Path, str]:
@@ -131,12 +132,19 @@ def answered(asked: str, folder: Path, env: dict[str, str]) -> str:
     return done.stdout.removesuffix("\n")
 
 
-def refuse_uncommitted(repository: Repository, folder: Path) -> None:
+def refuse_uncommitted(repository: Repository) -> None:
     """Refuse a repository whose last commit, if there is one, does not hold the project."""
     born = not repository.call("rev-parse", "--verify", "--quiet", "HEAD").returncode
     answers = (LITERAL, "ls-tree", "-z", "HEAD", "--", f"{repository.prefix}{ANSWERS_FILE}")
     if not born or not repository.git(*answers):
-        raise NotCommitted(str(folder))
+        raise NotCommitted(str(repository.root / repository.prefix))
+
+
+def refuse_changed(repository: Repository) -> None:
+    """Refuse a repository with changes of tracked files: undoing would lose them."""
+    status = ("status", "--porcelain", "-z", "--no-renames", "--untracked-files=no")
+    if changed := repository.git(*status, "--ignore-submodules=untracked"):
+        raise NotClean(str(repository.root), listed([entry[3:] for entry in changed.split("\0")]))
 
 
 def refuse_middle(repository: Repository) -> None:

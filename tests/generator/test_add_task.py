@@ -668,7 +668,7 @@ def test_whoever_is_at_work_is_waited_for_but_not_for_ever(
     monkeypatch.setattr(turns, "PATIENCE", 0.2)
     with turns.alone_in(shop):
         assert refused(run, shop, original, "a.b") == (
-            f"Another bgscaffold is adding to this project: '{shop}'"
+            f"Another bgscaffold is at work in this folder: '{shop}'"
         )
     assert run("add", "task", "a.b").code == 0
 
