@@ -4,6 +4,7 @@ Git does the merging, so what a user has edited, renamed or deleted counts as in
 """
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -85,11 +86,12 @@ def untouchable(repository: Repository, files: Files, kept: list[str]) -> set[st
     Git takes what is ignored for expendable. A file that is tracked all the same is safe.
     """
     places = {path: before_a_link(repository, f"{repository.prefix}{path}") for path in files}
-    stdin = "".join(f"{place}\0" for place in set(places.values()))
+    # `./`, for a name may begin with a colon, and this command knows no --literal-pathspecs.
+    stdin = "".join(f"./{place}\0" for place in set(places.values()))
     done = repository.call("check-ignore", "-z", "--stdin", stdin=stdin)
     if done.returncode > 1:
         raise failure(done)
-    ignored = set(done.stdout.split("\0"))
+    ignored = {place.removeprefix("./") for place in done.stdout.split("\0")}
     return {
         path
         for path, place in places.items()
@@ -155,7 +157,7 @@ def foresee(repository: Repository, sides: Sides) -> Merged:
     changes = compared(repository, without(repository, tree, obvious(stages), sides.index))
     new = [each.path for each in changes if each.kind == "created"]
     refuse_untracked(repository, [*new, *stay_deleted(stages)])  # which git writes for a moment
-    refuse_closed(repository, [change.path for change in changes])
+    refuse_closed(nearest(repository.root / change.path) for change in changes)
     foreseen = Merged(changes, conflicts(stages), deleted_before(repository, sides, stages))
     return with_later_names(foreseen, {ours: "HEAD", sides.theirs: label(repository, sides)})
 
@@ -175,10 +177,10 @@ def is_no_folder(path: Path) -> bool:
     return path.is_symlink() or path.is_file()
 
 
-def refuse_closed(repository: Repository, paths: list[str]) -> None:
+def refuse_closed(folders: Iterable[Path]) -> None:
     """Refuse a merge that has to change folders which may not be changed."""
-    folders = {nearest(repository.root / path) for path in paths}
-    if closed := sorted(str(each) for each in folders if not os.access(each, os.W_OK | os.X_OK)):
+    closed = sorted({str(each) for each in folders if not os.access(each, os.W_OK | os.X_OK)})
+    if closed:
         raise CannotChange(listed(closed))
 
 

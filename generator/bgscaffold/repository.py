@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bgscaffold.evolve_errors import (
+    FilesElsewhere,
     Locked,
     NotClean,
     NotCommitted,
@@ -72,6 +73,11 @@ class Repository:
         """Run a git command at the root, where no Ctrl-C reaches it: it may be in mid-merge."""
         return call(*arguments, cwd=self.root, env=self.env | (env or {}), stdin=stdin, alone=True)
 
+    @property
+    def objects(self) -> Path:
+        """Return where it keeps its objects, which linked work trees share."""
+        return self.root / self.git("rev-parse", "--git-path", "objects").removesuffix("\n")
+
     def shown(self, path: str) -> str:
         """Return a path of the repository as it is called from the project's folder."""
         return posixpath.relpath(f"/{path}", f"/{self.prefix}")
@@ -83,8 +89,7 @@ class Repository:
     def beside(self, objects: Path) -> "Repository":
         """Return the same repository, with a folder elsewhere for what is written into it."""
         objects.mkdir()
-        own = self.git("rev-parse", "--git-path", "objects").rstrip("\n")
-        alternate = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": quoted(str(self.root / own))}
+        alternate = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": quoted(str(self.objects))}
         env = self.env | alternate | {"GIT_OBJECT_DIRECTORY": str(objects)}
         return replace(self, env=env)
 
@@ -117,6 +122,9 @@ def located(folder: Path, env: dict[str, str]) -> tuple[Path, Path, str]:
         answered(asked, folder, env)
         for asked in ("--show-toplevel", "--absolute-git-dir", "--show-prefix")
     )
+    there = Path(root, prefix)
+    if not (there.is_dir() and there.samefile(folder)):
+        raise FilesElsewhere(str(folder), f"they are in {root}")
     return Path(root), Path(git_dir), prefix
 
 

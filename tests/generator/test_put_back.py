@@ -112,6 +112,22 @@ def test_the_same_where_root_runs_the_tests(
     )
 
 
+@pytest.mark.parametrize("arguments", [(), ("--dry-run",)])
+def test_a_project_that_may_only_be_read(arguments: tuple[str, ...], shop: Path) -> None:
+    closed = [shop, shop / ".git", shop / ".git/objects"]
+    before = whole(shop)
+    for folder in closed:
+        folder.chmod(0o555)
+    done = without_rights(*helpers.process("promote", "celery", *arguments), cwd=shop)
+    assert done == refused(
+        "Cannot change what these folders hold",
+        ", ".join(map(str, closed)),
+        "folders of the project that you may write to",
+        "mend their permissions, then run the same command again",
+    )
+    assert whole(shop) == before
+
+
 def without_rights(*command: str, cwd: Path) -> Outcome:
     """Run a command as one who may not write everywhere, as root may."""
     as_root = [] if os.geteuid() else ["setpriv", "--bounding-set=-dac_override"]
