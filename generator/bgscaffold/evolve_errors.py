@@ -170,6 +170,18 @@ class MergeFailed(Refusal):
     remedy = "mend what is named, then run the same command again"
 
 
+class LeftAlone(Refusal):
+    """A merge stopped in the middle and was taken back, but somebody else has written files, too."""
+
+    what = (
+        "The merge could not be finished; all is as before, but what somebody else has just written"
+    )
+    allowed = "one who writes at a time, and files that git can write, on a disk with room"
+    remedy = (
+        "look at these files (git diff), commit or restore them, then run the same command again"
+    )
+
+
 class HalfMerged(Refusal):
     """A merge stopped in the middle, and what it had done could not be taken back."""
 

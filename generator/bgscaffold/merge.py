@@ -5,7 +5,7 @@ Git does the merging, so what a user has edited, renamed or deleted counts as in
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from bgscaffold.evolve_errors import CannotChange, InTheWay, Locked, MergeFailed
@@ -47,6 +47,7 @@ class Merged:
     changes: list[Change]
     conflicts: dict[str, str]
     stay_deleted: list[str]
+    blobs: dict[str, str] = field(default_factory=dict)  # what git writes, if it was foreseen
 
 
 def write_sides(
@@ -158,7 +159,9 @@ def foresee(repository: Repository, sides: Sides) -> Merged:
     new = [each.path for each in changes if each.kind == "created"]
     refuse_untracked(repository, [*new, *stay_deleted(stages)])  # which git writes for a moment
     refuse_closed(nearest(repository.root / change.path) for change in changes)
-    foreseen = Merged(changes, conflicts(stages), deleted_before(repository, sides, stages))
+    deleted = deleted_before(repository, sides, stages)
+    blobs = {path: entry.split()[2] for path, entry in entries_of(repository, tree).items()}
+    foreseen = Merged(changes, conflicts(stages), deleted, blobs)
     return with_later_names(foreseen, {ours: "HEAD", sides.theirs: label(repository, sides)})
 
 
@@ -203,7 +206,8 @@ def with_later_names(merged: Merged, names: dict[str, str]) -> Merged:
 
     changes = [replace(change, path=later(change.path)) for change in merged.changes]
     unsettled = {later(path): kind for path, kind in merged.conflicts.items()}
-    return Merged(changes, unsettled, merged.stay_deleted)
+    blobs = {later(path): blob for path, blob in merged.blobs.items()}
+    return Merged(changes, unsettled, merged.stay_deleted, blobs)
 
 
 def without(repository: Repository, tree: str, paths: list[str], index: Path) -> str:

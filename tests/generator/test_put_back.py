@@ -12,7 +12,7 @@ from bgscaffold.keeping import keep, put_back
 from tests import helpers
 from tests.generator import evolving
 from tests.generator.conftest import Machine, Outcome, Run
-from tests.generator.evolving import edit, status, write
+from tests.generator.evolving import commit, edit, status, write
 from tests.generator.test_promote import old_git
 from tests.generator.test_refusals import refused
 
@@ -63,6 +63,60 @@ def test_a_filter_that_fails(path: str, run: Run, shop: Path) -> None:
     before = whole(shop)
     reason = f"error: external filter 'exit 1' failed 1; error: external filter 'exit 1' failed; fatal: {path}: smudge filter secret failed"
     assert run("promote", "celery") == refused(AS_BEFORE, shop, WRITABLE, MEND, reason)
+    assert whole(shop) == before
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        ".env.example",  # which git has replaced already
+        "README.md",  # edited, so it is merged
+        "app/background/backend.py",  # edited in the same lines, so there is a conflict
+        "app/background/worker.py",  # new
+        "app/background/perform.py",  # edited, so it is kept
+        "docs/background.md",  # deleted, so it stays so
+        "tests/background/test_drain.py",  # which git has deleted
+        "notes.txt",  # none of the merge's
+    ],
+)
+def test_what_somebody_saves_during_the_merge_stays(path: str, run: Run, shop: Path) -> None:
+    write(shop, ".gitattributes", "tests/background/workers/tasks.py filter=secret\n")
+    write(shop, "app/background/backend.py", "# MINE\n")
+    (shop / "docs/operating.md").unlink()  # which leads to one of the files
+    commit(shop)
+    save = f"echo mine >>{path}; exit 1"
+    for setting, value in (("smudge", save), ("clean", "/bin/cat"), ("required", "true")):
+        helpers.git("config", f"filter.secret.{setting}", value, cwd=shop)
+    before = helpers.tree(shop)
+    done = run("promote", "celery")
+    failed = f"external filter '{save}' failed"
+    reason = (
+        f"error: {failed} 1; error: {failed};"
+        " fatal: tests/background/workers/tasks.py: smudge filter secret failed"
+    )
+    if path == "notes.txt":
+        assert done == refused(AS_BEFORE, shop, WRITABLE, MEND, reason)
+    else:
+        assert done == refused(
+            "The merge could not be finished; all is as before, but what somebody else has just"
+            " written",
+            shop / path,
+            "one who writes at a time, and files that git can write, on a disk with room",
+            "look at these files (git diff), commit or restore them,"
+            " then run the same command again",
+            reason,
+        )
+    after = helpers.tree(shop)
+    assert after.pop(path).endswith(b"mine\n")
+    before.pop(path, None)
+    assert after == before
+
+
+def test_a_conflict_that_git_has_written_is_put_back(run: Run, shop: Path) -> None:
+    write(shop, "app/background/backend.py", "# MINE\n")
+    break_filter(shop, "tests/background/workers/tasks.py")
+    before = whole(shop)
+    assert run("promote", "celery").err.startswith(AS_BEFORE)
     assert whole(shop) == before
 
 
