@@ -667,6 +667,20 @@ def test_a_pipe_among_the_modules_is_not_waited_for(shop: Path) -> None:
     assert done.stderr.startswith("This project cannot run tasks by the clock: '* * * * *'")
 
 
+def test_a_configuration_that_may_not_be_read_is_as_good_as_none(
+    run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = Path.read_text
+
+    def denied(path: Path, **options: Any) -> str:
+        if path.name == "pyproject.toml":
+            raise PermissionError
+        return read(path, **options)
+
+    monkeypatch.setattr(Path, "read_text", denied)
+    assert run("add", "task", "signup.tidy").code == 0
+
+
 def test_a_sum_of_many_terms(run: Run, shop: Path) -> None:
     text = f"X = {' + '.join(['1'] * 985)}\n"
     (shop / "app/signup/tasks.py").write_text(text)

@@ -274,6 +274,31 @@ def test_an_ignored_file_where_a_folder_has_to_go(run: Run, shop: Path) -> None:
     assert whole(shop) == before
 
 
+def test_an_ignored_file_that_somebody_saves_meanwhile(
+    run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    helpers.git("rm", "-r", "--quiet", "--cached", "tests/background", cwd=shop)
+    write(shop, ".gitignore", (shop / ".gitignore").read_text() + "/tests/background/\n")
+    (shop / "tests/background/workers").write_text("not tracked")
+    before = helpers.tree(shop)
+    copyfile = shutil.copyfile
+
+    def saved(source: Path, to: Path, **options: bool) -> None:
+        copyfile(source, to, **options)
+        if to.name == "conftest.py":
+            to.write_text("mine\n")
+
+    monkeypatch.setattr("shutil.copyfile", saved)
+    assert run("promote", "celery") == refused(
+        "The merge could not be finished; all is as before, but what somebody else has just written",
+        shop / "tests/background/conftest.py",
+        "one who writes at a time, and files that git can write, on a disk with room",
+        "look at these files (git diff), commit or restore them, then run the same command again",
+        f"{shop}/tests/background/workers: File exists",
+    )
+    assert helpers.tree(shop) == before | {"tests/background/conftest.py": b"mine\n"}
+
+
 def test_a_file_where_a_folder_was(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
