@@ -111,7 +111,16 @@ def wanted_function(new: NewTask) -> Import:
 def packages(project: Existing, new: NewTask) -> dict[Path, bytes]:
     """Return the files that make packages of the domain's folders, where they are missing."""
     files = [project.root / top / new.name.domain / "__init__.py" for top in ("app", "tests")]
-    return {file: b"" for file in files if not file.exists()}
+    missing = [file for file in files if not file.exists()]
+    for file in missing:
+        refuse_outside(file, project)
+    return dict.fromkeys(missing, b"")
+
+
+def refuse_outside(file: Path, project: Existing) -> None:
+    """Refuse a file that links lead out of the project."""
+    if not is_inside(file, project.root):
+        raise CannotEdit(str(file), "it is a link out of the project")
 
 
 def test_file(project: Existing, new: NewTask) -> Path:
@@ -125,7 +134,6 @@ def test_file(project: Existing, new: NewTask) -> Path:
 def opened(project: Existing, name: TaskName, file: str, start: str) -> Source:
     """Read a file of the domain."""
     path = project.root / "app" / name.domain / file
-    if not is_inside(path, project.root):
-        raise CannotEdit(str(path), "it is a link out of the project")
+    refuse_outside(path, project)
     own = frozenset(entry.name.removesuffix(".py") for entry in project.root.iterdir())
     return load(path, f"app.{name.domain}", own, project.line_length, start)

@@ -5,6 +5,9 @@ from zoneinfo import ZoneInfo
 
 from bgscaffold.errors import BadCron, BadTimezone, TimezoneAlone
 
+# What stands beside the zones, where they are installed.
+OF_THIS_HOST = {"localtime", "posixrules", "Factory", "posix", "right"}
+
 
 def schedule(expression: str | None, timezone: str | None) -> tuple[str, str]:
     """Return a cron expression and its time zone, '' for what is not given, or refuse them."""
@@ -30,9 +33,11 @@ def refuse_never(expression: str) -> None:
 
 
 def refuse_nowhere(timezone: str, *, alone: bool) -> None:
-    """Refuse a time zone that nobody has heard of, and one without a cron expression."""
+    """Refuse a time zone that is not the same everywhere, and one without a cron expression."""
     if alone:
         raise TimezoneAlone(timezone)
+    if timezone.split("/")[0] in OF_THIS_HOST:
+        raise BadTimezone(timezone, "it is not the same on every host")
     try:
         ZoneInfo(timezone)
     except (KeyError, ValueError, OSError) as error:  # OSError: "Europe" is a folder of names

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bgscaffold.errors import TaskNeedsMore
 from bgscaffold.patterns import RECORDS, Pattern
+from bgscaffold.reading import code_of
 
 OPTIONS = frozenset().union(*(record.supports for record in RECORDS.values()))
 
@@ -55,7 +56,7 @@ def wishes_in(file: Path, name: str) -> Iterator[Wish]:
         if isinstance(node, ast.Call) and (who := asking(node, decorators)):
             for keyword in node.keywords:
                 if keyword.arg in OPTIONS and not asks_nothing(keyword):
-                    value = ast.unparse(keyword.value)
+                    value = code_of(keyword.value)
                     yield Wish(who, keyword.arg, value, f"{name}:{node.lineno}")
 
 
@@ -76,8 +77,9 @@ def aliases(code: list[ast.AST]) -> Iterator[str]:
 
 def parsed(file: Path) -> ast.Module:
     """Return the code of a file; none where Python could not run it either."""
-    with suppress(OSError, SyntaxError, ValueError):
-        return ast.parse(file.read_bytes())
+    with suppress(OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+        if file.is_file():
+            return ast.parse(file.read_bytes())
     return ast.Module([], [])
 
 

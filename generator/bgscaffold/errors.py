@@ -238,9 +238,9 @@ class ChangedMeanwhile(Refusal):
 
 
 class AtWork(Refusal):
-    """Another command is adding to the project, and does not end."""
+    """Another command is changing what is in the folder, and does not end."""
 
-    what = "Another bgscaffold is adding to this project"
+    what = "Another bgscaffold is at work in this folder"
     allowed = "one at a time; this one has waited"
     remedy = "let the other one end, or end it, then run the same command again"
 
@@ -259,7 +259,9 @@ class BadCron(Refusal):
     what = "Not a cron expression"
     allowed = (
         "minute hour day month weekday, or six fields, of which the first is the second: *, a number,"
-        " a-b, */n, a-b/n, or several with commas; jan to dec, sun to sat; on a day that there is"
+        " a-b, */n, a-b/n, or several with commas; jan to dec, sun to sat; L for the last day of the month,"
+        " LW for its last from mon to fri, fri#2 for its second, 5L for its last friday;"
+        " on a day that there is"
     )
     remedy = "correct it, for instance '0 3 * * *' for every night at three"
 

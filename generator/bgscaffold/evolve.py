@@ -12,26 +12,30 @@ from bgscaffold import answers, declared
 from bgscaffold.answers import Recorded
 from bgscaffold.apply import carry_out, missing
 from bgscaffold.clashes import clashes
-from bgscaffold.errors import CannotWrite, RenderFailed
+from bgscaffold.errors import CannotWrite, ChangedMeanwhile, GitFailed, RenderFailed
 from bgscaffold.evolve_errors import (
     AnswersUnreadable,
     CannotForesee,
     Downgrade,
     EvolveInterrupted,
+    NoRoom,
     OverlayUnknown,
     UnknownOrigin,
     UnknownVersion,
 )
 from bgscaffold.existing import root_of
 from bgscaffold.git import foresees, git_version, require_git
-from bgscaffold.merge import Merged, foresee, write_sides
+from bgscaffold.merge import Merged, foresee, refuse_closed, write_sides
 from bgscaffold.overlays import Overlay, named
 from bgscaffold.patterns import Pattern
 from bgscaffold.render import ANSWERS_FILE, render
-from bgscaffold.repository import of_project
+from bgscaffold.repository import Repository, of_project, refuse_unrest
 from bgscaffold.revisions import Parted, parted
 from bgscaffold.source import check_out, clone, described, resolved, version, versions
 from bgscaffold.staging import interruptible
+from bgscaffold.turns import alone_in
+
+SPARE = 2**20  # bytes; with less than that on it a disk is full
 
 
 @dataclass(frozen=True)
@@ -97,9 +101,13 @@ def with_scratch(project: Recorded, work: Callable[[Path], Evolved]) -> Evolved:
     scratch = temporary_folder() / f"bgscaffold-{token_hex(8)}"
 
     def begin() -> Evolved:
-        scratch.mkdir(mode=0o700)
-        clone(scratch / "template.git")
-        return work(scratch)
+        try:
+            scratch.mkdir(mode=0o700)
+            clone(scratch / "template.git")
+            return work(scratch)
+        except (OSError, GitFailed) as error:
+            refuse_full(scratch.parent, error)
+            raise
 
     def clean_up() -> None:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -118,12 +126,19 @@ def temporary_folder() -> Path:
         raise CannotWrite(os.environ.get("TMPDIR", "/tmp"), error.strerror or "") from error
 
 
+def refuse_full(folder: Path, error: Exception) -> None:
+    """Refuse a folder for what is temporary that is full, if it is; git names each file."""
+    if shutil.disk_usage(folder).free < SPARE:
+        told = str(getattr(error, "strerror", "") or getattr(error, "reason", ""))
+        raise NoRoom(str(folder), told.rpartition("\n")[2]) from error
+
+
 def version_to_reach(project: Recorded, template: Path, to: str | None) -> str:
     """Return the tag that `--to` names, or that of this bgscaffold; never an older one."""
     known, ours = versions(template), described(template)
     goal = ours if to is None or to == ours else f"v{to.removeprefix('v')}"
     if to is not None and goal not in (*known, ours):
-        raise UnknownVersion(to, f"it knows {', '.join(known) or 'none'}")
+        raise UnknownVersion(to, f"it knows {', '.join(dict.fromkeys([*known, ours]))}")
     before, after = version(project.commit), version(goal)
     if before and after and after < before:
         raise Downgrade(goal, f"the project is at {project.commit}")
@@ -131,12 +146,27 @@ def version_to_reach(project: Recorded, template: Path, to: str | None) -> str:
 
 
 def evolve(project: Recorded, goal: Goal, scratch: Path, *, dry_run: bool) -> Evolved:
-    """Render a project as it was made and as it is to be, and merge the difference into it."""
+    """Render a project as it was made and as it is to be, and merge the difference into it.
+
+    One at a time in a repository, for two merges would undo each other. `add task` waits, too.
+    """
     if dry_run and not foresees():
         raise CannotForesee(git_version())
     repository = of_project(project.folder)
+    refuse_closed([project.folder, repository.git_dir, repository.objects])
     if dry_run:
-        repository = repository.beside(scratch / "objects")
+        return merge_into(repository.beside(scratch / "objects"), project, goal, scratch, dry_run)
+    with alone_in(repository.git_dir), alone_in(project.folder):
+        return merge_into(repository, project, goal, scratch, dry_run)
+
+
+def merge_into(
+    repository: Repository, project: Recorded, goal: Goal, scratch: Path, dry_run: bool
+) -> Evolved:
+    """Merge into a repository that is at rest, or foresee it."""
+    refuse_unrest(repository)
+    if answers.read(project.folder) != project:
+        raise ChangedMeanwhile(str(project.folder / ANSWERS_FILE))
     declared.refuse_unsupported(project.folder, goal.pattern)
     old, new, kept = render_both(project, goal, scratch)
     sides = write_sides(repository, old, new, kept=kept, message=title(project, goal))

@@ -12,6 +12,16 @@ class EvolveInterrupted(Refusal):
     remedy = "run the same command again"
 
 
+class NoRoom(Refusal):
+    """The folder for what is temporary is full; the project was not touched."""
+
+    what = "The folder for temporary files is full, nothing was changed"
+    allowed = "some 10 MB of room"
+    remedy = (
+        "free some space there, or name another folder in TMPDIR, then run the same command again"
+    )
+
+
 class AnswersUnreadable(Refusal):
     """The answers file is not as Copier writes it."""
 
@@ -34,6 +44,17 @@ class NoWorkTree(Refusal):
     what = "The project lies in a bare repository"
     allowed = "a repository with a work tree, of which the project is a part"
     remedy = "git clone it, and run the same command in the clone; or: git config core.bare false"
+
+
+class FilesElsewhere(Refusal):
+    """Git was told to keep the files of the repository in another folder than the project's."""
+
+    what = "The project is not where its repository keeps its files"
+    allowed = "a repository with a work tree, of which the project is a part"
+    remedy = (
+        "git config --unset core.worktree, if that is set by mistake; or run the same command where"
+        " the files are"
+    )
 
 
 class NotCommitted(Refusal):
@@ -105,8 +126,8 @@ class UnknownVersion(Refusal):
     """`--to` names a version that this bgscaffold does not hold."""
 
     what = "This bgscaffold does not know the version"
-    allowed = "one of the versions named above"
-    remedy = "choose one of them, or upgrade bgscaffold for a newer one"
+    allowed = "a released version that it knows, or its own"
+    remedy = "leave out --to for its own, or upgrade bgscaffold for a newer one"
 
 
 class OverlayUnknown(Refusal):
@@ -147,6 +168,18 @@ class MergeFailed(Refusal):
     what = "The merge could not be finished, and all is as it was before"
     allowed = "files that git can write, on a disk with room"
     remedy = "mend what is named, then run the same command again"
+
+
+class LeftAlone(Refusal):
+    """A merge stopped in the middle and was taken back, but somebody else has written files, too."""
+
+    what = (
+        "The merge could not be finished; all is as before, but what somebody else has just written"
+    )
+    allowed = "one who writes at a time, and files that git can write, on a disk with room"
+    remedy = (
+        "look at these files (git diff), commit or restore them, then run the same command again"
+    )
 
 
 class HalfMerged(Refusal):

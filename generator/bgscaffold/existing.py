@@ -49,6 +49,9 @@ def find(start: str | None) -> Existing:
 def root_of(start: str | None) -> Path:
     """Return the root of the project that a folder lies in: the given one, or the current."""
     folder = Path(os.path.realpath(start or "."))  # git knows no other, and `..` has no parents
+    if not folder.is_dir():  # such as an option without its dashes; the current one is not meant
+        there = os.path.lexists(folder)
+        raise NotAProject(str(folder), "it is no folder" if there else "there is no such folder")
     for candidate in [folder, *folder.parents]:
         if os.path.isfile(candidate / ANSWERS_FILE):
             return candidate
@@ -69,8 +72,8 @@ def opened(root: Path) -> Existing:
 
 
 def read(file: Path) -> str:
-    """Return what a file holds, as far as it can be read; '' when it cannot."""
+    """Return what a file holds, as far as it can be read; '' when it cannot, or would take for ever."""
     try:
-        return file.read_text(encoding="utf-8", errors="replace")
+        return file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
     except OSError:
         return ""

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TypeGuard
 
 from bgscaffold.errors import CannotEdit, NameTaken
+from bgscaffold.reading import code_of
 
 IMPORTS_END = 88  # columns: the line length of ruff's own, under which imports are to be sorted too
 
@@ -159,7 +160,19 @@ def is_kept(before: ast.stmt, after: ast.stmt) -> bool:
     if isinstance(before, ast.ImportFrom) and isinstance(after, ast.ImportFrom):
         old, new = ({(a.name, a.asname) for a in each.names} for each in (before, after))
         return (before.module, before.level) == (after.module, after.level) and old <= new
-    return ast.dump(before) == ast.dump(after)
+    return shape(before) == shape(after)
+
+
+def shape(tree: ast.AST) -> list[object]:
+    """Return what tells one tree from another; `ast.dump` fails where many terms are added up."""
+    return [fact for node in ast.walk(tree) for fact in (type(node), *facts(node))]
+
+
+def facts(node: ast.AST) -> Iterator[object]:
+    """Yield what a node holds: of nodes, which are walked to as well, only that there are some."""
+    for name, value in ast.iter_fields(node):
+        each = value if isinstance(value, list) else [value]
+        yield name, len(each), [None if isinstance(v, ast.AST) else (type(v), v) for v in each]
 
 
 # ---- Names ---------------------------------------------------------------------------------------
@@ -195,7 +208,7 @@ def packages(module: str) -> Iterator[tuple[str, str]]:
 
 def meant(source: Source, expression: ast.expr) -> str:
     """Return the full name of what an expression means, '' when the module does not import it."""
-    written = ast.unparse(expression)
+    written = code_of(expression)
     for local, origin in origins(source):
         if written == local or written.startswith(f"{local}."):
             return origin + written.removeprefix(local)

@@ -6,7 +6,7 @@
 import filecmp
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,17 +37,18 @@ def keep(files: Iterable[Path], aside: Path) -> Kept:
     return Kept(copies, sorted(missing, reverse=True), sorted(folders))
 
 
-def put_back(kept: Kept) -> None:
-    """Make all as it was: remove what was not there, write what was."""
+def put_back(kept: Kept, left: Collection[Path] = ()) -> None:
+    """Make all as it was, but for what is left: remove what was not there, write what was."""
     for path in kept.missing:  # what a folder holds comes before the folder
         with suppress(OSError):
-            remove(path)
+            if path not in left:
+                remove(path)
     for folder in kept.folders:
         if not is_folder(folder):
             remove(folder)
             folder.mkdir()
     for file, copy in kept.copies.items():
-        if not is_same(file, copy):
+        if file not in left and not is_same(file, copy):
             remove(file)
             shutil.copy2(copy, file, follow_symlinks=False)
 

@@ -4,10 +4,11 @@ Git does the merging, so what a user has edited, renamed or deleted counts as in
 """
 
 import os
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
-from bgscaffold.evolve_errors import CannotChange, InTheWay, MergeFailed
+from bgscaffold.evolve_errors import CannotChange, InTheWay, Locked, MergeFailed
 from bgscaffold.git import failure
 from bgscaffold.render import ANSWERS_FILE
 from bgscaffold.repository import LITERAL, Repository, listed
@@ -46,6 +47,7 @@ class Merged:
     changes: list[Change]
     conflicts: dict[str, str]
     stay_deleted: list[str]
+    blobs: dict[str, str] = field(default_factory=dict)  # what git writes, if it was foreseen
 
 
 def write_sides(
@@ -85,11 +87,12 @@ def untouchable(repository: Repository, files: Files, kept: list[str]) -> set[st
     Git takes what is ignored for expendable. A file that is tracked all the same is safe.
     """
     places = {path: before_a_link(repository, f"{repository.prefix}{path}") for path in files}
-    stdin = "".join(f"{place}\0" for place in set(places.values()))
+    # `./`, for a name may begin with a colon, and this command knows no --literal-pathspecs.
+    stdin = "".join(f"./{place}\0" for place in set(places.values()))
     done = repository.call("check-ignore", "-z", "--stdin", stdin=stdin)
     if done.returncode > 1:
         raise failure(done)
-    ignored = set(done.stdout.split("\0"))
+    ignored = {place.removeprefix("./") for place in done.stdout.split("\0")}
     return {
         path
         for path, place in places.items()
@@ -155,8 +158,10 @@ def foresee(repository: Repository, sides: Sides) -> Merged:
     changes = compared(repository, without(repository, tree, obvious(stages), sides.index))
     new = [each.path for each in changes if each.kind == "created"]
     refuse_untracked(repository, [*new, *stay_deleted(stages)])  # which git writes for a moment
-    refuse_closed(repository, [change.path for change in changes])
-    foreseen = Merged(changes, conflicts(stages), deleted_before(repository, sides, stages))
+    refuse_closed(nearest(repository.root / change.path) for change in changes)
+    deleted = deleted_before(repository, sides, stages)
+    blobs = {path: entry.split()[2] for path, entry in entries_of(repository, tree).items()}
+    foreseen = Merged(changes, conflicts(stages), deleted, blobs)
     return with_later_names(foreseen, {ours: "HEAD", sides.theirs: label(repository, sides)})
 
 
@@ -175,10 +180,10 @@ def is_no_folder(path: Path) -> bool:
     return path.is_symlink() or path.is_file()
 
 
-def refuse_closed(repository: Repository, paths: list[str]) -> None:
+def refuse_closed(folders: Iterable[Path]) -> None:
     """Refuse a merge that has to change folders which may not be changed."""
-    folders = {nearest(repository.root / path) for path in paths}
-    if closed := sorted(str(each) for each in folders if not os.access(each, os.W_OK | os.X_OK)):
+    closed = sorted({str(each) for each in folders if not os.access(each, os.W_OK | os.X_OK)})
+    if closed:
         raise CannotChange(listed(closed))
 
 
@@ -201,7 +206,8 @@ def with_later_names(merged: Merged, names: dict[str, str]) -> Merged:
 
     changes = [replace(change, path=later(change.path)) for change in merged.changes]
     unsettled = {later(path): kind for path, kind in merged.conflicts.items()}
-    return Merged(changes, unsettled, merged.stay_deleted)
+    blobs = {later(path): blob for path, blob in merged.blobs.items()}
+    return Merged(changes, unsettled, merged.stay_deleted, blobs)
 
 
 def without(repository: Repository, tree: str, paths: list[str], index: Path) -> str:
@@ -218,6 +224,8 @@ def merge(repository: Repository, sides: Sides) -> Merged:
     done = repository.call("cherry-pick", "--strategy=ort", "--no-commit", sides.theirs)
     stages = staged(repository.git("ls-files", "--unmerged", "-z").split("\0"))
     if done.returncode and not stages:
+        if "index.lock'" in done.stderr:
+            raise Locked(str(repository.git_dir / "index.lock"))
         if names := [line.strip() for line in done.stderr.split("\n") if line.startswith("\t")]:
             raise InTheWay(listed(sorted(set(names))))
         raise MergeFailed(str(repository.root), "; ".join(done.stderr.strip().split("\n")))

@@ -19,6 +19,14 @@ def modules(root: Path, pattern: str) -> Iterator[tuple[Path, ast.Module]]:
             yield file, tree
 
 
+def code_of(node: ast.AST) -> str:
+    """Return what was written, more or less; '...' for what is too deeply nested for Python."""
+    try:
+        return ast.unparse(node)
+    except RecursionError:
+        return "..."
+
+
 def decorators(tree: ast.Module) -> Iterator[ast.Call]:
     """Give each call that decorates a function, also where it is written as a call of its result."""
     for node in ast.walk(tree):

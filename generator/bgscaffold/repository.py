@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bgscaffold.evolve_errors import (
+    FilesElsewhere,
     Locked,
     NotClean,
     NotCommitted,
@@ -72,6 +73,11 @@ class Repository:
         """Run a git command at the root, where no Ctrl-C reaches it: it may be in mid-merge."""
         return call(*arguments, cwd=self.root, env=self.env | (env or {}), stdin=stdin, alone=True)
 
+    @property
+    def objects(self) -> Path:
+        """Return where it keeps its objects, which linked work trees share."""
+        return self.root / self.git("rev-parse", "--git-path", "objects").removesuffix("\n")
+
     def shown(self, path: str) -> str:
         """Return a path of the repository as it is called from the project's folder."""
         return posixpath.relpath(f"/{path}", f"/{self.prefix}")
@@ -83,8 +89,7 @@ class Repository:
     def beside(self, objects: Path) -> "Repository":
         """Return the same repository, with a folder elsewhere for what is written into it."""
         objects.mkdir()
-        own = self.git("rev-parse", "--git-path", "objects").rstrip("\n")
-        alternate = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": quoted(str(self.root / own))}
+        alternate = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": quoted(str(self.objects))}
         env = self.env | alternate | {"GIT_OBJECT_DIRECTORY": str(objects)}
         return replace(self, env=env)
 
@@ -97,17 +102,18 @@ def quoted(path: str) -> str:
 
 
 def of_project(folder: Path) -> Repository:
-    """Return the repository that a project lies in, if it is at rest and holds the project."""
+    """Return the repository that a project lies in."""
     env = users_environment()
-    repository = Repository(*located(folder, env), env)
+    return Repository(*located(folder, env), env)
+
+
+def refuse_unrest(repository: Repository) -> None:
+    """Refuse a repository that is not at rest, or does not hold the project."""
     refuse_middle(repository)
     refuse_lock(repository)
-    refuse_uncommitted(repository, folder)
-    status = ("status", "--porcelain", "-z", "--no-renames", "--untracked-files=no")
-    if changed := repository.git(*status, "--ignore-submodules=untracked"):
-        raise NotClean(str(repository.root), listed([entry[3:] for entry in changed.split("\0")]))
+    refuse_uncommitted(repository)
+    refuse_changed(repository)
     refuse_overlooked(repository)
-    return repository
 
 
 def located(folder: Path, env: dict[str, str]) -> tuple[Path, Path, str]:
@@ -116,6 +122,9 @@ def located(folder: Path, env: dict[str, str]) -> tuple[Path, Path, str]:
         answered(asked, folder, env)
         for asked in ("--show-toplevel", "--absolute-git-dir", "--show-prefix")
     )
+    there = Path(root, prefix)
+    if not (there.is_dir() and there.samefile(folder)):
+        raise FilesElsewhere(str(folder), f"they are in {root}")
     return Path(root), Path(git_dir), prefix
 
 
@@ -131,12 +140,19 @@ def answered(asked: str, folder: Path, env: dict[str, str]) -> str:
     return done.stdout.removesuffix("\n")
 
 
-def refuse_uncommitted(repository: Repository, folder: Path) -> None:
+def refuse_uncommitted(repository: Repository) -> None:
     """Refuse a repository whose last commit, if there is one, does not hold the project."""
     born = not repository.call("rev-parse", "--verify", "--quiet", "HEAD").returncode
     answers = (LITERAL, "ls-tree", "-z", "HEAD", "--", f"{repository.prefix}{ANSWERS_FILE}")
     if not born or not repository.git(*answers):
-        raise NotCommitted(str(folder))
+        raise NotCommitted(str(repository.root / repository.prefix))
+
+
+def refuse_changed(repository: Repository) -> None:
+    """Refuse a repository with changes of tracked files: undoing would lose them."""
+    status = ("status", "--porcelain", "-z", "--no-renames", "--untracked-files=no")
+    if changed := repository.git(*status, "--ignore-submodules=untracked"):
+        raise NotClean(str(repository.root), listed([entry[3:] for entry in changed.split("\0")]))
 
 
 def refuse_middle(repository: Repository) -> None:

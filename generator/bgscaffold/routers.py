@@ -7,7 +7,15 @@ from contextlib import suppress
 from bgscaffold.errors import CannotEdit, NameTaken, RouterUnclear, RouteTaken
 from bgscaffold.existing import Existing
 from bgscaffold.insertion import Import, Source, appended, imported, load, meant
-from bgscaffold.reading import argument, decorators, is_bound_once, modules, target_of, text_of
+from bgscaffold.reading import (
+    argument,
+    code_of,
+    decorators,
+    is_bound_once,
+    modules,
+    target_of,
+    text_of,
+)
 from bgscaffold.task_code import accepted_class
 
 ROUTERS = ("fastapi.APIRouter", "fastapi.routing.APIRouter")
@@ -34,7 +42,7 @@ def prefix(source: Source) -> str:
     call = router_of(source.tree)
     if call is None or not is_bound_once(source.tree, "router"):
         raise RouterUnclear(str(source.path), "it has no router = APIRouter(), or more than one")
-    name = ast.unparse(call.func).partition(".")[0]
+    name = code_of(call.func).partition(".")[0]
     if meant(source, call.func) not in ROUTERS or not is_bound_once(source.tree, name):
         raise RouterUnclear(str(source.path), f"line {call.lineno}: no APIRouter of fastapi")
     for keyword in call.keywords:
@@ -58,7 +66,7 @@ def router_of(tree: ast.Module) -> ast.Call | None:
 def prefix_in(tree: ast.Module) -> str | None:
     """Return the prefix that a module's router has, None when only a running program knows it."""
     written = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
-    if any(isinstance(a.ctx, ast.Store) and ast.unparse(a) == "router.prefix" for a in written):
+    if any(isinstance(a.ctx, ast.Store) and code_of(a) == "router.prefix" for a in written):
         return None
     keywords = {keyword.arg: keyword.value for keyword in getattr(router_of(tree), "keywords", [])}
     return text_of(keywords["prefix"], tree) if "prefix" in keywords else ""
@@ -134,5 +142,5 @@ def is_answer(source: Source, model: ast.ClassDef) -> bool:
         return False
     fields = model.body[ast.get_docstring(model) is not None :]
     declared = [field for field in fields if isinstance(field, ast.AnnAssign)]
-    needed = [ast.unparse(field) for field in declared if field.value is None]
+    needed = [code_of(field) for field in declared if field.value is None]
     return len(declared) == len(fields) and needed == ["task_id: str"]

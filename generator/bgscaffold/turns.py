@@ -1,30 +1,36 @@
-"""One at a time: who adds to a project waits for whoever does so already."""
+"""One at a time: who changes a project waits for whoever does so already."""
 
+import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from bgscaffold.errors import AtWork
-from bgscaffold.render import ANSWERS_FILE
 
-PATIENCE = 10.0  # seconds; adding takes a fraction of one
+PATIENCE = 10.0  # seconds; adding takes a fraction of one, a merge with its renders a few
 
 
 @contextmanager
-def alone_in(project: Path) -> Iterator[None]:
-    """Let others wait for the end of this; the lock ends with the process, however that ends."""
-    with (project / ANSWERS_FILE).open("rb") as file:
-        wait_for_lock(file.fileno(), project)
+def alone_in(folder: Path) -> Iterator[None]:
+    """Let others wait for the end of this; the lock ends with the process, however that ends.
+
+    The folder itself is locked: a merge puts another file in the place of each that it holds.
+    """
+    with ExitStack() as stack:
+        with suppress(OSError):  # Windows opens no folder, and one may be closed to us
+            descriptor = os.open(folder, os.O_RDONLY)
+            stack.callback(os.close, descriptor)
+            wait_for_lock(descriptor, folder)
         yield
 
 
-def wait_for_lock(descriptor: int, project: Path) -> None:
+def wait_for_lock(descriptor: int, folder: Path) -> None:
     """Lock what is open as soon as nobody else has it locked, or refuse."""
     until = time.monotonic() + PATIENCE
     while is_locked(descriptor):
         if time.monotonic() > until:
-            raise AtWork(str(project))
+            raise AtWork(str(folder))
         time.sleep(0.05)
 
 

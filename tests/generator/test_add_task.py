@@ -639,6 +639,55 @@ def odd(kind: str, path: Path, elsewhere: Path) -> None:
             path.write_text(f"x = {'-' * 20_000}1\n")
 
 
+@pytest.mark.parametrize("top", ["app", "tests"])
+def test_a_package_that_is_a_link_out_of_the_project(
+    top: str, run: Run, shop: Path, original: Path, tmp_path: Path
+) -> None:
+    link = shop / top / "stall/__init__.py"
+    link.parent.mkdir()
+    link.symlink_to(tmp_path / "outside.py")
+    assert refused(run, shop, original, "stall.tidy") == (
+        f"Cannot add to the file: '{link}' (it is a link out of the project)"
+    )
+    assert not (tmp_path / "outside.py").exists()
+
+
+def test_a_package_that_is_a_link_within_the_project(run: Run, shop: Path) -> None:
+    (shop / "app/stall").mkdir()
+    (shop / "app/stall/__init__.py").symlink_to("../package.py")
+    assert run("add", "task", "stall.tidy").code == 0
+    assert (shop / "app/package.py").read_bytes() == b""
+
+
+def test_a_pipe_among_the_modules_is_not_waited_for(shop: Path) -> None:
+    for path in ("app/background/pipe.py", "app/signup/pipe.py"):
+        os.mkfifo(shop / path)
+    command = helpers.process("add", "task", "a.b", "--cron", "* * * * *")
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    assert done.stderr.startswith("This project cannot run tasks by the clock: '* * * * *'")
+
+
+def test_a_configuration_that_may_not_be_read_is_as_good_as_none(
+    run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = Path.read_text
+
+    def denied(path: Path, **options: Any) -> str:
+        if path.name == "pyproject.toml":
+            raise PermissionError
+        return read(path, **options)
+
+    monkeypatch.setattr(Path, "read_text", denied)
+    assert run("add", "task", "signup.tidy").code == 0
+
+
+def test_a_sum_of_many_terms(run: Run, shop: Path) -> None:
+    text = f"X = {' + '.join(['1'] * 985)}\n"
+    (shop / "app/signup/tasks.py").write_text(text)
+    assert run("add", "task", "signup.tidy").code == 0
+    assert text in (shop / "app/signup/tasks.py").read_text()
+
+
 # ---- Two at the same time ------------------------------------------------------------------------
 
 
@@ -668,7 +717,7 @@ def test_whoever_is_at_work_is_waited_for_but_not_for_ever(
     monkeypatch.setattr(turns, "PATIENCE", 0.2)
     with turns.alone_in(shop):
         assert refused(run, shop, original, "a.b") == (
-            f"Another bgscaffold is adding to this project: '{shop}'"
+            f"Another bgscaffold is at work in this folder: '{shop}'"
         )
     assert run("add", "task", "a.b").code == 0
 

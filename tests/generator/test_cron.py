@@ -1,8 +1,10 @@
 """When a task runs: which cron expressions and time zones are taken."""
 
 import time
+from datetime import UTC, datetime
 
 import pytest
+from cronsim import CronSim
 
 from bgscaffold import cron
 from bgscaffold.errors import BadCron, BadTimezone, TimezoneAlone
@@ -63,6 +65,31 @@ def test_what_names_none(expression: str, reason: str) -> None:
     assert time.monotonic() - begun < 1
 
 
+@pytest.mark.parametrize(
+    ("expression", "days"),
+    [
+        ("0 0 L * *", ["Jan 31", "Feb 28", "Mar 31"]),
+        ("0 0 LW * *", ["Jan 30", "Feb 27", "Mar 31"]),
+        ("0 0 * * fri#2", ["Jan 09", "Feb 13", "Mar 13"]),
+        ("0 0 * * 5L", ["Jan 30", "Feb 27", "Mar 27"]),
+    ],
+)
+def test_the_moments_that_the_refusal_promises(expression: str, days: list[str]) -> None:
+    assert cron.schedule(expression, None) == (expression, "")
+    moments = CronSim(expression, datetime(2026, 1, 1, tzinfo=UTC))
+    assert [f"{next(moments):%b %d}" for _ in range(3)] == days
+
+
+@pytest.mark.parametrize(
+    "zone", ["localtime", "posixrules", "Factory", "posix/Europe/Berlin", "right/UTC"]
+)
+def test_a_time_zone_of_this_host_only(zone: str) -> None:
+    with pytest.raises(BadTimezone) as refused:
+        cron.schedule("0 3 * * *", zone)
+    assert refused.value.value == zone
+    assert refused.value.reason == "it is not the same on every host"
+
+
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/Argentina/Ushuaia"])
 def test_a_time_zone_that_there_is(zone: str) -> None:
     assert cron.schedule("0 3 * * *", zone) == ("0 3 * * *", zone)
@@ -86,7 +113,8 @@ def test_a_time_zone_needs_a_schedule() -> None:
 NO_CRON = """\
 Not a cron expression: '' (Wrong number of fields)
   allowed: minute hour day month weekday, or six fields, of which the first is the second: *, a number,\
- a-b, */n, a-b/n, or several with commas; jan to dec, sun to sat; on a day that there is
+ a-b, */n, a-b/n, or several with commas; jan to dec, sun to sat; L for the last day of the month,\
+ LW for its last from mon to fri, fri#2 for its second, 5L for its last friday; on a day that there is
   remedy:  correct it, for instance '0 3 * * *' for every night at three
 """
 NO_ZONE = """\

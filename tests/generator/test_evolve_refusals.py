@@ -43,14 +43,36 @@ def git(project: Path, *arguments: str) -> str:
 
 def test_a_folder_without_a_project(run: Run, machine: Machine) -> None:
     (machine.here / "file").touch()
-    for name in ("file", "nowhere", "."):
-        assert run("promote", "celery", name) == refused(
-            "Not a project of bgscaffold",
-            machine.here / name,
-            "a folder of a project that `bgscaffold new` or `copier copy` has made",
-            "go into the project, or name its folder",
-            "no .copier-answers.yml here or in a folder above",
-        )
+    for name, reason in (
+        ("file", "it is no folder"),
+        ("nowhere", "there is no such folder"),
+        (".", "no .copier-answers.yml here or in a folder above"),
+    ):
+        assert run("promote", "celery", name) == no_project(machine.here / name, reason)
+
+
+@pytest.mark.parametrize("path", ["with-ai", "app/nowhere", "README.md"])
+@pytest.mark.parametrize(
+    "command", [("update",), ("promote", "celery"), ("doctor",), ("add", "task", "a.b", "--path")]
+)
+def test_a_path_that_is_no_folder_of_the_project(
+    command: tuple[str, ...], path: str, run: Run, shop: Path
+) -> None:
+    before = state(shop)
+    reason = "it is no folder" if path == "README.md" else "there is no such folder"
+    assert run(*command, path) == no_project(shop / path, reason)
+    assert state(shop) == before
+
+
+def no_project(folder: Path, reason: str) -> Outcome:
+    """Return the refusal of a folder that lies in no project."""
+    return refused(
+        "Not a project of bgscaffold",
+        folder,
+        "a folder of a project that `bgscaffold new` or `copier copy` has made",
+        "go into the project, or name its folder",
+        reason,
+    )
 
 
 def test_a_folder_inside_the_project_is_enough(
@@ -129,7 +151,7 @@ def test_answers_behind_a_link(loop: bool, run: Run, shop: Path) -> None:
     (shop / ANSWERS).symlink_to(ANSWERS if loop else "answers.yml")
     commit(shop)
     if loop:
-        assert run("promote", "celery") == no_file(shop)
+        assert run("promote", "celery") == no_project(shop, "its .copier-answers.yml is no file")
     else:
         assert run("promote", "celery") == refused(
             "Cannot use the recorded answers",
@@ -144,18 +166,7 @@ def test_answers_behind_a_link(loop: bool, run: Run, shop: Path) -> None:
 def test_answers_that_are_no_file(make: Callable[[Path], None], run: Run, shop: Path) -> None:
     (shop / ANSWERS).unlink()
     make(shop / ANSWERS)
-    assert run("promote", "celery") == no_file(shop)
-
-
-def no_file(shop: Path) -> Outcome:
-    """Return the refusal of answers that are no file."""
-    return refused(
-        "Not a project of bgscaffold",
-        shop,
-        "a folder of a project that `bgscaffold new` or `copier copy` has made",
-        "go into the project, or name its folder",
-        "its .copier-answers.yml is no file",
-    )
+    assert run("promote", "celery") == no_project(shop, "its .copier-answers.yml is no file")
 
 
 @pytest.mark.parametrize(
@@ -230,6 +241,33 @@ def test_a_bare_repository(run: Run, shop: Path) -> None:
         "a repository with a work tree, of which the project is a part",
         "git clone it, and run the same command in the clone; or: git config core.bare false",
     )
+
+
+@pytest.mark.parametrize("elsewhere", ["other", "nowhere"])
+@pytest.mark.parametrize("arguments", [(), ("--dry-run",)])
+def test_a_repository_that_keeps_its_files_elsewhere(
+    elsewhere: str, arguments: tuple[str, ...], run: Run, shop: Path
+) -> None:
+    other = evolving.copy("safe", shop.parent / "other")
+    git(shop, "config", "core.worktree", str(shop.parent / elsewhere))
+    before = state(shop), state(other)
+    assert run("promote", "celery", *arguments) == refused(
+        "The project is not where its repository keeps its files",
+        shop,
+        "a repository with a work tree, of which the project is a part",
+        "git config --unset core.worktree, if that is set by mistake; or run the same command where"
+        " the files are",
+        f"they are in {shop.parent / elsewhere}",
+    )
+    assert (state(shop), state(other)) == before
+
+
+def test_a_repository_beside_its_files(run: Run, shop: Path) -> None:
+    (shop / ".git").rename(shop.parent / "shop.git")
+    (shop / ".git").write_text("gitdir: ../shop.git\n")
+    git(shop, "config", "core.worktree", "../shop")
+    assert run("promote", "celery").code == 0
+    assert evolving.like_new(shop, "celery")
 
 
 @pytest.mark.parametrize("text", ["gitdir: /nowhere\n", "rubbish\n"])
@@ -429,6 +467,22 @@ def test_options_that_the_pattern_cannot_do(run: Run, shop: Path) -> None:
     assert run("promote", "celery").code == 0
 
 
+DEEP = f"""\
+@task("orders.print", retries={"1 + " * 1500}1)
+def print_order(): ...
+"""
+
+
+def test_an_option_that_is_deeply_nested(run: Run, shop: Path) -> None:
+    write(shop, "app/orders/tasks.py", DEEP)
+    write(shop, "app/orders/deeper.py", f"x = {'-' * 6000}1\n")
+    os.mkfifo(shop / "app/orders/pipe.py")
+    assert "(task 'orders.print' declares retries=... at app/orders/tasks.py:1)\n" in (
+        run("promote", "simple").err
+    )
+    assert run("promote", "celery").code == 0
+
+
 def test_a_queue_needs_celery(run: Run, machine: Machine) -> None:
     shop = evolving.copy("celery", machine.here / "shop")
     text = '@task("orders.pack", queue="slow")\ndef pack(): ...\n'
@@ -460,6 +514,35 @@ def test_no_room_for_the_renders(run: Run, shop: Path, monkeypatch: pytest.Monke
     assert run("promote", "celery").err.startswith(
         "Cannot write the project: 'copier.yml' (No space left on device)\n"
     )
+
+
+@pytest.mark.parametrize("step", ["clone", "check_out"])
+@pytest.mark.parametrize(
+    "error",
+    [
+        GitFailed("git checkout", "error: unable to write a.py\nfatal: no room"),
+        OSError(errno.ENOSPC, "no room", "a.py"),
+    ],
+)
+def test_a_full_folder_for_what_is_temporary(
+    error: Exception, step: str, run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise error
+
+    usage = shutil.disk_usage(shop)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage._replace(free=2**20 - 1))
+    monkeypatch.setattr(bgscaffold.evolve, step, full)
+    monkeypatch.setattr("tempfile.tempdir", str(shop.parent))
+    done = run("promote", "celery")
+    assert done == refused(
+        "The folder for temporary files is full, nothing was changed",
+        shop.parent,
+        "some 10 MB of room",
+        "free some space there, or name another folder in TMPDIR, then run the same command again",
+        done.err.partition("(")[2].partition(")")[0],
+    )
+    assert "(no room)" in done.err.replace("fatal: ", "")
 
 
 def test_an_update_to_what_cannot_be_rendered(

@@ -14,7 +14,18 @@ from tests.generator.evolving import commit, like_new, state, status, write
 from tests.generator.test_promote import old_git
 from tests.generator.test_refusals import refused
 
-ODD = ["shop\n", "a\nb", "a:b", '"a', "a\\", " a", "ü\t*?[x]", "{{ x }}", os.fsdecode(b"a\xff")]
+ODD = [
+    ":(top)",
+    "shop\n",
+    "a\nb",
+    "a:b",
+    '"a',
+    "a\\",
+    " a",
+    "ü\t*?[x]",
+    "{{ x }}",
+    os.fsdecode(b"a\xff"),
+]
 
 
 @pytest.mark.parametrize("path", [".", "./", "../shop/.", "app/.."])
@@ -119,6 +130,19 @@ def test_a_folder_with_an_odd_name(name: str, run: Run, machine: Machine) -> Non
     assert run("promote", "celery", name, "--dry-run").code == 0
     assert state(shop) == before
     assert run("promote", "celery", name).code == 0
+    assert like_new(shop, "celery")
+
+
+@pytest.mark.parametrize("name", [":(top)", ":!x", "./:x"])
+def test_an_odd_name_in_a_larger_repository(name: str, run: Run, machine: Machine) -> None:
+    mono = machine.here / "mono"
+    shop = evolving.copy("simple", mono / name)
+    (shop / ".git").rename(mono / ".git")
+    ignored = "/tests/background/workers/\n"
+    write(shop, ".gitignore", (shop / ".gitignore").read_text() + ignored)
+    told = json.loads(run("promote", "celery", str(shop), "--json").out)
+    assert "tests/background/workers/tasks.py" in told["written"]
+    (shop / ".gitignore").write_bytes((evolving.original("celery") / ".gitignore").read_bytes())
     assert like_new(shop, "celery")
 
 

@@ -12,7 +12,7 @@ from bgscaffold.keeping import keep, put_back
 from tests import helpers
 from tests.generator import evolving
 from tests.generator.conftest import Machine, Outcome, Run
-from tests.generator.evolving import edit, status, write
+from tests.generator.evolving import commit, edit, status, write
 from tests.generator.test_promote import old_git
 from tests.generator.test_refusals import refused
 
@@ -66,6 +66,60 @@ def test_a_filter_that_fails(path: str, run: Run, shop: Path) -> None:
     assert whole(shop) == before
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        ".env.example",  # which git has replaced already
+        "README.md",  # edited, so it is merged
+        "app/background/backend.py",  # edited in the same lines, so there is a conflict
+        "app/background/worker.py",  # new
+        "app/background/perform.py",  # edited, so it is kept
+        "docs/background.md",  # deleted, so it stays so
+        "tests/background/test_drain.py",  # which git has deleted
+        "notes.txt",  # none of the merge's
+    ],
+)
+def test_what_somebody_saves_during_the_merge_stays(path: str, run: Run, shop: Path) -> None:
+    write(shop, ".gitattributes", "tests/background/workers/tasks.py filter=secret\n")
+    write(shop, "app/background/backend.py", "# MINE\n")
+    (shop / "docs/operating.md").unlink()  # which leads to one of the files
+    commit(shop)
+    save = f"echo mine >>{path}; exit 1"
+    for setting, value in (("smudge", save), ("clean", "/bin/cat"), ("required", "true")):
+        helpers.git("config", f"filter.secret.{setting}", value, cwd=shop)
+    before = helpers.tree(shop)
+    done = run("promote", "celery")
+    failed = f"external filter '{save}' failed"
+    reason = (
+        f"error: {failed} 1; error: {failed};"
+        " fatal: tests/background/workers/tasks.py: smudge filter secret failed"
+    )
+    if path == "notes.txt":
+        assert done == refused(AS_BEFORE, shop, WRITABLE, MEND, reason)
+    else:
+        assert done == refused(
+            "The merge could not be finished; all is as before, but what somebody else has just"
+            " written",
+            shop / path,
+            "one who writes at a time, and files that git can write, on a disk with room",
+            "look at these files (git diff), commit or restore them,"
+            " then run the same command again",
+            reason,
+        )
+    after = helpers.tree(shop)
+    assert after.pop(path).endswith(b"mine\n")
+    before.pop(path, None)
+    assert after == before
+
+
+def test_a_conflict_that_git_has_written_is_put_back(run: Run, shop: Path) -> None:
+    write(shop, "app/background/backend.py", "# MINE\n")
+    break_filter(shop, "tests/background/workers/tasks.py")
+    before = whole(shop)
+    assert run("promote", "celery").err.startswith(AS_BEFORE)
+    assert whole(shop) == before
+
+
 def test_an_old_git_puts_back_as_well(run: Run, machine: Machine, shop: Path) -> None:
     old_git(machine)
     break_filter(shop, "pyproject.toml")
@@ -110,6 +164,22 @@ def test_the_same_where_root_runs_the_tests(
     assert run("promote", "celery").err.startswith(
         f"Cannot change what these folders hold: '{shop}/app/background'\n"
     )
+
+
+@pytest.mark.parametrize("arguments", [(), ("--dry-run",)])
+def test_a_project_that_may_only_be_read(arguments: tuple[str, ...], shop: Path) -> None:
+    closed = [shop, shop / ".git", shop / ".git/objects"]
+    before = whole(shop)
+    for folder in closed:
+        folder.chmod(0o555)
+    done = without_rights(*helpers.process("promote", "celery", *arguments), cwd=shop)
+    assert done == refused(
+        "Cannot change what these folders hold",
+        ", ".join(map(str, closed)),
+        "folders of the project that you may write to",
+        "mend their permissions, then run the same command again",
+    )
+    assert whole(shop) == before
 
 
 def without_rights(*command: str, cwd: Path) -> Outcome:
@@ -202,6 +272,31 @@ def test_an_ignored_file_where_a_folder_has_to_go(run: Run, shop: Path) -> None:
         AS_BEFORE, shop, WRITABLE, MEND, f"{path}: File exists"
     )
     assert whole(shop) == before
+
+
+def test_an_ignored_file_that_somebody_saves_meanwhile(
+    run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    helpers.git("rm", "-r", "--quiet", "--cached", "tests/background", cwd=shop)
+    write(shop, ".gitignore", (shop / ".gitignore").read_text() + "/tests/background/\n")
+    (shop / "tests/background/workers").write_text("not tracked")
+    before = helpers.tree(shop)
+    copyfile = shutil.copyfile
+
+    def saved(source: Path, to: Path, **options: bool) -> None:
+        copyfile(source, to, **options)
+        if to.name == "conftest.py":
+            to.write_text("mine\n")
+
+    monkeypatch.setattr("shutil.copyfile", saved)
+    assert run("promote", "celery") == refused(
+        "The merge could not be finished; all is as before, but what somebody else has just written",
+        shop / "tests/background/conftest.py",
+        "one who writes at a time, and files that git can write, on a disk with room",
+        "look at these files (git diff), commit or restore them, then run the same command again",
+        f"{shop}/tests/background/workers: File exists",
+    )
+    assert helpers.tree(shop) == before | {"tests/background/conftest.py": b"mine\n"}
 
 
 def test_a_file_where_a_folder_was(tmp_path: Path) -> None:

@@ -156,11 +156,27 @@ def test_a_version_that_there_is_not(to: str, run: Run, make: Make) -> None:
     assert run("update", f"--to={to}") == refused(
         "This bgscaffold does not know the version",
         to,
-        "one of the versions named above",
-        "choose one of them, or upgrade bgscaffold for a newer one",
+        "a released version that it knows, or its own",
+        "leave out --to for its own, or upgrade bgscaffold for a newer one",
         f"it knows {OLD}, {NOW}, {NEXT}",
     )
     assert state(shop) == before
+
+
+def test_a_checkout_without_versions(
+    run: Run, make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(NOW)
+    untagged = ("--quiet", "--no-tags", str(helpers.template_repo()), "untagged")
+    helpers.git("clone", *untagged, cwd=tmp_path)
+    monkeypatch.setattr(bgscaffold.source, "location", lambda: tmp_path / "untagged")
+    commit = helpers.git("rev-parse", "--short", "HEAD", cwd=tmp_path / "untagged")
+    done = run("update", "--to=99.0.0")
+    assert done.err.splitlines() == [
+        f"This bgscaffold does not know the version: '99.0.0' (it knows {commit})",
+        "  allowed: a released version that it knows, or its own",
+        "  remedy:  leave out --to for its own, or upgrade bgscaffold for a newer one",
+    ]
 
 
 @pytest.mark.parametrize("arguments", [(), ("--to=0.0.9",)])

@@ -1,0 +1,138 @@
+"""Two at the same time: one after the other, and what somebody else writes meanwhile stays."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from bgscaffold import turns
+from bgscaffold.keeping import Kept, keep
+from bgscaffold.repository import Repository, of_project
+from tests import helpers
+from tests.generator import evolving
+from tests.generator.conftest import Machine, Run
+from tests.generator.evolving import commit, edit, like_new, status
+from tests.generator.test_interrupt import slow_merge, start_promote, wait_for
+from tests.generator.test_refusals import refused
+
+ONE = "one at a time; this one has waited"
+END = "let the other one end, or end it, then run the same command again"
+
+
+@pytest.fixture
+def shop(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a project of pattern simple, and stand in it."""
+    project = evolving.copy("simple", machine.here / "shop")
+    monkeypatch.chdir(project)
+    return project
+
+
+def test_an_update_waits_for_a_promote(shop: Path, tmp_path: Path) -> None:
+    held = tmp_path / "held"
+    held.mkdir()
+    slow = slow_merge(held, "hold; exec {git} $*")
+    with start_promote(shop, PATH=f"{slow}:{os.environ['PATH']}:{os.defpath}") as first:
+        wait_for(held, "merging", first)
+        command = helpers.process("update", "--with-ai")
+        with subprocess.Popen(command, cwd=shop, stderr=subprocess.PIPE, text=True) as second:
+            with pytest.raises(subprocess.TimeoutExpired):
+                second.wait(3)
+            (held / "go").touch()
+            _out, err = first.communicate(timeout=20)
+            assert (first.returncode, err) == (0, "")
+            _out, err = second.communicate(timeout=20)
+    assert err.startswith(f"Tracked files hold changes that are not committed: '{shop}' (")
+    assert like_new(shop, "celery")
+
+
+def test_nobody_is_waited_for_for_ever(
+    run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "PATIENCE", 0.2)
+    for folder in (shop / ".git", shop):
+        with turns.alone_in(folder):
+            assert run("promote", "celery") == refused(
+                "Another bgscaffold is at work in this folder", folder, ONE, END
+            )
+            assert run("promote", "celery", "--dry-run").code == 0
+    assert status(shop) == ""
+
+
+def test_two_projects_of_one_repository(
+    run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mono = machine.here / "mono"
+    evolving.copy("simple", mono / "a/shop")
+    (mono / "a/shop/.git").rename(mono / ".git")
+    commit(mono)
+    monkeypatch.setattr(turns, "PATIENCE", 0.2)
+    with turns.alone_in(mono / ".git"):
+        assert run("promote", "celery", "mono/a/shop") == refused(
+            "Another bgscaffold is at work in this folder", mono / ".git", ONE, END
+        )
+    assert run("promote", "celery", "mono/a/shop").code == 0
+
+
+def test_a_folder_that_cannot_be_locked(
+    run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(*_: object) -> int:
+        raise PermissionError
+
+    monkeypatch.setattr("bgscaffold.turns.os.open", closed)
+    with turns.alone_in(shop), turns.alone_in(shop):
+        pass
+
+
+def test_a_project_that_changes_before_its_turn(
+    run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def changed(folder: Path) -> Repository:
+        edit(shop, ".copier-answers.yml", "ai: false", "ai: true")
+        return of_project(folder)
+
+    monkeypatch.setattr("bgscaffold.evolve.of_project", changed)
+    assert run("promote", "celery") == refused(
+        "Somebody else has just changed the file",
+        shop / ".copier-answers.yml",
+        "one who writes at a time",
+        "run the same command again",
+    )
+    assert status(shop) == ""
+
+
+def test_a_file_that_is_saved_before_the_merge(
+    run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def saved(files: list[Path], aside: Path) -> Kept:
+        kept = keep(files, aside)
+        (shop / "pyproject.toml").write_text("mine\n")
+        return kept
+
+    monkeypatch.setattr("bgscaffold.apply.keep", saved)
+    assert run("promote", "celery") == refused(
+        "Tracked files hold changes that are not committed",
+        shop,
+        "no uncommitted change anywhere in the repository: undoing would lose it",
+        "git commit --all, or git stash, then run the same command again",
+        "pyproject.toml",
+    )
+    assert (shop / "pyproject.toml").read_text() == "mine\n"
+    assert status(shop) == "M pyproject.toml"
+
+
+def test_another_git_that_takes_the_index_first(run: Run, machine: Machine, shop: Path) -> None:
+    real = (machine.bin / "git").readlink()
+    mine = "echo mine >README.md; echo >.git/index.lock"
+    machine.install("git", f'if [ "$1" = cherry-pick ]; then {mine}; fi; exec {real} "$@"')
+    assert run("promote", "celery") == refused(
+        "Another git command is at work in the repository",
+        shop / ".git/index.lock",
+        "a repository at rest, without this file",
+        "wait until it has ended; if none runs any more, remove the file;"
+        " then run the same command again",
+    )
+    (shop / ".git/index.lock").unlink()
+    assert status(shop) == "M README.md"
+    assert (shop / "README.md").read_text() == "mine\n"
