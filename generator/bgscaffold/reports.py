@@ -57,8 +57,8 @@ def evolved(done: Evolved) -> str:
 
 def steps(title: str, commands: list[tuple[str, str]]) -> str:
     """Return commands under a title, each with what it does."""
-    width = max([35, *(len(do) for do, why in commands if why)])
-    return "\n".join([title, *(f"  {do:<{width}} {why}".rstrip() for do, why in commands)])
+    width = max([34, *(len(do) for do, why in commands if why)])
+    return "\n".join([title, *(f"  {do:<{width}}  {why}".rstrip() for do, why in commands)])
 
 
 def nothing_to_do(done: Evolved) -> str:

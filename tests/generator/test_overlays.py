@@ -79,7 +79,7 @@ def test_says_what_changed_and_what_comes_next(run: Run, shop: Path) -> None:
     assert foreseen == Outcome(
         0,
         f"Would add AI to shop:\n\n{listed(shop)}\nBefore it runs:\n{AI_SETTINGS}\nNext:\n"
-        "  bgscaffold update --with-ai --to=v0.1.0 do it\n"
+        "  bgscaffold update --with-ai --to=v0.1.0  do it\n"
         "\n"
         "Nothing was changed.\n",
         "",
@@ -285,19 +285,19 @@ def test_migrations_of_the_user_are_to_be_joined(
 def test_says_how_to_join_and_how_to_part_again(run: Run, shop: Path) -> None:
     write(shop, "app/migrations/versions/0002_invoices.py", REVISION.format("0002", '"0001"'))
     assert run("update", "--with-ai").out.partition("\nNext:\n")[2] == (
-        '  edit app/migrations/versions/0002_documents.py write there: revision: str = "0002_documents"\n'
-        "  uv sync                                        install what pyproject.toml asks for now\n"
-        "  uv run alembic merge heads -m merge            join your migrations and the new ones\n"
-        "  uv run poe format                              what Alembic has written\n"
-        "  git add app/migrations                         with the migration that joins them\n"
-        "  uv run poe migrate                             PostgreSQL only; SQLite migrates itself\n"
-        "  uv run poe test                                run its tests\n"
-        "  git commit                                     keep it; git has a message ready\n"
+        '  edit app/migrations/versions/0002_documents.py  write there: revision: str = "0002_documents"\n'
+        "  uv sync                                         install what pyproject.toml asks for now\n"
+        "  uv run alembic merge heads -m merge             join your migrations and the new ones\n"
+        "  uv run poe format                               what Alembic has written\n"
+        "  git add app/migrations                          with the migration that joins them\n"
+        "  uv run poe migrate                              PostgreSQL only; SQLite migrates itself\n"
+        "  uv run poe test                                 run its tests\n"
+        "  git commit                                      keep it; git has a message ready\n"
         "\n"
         "Undo all of it:\n"
-        "  uv run alembic downgrade 0002_documents@0001 "
+        "  uv run alembic downgrade 0002_documents@0001  "
         "if it was started or migrated since (or, in development: rm -r var)\n"
-        "  git add app/migrations/versions/*_merge.py   if you have joined the heads\n"
+        "  git add app/migrations/versions/*_merge.py    if you have joined the heads\n"
         "  git reset --hard\n"
         "The same again: bgscaffold update --with-ai --to=v0.1.0\n"
     )
