@@ -47,7 +47,7 @@ class Merged:
     changes: list[Change]
     conflicts: dict[str, str]
     stay_deleted: list[str]
-    blobs: dict[str, str] = field(default_factory=dict)  # what git writes, if it was foreseen
+    blobs: dict[str, str] = field(default_factory=dict, compare=False)  # what git is to write
 
 
 def write_sides(
