@@ -29,7 +29,7 @@ class BackgroundSettings(BaseSettings):
     # In seconds; keep it below the limit of the platform itself
     shutdown_grace: float = Field(default=25, ge=0, le=86_400)
     worker_metrics_port: int | None = None  # where the worker shows its metrics; None: nowhere
-    publish_window: int = Field(default=1000, ge=1)  # messages that stand in the broker, unclaimed
+    publish_window: int = Field(default=500, ge=1)  # messages that stand in the broker, unclaimed
 
     @field_validator("broker_url")
     @classmethod
