@@ -59,7 +59,9 @@ def prepare(url: str) -> None:
     if not url.startswith("sqla+"):
         return
     transport.Transport.Channel = _Channel
-    transport.Transport.connection_errors = (SQLAlchemyError, sqlite3.Error)
+    # It knows one error only; a full disk has others, and they would end the worker.
+    errors: Any = (SQLAlchemyError, sqlite3.Error)
+    transport.Transport.connection_errors = errors
     transport.Transport.polling_interval = 0.01  # its default of 1 s does two tasks a second
     if file := make_url(url.removeprefix("sqla+")).database:
         Path(file).parent.mkdir(parents=True, exist_ok=True)

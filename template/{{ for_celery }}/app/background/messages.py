@@ -76,9 +76,8 @@ def _lost() -> sa.ColumnElement[bool]:
         ~outbox.state_in(outbox.WAITING, other),
         other.c.published_at > row.published_at,
     )
-    recently = now() - timedelta(seconds=settings.task_lease)
     runs = sa.exists().where(outbox.state_in(["running"], other), other.c.due_at > now())
-    ran = sa.exists().where(other.c.finished_at > recently)
+    ran = sa.exists().where(other.c.finished_at > now() - timedelta(seconds=settings.task_lease))
     lost = overtaken | ~(runs | ran) | (row.published_at < now() - LONGEST_WAIT)
     return (row.publish_again_at <= now()) & lost
 

@@ -1,11 +1,10 @@
-"""Files that no document has."""
+"""The domain `orphans`: files that no document has."""
 
 import os
 import time
 from pathlib import Path
 
-from app.cleaning.tasks import clean_uploads
-from app.documents.orphans import ORPHANED_AFTER
+from app.orphans.tasks import ORPHANED_AFTER, remove_orphans
 from tests.documents.conftest import Process, run
 
 
@@ -17,9 +16,9 @@ def test_what_no_document_has_is_removed_after_a_day(processed: Process, folder:
         (folder / name).touch()
     for name in {document_id} | old:
         os.utime(folder / name, (time.time() - ORPHANED_AFTER - 60,) * 2)
-    run(clean_uploads())
+    run(remove_orphans())
     assert {file.name for file in folder.iterdir()} == {document_id, "notes.txt"} | new
 
 
 def test_where_nothing_was_ever_uploaded_there_is_nothing_to_remove(migrated: None) -> None:
-    run(clean_uploads())
+    run(remove_orphans())

@@ -1,4 +1,4 @@
-"""Files that no document has: those of uploads and deletions that a crash has cut off."""
+"""Tasks of the domain `orphans`: files of uploads and deletions that a crash has cut off."""
 
 import re
 import time
@@ -7,6 +7,7 @@ from pathlib import Path
 import anyio
 import sqlalchemy as sa
 
+from app.background import task
 from app.documents.files import UNFINISHED
 from app.documents.models import Document
 from app.documents.search import rows
@@ -16,8 +17,9 @@ from app.documents.tasks import remove_file
 ORPHANED_AFTER = 24 * 3600  # seconds; an upload that is still under way is younger
 
 
+@task("orphans.remove", cron="20 3 * * *")
 async def remove_orphans() -> None:
-    """Remove what has been an orphan for a day; what is not an upload's stays."""
+    """Remove what no document has had for a day; what is not an upload's stays."""
     files = await anyio.to_thread.run_sync(_old_files)
     documents = {found.id for found in await rows(sa.select(Document.id))}
     for name in files - documents:

@@ -4,9 +4,6 @@ import time
 from pathlib import Path
 
 from app.background import delete_old_task_runs, task
-{% if for_ai %}
-from app.documents.orphans import remove_orphans
-{% endif %}
 
 MAIL_IS_KEPT = 30 * 24 * 3600  # seconds
 
@@ -24,11 +21,3 @@ def clean_mail() -> None:
     for mail in Path("var/mail").glob("*.eml"):
         if mail.stat().st_mtime < oldest:
             mail.unlink(missing_ok=True)
-{% if for_ai %}
-
-
-@task("cleaning.uploads", cron="20 3 * * *")
-async def clean_uploads() -> None:
-    """Remove the files of uploads that never ended, and those that no document has any more."""
-    await remove_orphans()
-{% endif %}
