@@ -210,13 +210,14 @@ def render_both(project: Recorded, goal: Goal, scratch: Path) -> tuple[Path, Pat
     origin = check_out(template, before, scratch / "before")
     answers.refuse_unknown(project, origin)
     try:
-        old = render_one(project, origin, project.commit, project.answers)
+        old = render_one(project, origin, project.commit, project.answers, scratch / "old")
     except RenderFailed as error:  # with what was rendered once: somebody has changed an answer
         raise AnswersUnreadable(str(project.folder / ANSWERS_FILE), error.reason) from error
-    target = check_out(template, after, scratch / "after")
+    target = origin if after == before else check_out(template, after, scratch / "after")
     refuse_unknown_overlays(goal, target)
     given = project.answers | {"pattern": goal.pattern.value} | dict.fromkeys(goal.added, True)
-    return old, render_one(project, target, goal.commit, given), answers.kept(target)
+    new = render_one(project, target, goal.commit, given, scratch / "new")
+    return old, new, answers.kept(target)
 
 
 def refuse_unknown_overlays(goal: Goal, template: Path) -> None:
@@ -226,9 +227,10 @@ def refuse_unknown_overlays(goal: Goal, template: Path) -> None:
         raise OverlayUnknown(" ".join(lacking), f"the version to reach is {goal.commit}")
 
 
-def render_one(project: Recorded, template: Path, commit: str, given: dict[str, object]) -> Path:
-    """Render a project beside its template, in a folder of the same name."""
-    name = project.folder.name.replace("\n", "-")  # git takes the paths of files by lines
-    destination = template.with_name(f"{template.name}-rendered") / name
+def render_one(
+    project: Recorded, template: Path, commit: str, given: dict[str, object], into: Path
+) -> Path:
+    """Render a project into a folder of the same name."""
+    destination = into / project.folder.name.replace("\n", "-")  # git takes paths by lines
     render(template, commit, answers.asked(given, template), destination, project.source)
     return destination
