@@ -117,7 +117,7 @@ def backlog(bench: Bench) -> None:
         bench.inject(lambda: bench.load.send_many(bench.stack.post, bench.load.name(), 500))
     bench.stack.start("worker")
     start = time.monotonic()
-    bench.recover(patience=max(120, number / 10))
+    bench.recover(patience=max(120, number / 20))
     messages = bench.received()  # it has received them all by now
     seconds = time.monotonic() - start
     bench.notes.append(f"backlog: {number} rows, {messages} messages, {seconds:.0f} s")
