@@ -15,12 +15,13 @@ from kombu.exceptions import OperationalError
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import database
-from app.background import messages, outbox, upkeep
+from app.background import clock, messages, outbox, upkeep
 from app.background.celery_app import celery_app, queue_of
 
 BATCH = 100
 SILENCE = 10.0  # seconds after which the broker is asked whether it is there
 _outage = Event()  # of the database
+_clock = clock.Clock()
 log = logging.getLogger(__name__)
 
 
@@ -114,6 +115,8 @@ def _send(batch: list[sa.Row[Any]]) -> None:
 
 
 def _take() -> list[sa.Row[Any]]:
+    if _clock.was_set_back():
+        _write(clock.put_right)
     upkeep.report_buried(_write(outbox.bury))
     taken: list[sa.Row[Any]] = []
     for names, free in messages.room().items():
@@ -124,7 +127,7 @@ def _take() -> list[sa.Row[Any]]:
 
 def _write(statement: Callable[..., sa.Update], *arguments: Any) -> list[sa.Row[Any]]:
     if _outage.is_set():
-        database.execute(outbox.touch())
+        database.execute(clock.put_right())
         time.sleep(outbox.RENEWAL)
         _outage.clear()
     begun = time.monotonic()

@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from signal import SIGUSR1
 
@@ -12,7 +13,7 @@ import httpx2
 import pytest
 from celery import Celery
 from celery.exceptions import SoftTimeLimitExceeded
-from sqlalchemy import event, update
+from sqlalchemy import event, select, update
 
 from app.actions.tasks import write_log
 from app.background import (
@@ -125,6 +126,16 @@ def test_a_lost_message_is_sent_again_after_a_wait_that_doubles(empty: None) -> 
             waits.append(round((marked.publish_again_at - marked.published_at).total_seconds()))
             connection.execute(update(task_runs).values(publish_again_at=now()))
     assert waits == [30, 60, 120, 240, 480, 900, 900]
+
+
+def test_a_message_of_a_time_that_is_still_to_come_is_sent_again(empty: None) -> None:
+    enqueue(2)
+    assert publish() == 2
+    with sync_engine().begin() as connection:
+        [first, _] = connection.execute(select(task_runs.c.id))
+        before = {"published_at": now() + timedelta(hours=1)}  # the clock was set back
+        connection.execute(update(task_runs).where(task_runs.c.id == first.id).values(before))
+    assert [publish(), publish()] == [1, 0]
 
 
 def test_what_a_broker_that_is_down_refuses_is_published_later(

@@ -71,11 +71,6 @@ def first(limit: int, *which: ColumnElement[bool]) -> sa.Select[Any]:
     return sa.select(both.c.id).order_by(both.c.priority.desc(), both.c.due_at).limit(limit)
 
 
-def touch() -> sa.Update:
-    """Write nothing: it tells whether the database can be written to."""
-    return task_runs.update().where(sa.false()).values(priority=row.priority)
-
-
 def claim_first(limit: int, *which: ColumnElement[bool]) -> sa.Update:
     """Start an attempt of at most `limit` rows that are due, and return them."""
     found = first(limit, _claimable(), ~_suspect(), *which).cte("found")

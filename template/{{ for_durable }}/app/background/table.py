@@ -34,14 +34,14 @@ task_runs = sa.Table(
     sa.Column("id", sa.Uuid(as_uuid=False), primary_key=True),
     sa.Column("name", sa.String(200), nullable=False),
     sa.Column("arguments", sa.JSON, nullable=False),
-    sa.Column("state", sa.String(10), nullable=False),
+    sa.Column("state", sa.String(10), nullable=False, default="pending"),
     sa.Column("priority", sa.SmallInteger, nullable=False),
-    sa.Column("attempts", sa.Integer, nullable=False),  # started ones; also the fence
+    sa.Column("attempts", sa.Integer, nullable=False, default=0),  # started; also the fence
     sa.Column("retries", sa.Integer, nullable=False),
-    sa.Column("released", sa.Integer, nullable=False),  # attempts that do not count
-    sa.Column("cancel_requested", sa.Boolean, nullable=False),
+    sa.Column("released", sa.Integer, nullable=False, default=0),  # attempts that do not count
+    sa.Column("cancel_requested", sa.Boolean, nullable=False, default=False),
     sa.Column("due_at", Moment, nullable=False),  # while running: the end of the lease
-    sa.Column("publishes", sa.Integer, nullable=False),  # wake-up messages, in pattern celery
+    sa.Column("publishes", sa.Integer, nullable=False, default=0),  # wake-up messages, in celery
     sa.Column("created_at", Moment, nullable=False),
     *(sa.Column(f"{what}_at", Moment) for what in ("published", "publish_again", "run")),
     *(sa.Column(f"{what}_at", Moment) for what in ("started", "finished")),
@@ -85,12 +85,16 @@ class Claim:
 
     def backoff(self) -> timedelta:
         """Return the wait before the next attempt; jitter spreads what has failed together."""
-        longest = settings.task_backoff * 2 ** min(self.attempt - 1, 20)
-        return timedelta(seconds=min(3600, longest * random.uniform(0.5, 1)))
+        return longest_backoff(self.attempt) * random.uniform(0.5, 1)
 
     def failed(self, error: BaseException) -> None:
         """Tell the log, the metrics and whoever else is told that this attempt has failed."""
         self.watch.failed(error, "retrying" if self.repeats(error) else "dead")
+
+
+def longest_backoff(attempt: int) -> timedelta:
+    """Return how long the next attempt may have to wait after this one: at most an hour."""
+    return timedelta(seconds=min(3600, settings.task_backoff * 2 ** min(attempt - 1, 20)))
 
 
 def _unreadable(arguments: str) -> None:

@@ -15,6 +15,7 @@ from app.actions.tasks import write_log
 from app.background import (
     EnqueueError,
     background_tasks,
+    clock,
     enqueue,
     outbox,
     outcome,
@@ -182,6 +183,44 @@ def test_the_first_to_be_claimed_are_those_of_high_priority(migrated: None) -> N
     assert [found.id for _ in ids for found in database.execute(outbox.claim_first(1))] == [
         ids[n] for n in order
     ]
+
+
+@pytest.mark.parametrize(
+    ("found", "mended"),
+    [
+        ({"state": "pending"}, True),
+        ({"state": "retrying", "attempts": 1}, True),
+        ({"state": "running", "attempts": 1}, True),
+        ({"state": "retrying", "attempts": 20}, False),  # whose backoff may be an hour
+        ({"state": "pending", "run_at": now() + timedelta(hours=1)}, False),
+        ({"state": "running", "run_at": now() - timedelta(hours=1)}, True),
+        ({"state": "succeeded"}, False),
+    ],
+)
+def test_what_would_wait_because_the_clock_was_set_back(
+    claimable: str, found: dict[str, Any], mended: bool
+) -> None:
+    in_an_hour = now() + timedelta(hours=1)
+    execute(update(task_runs).where(row.id == claimable).values(due_at=in_an_hour, **found))
+    execute(clock.put_right())
+    lease = timedelta(seconds=settings.task_lease)
+    assert stored(claimable).due_at == in_an_hour or stored(claimable).due_at <= now() + lease
+    assert (stored(claimable).due_at < in_an_hour) is mended
+
+
+def test_a_clock_that_is_set_back_is_noticed_for_the_time_of_a_lease(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    wall, past = now(), [0.0]
+    monkeypatch.setattr(clock, "now", lambda: wall)
+    monkeypatch.setattr(clock, "monotonic", lambda: past[0])
+    ours = clock.Clock()
+    noticed = [ours.was_set_back()]  # whatever it did before the start
+    for minutes in (0, -1, -3, 0, 0):
+        wall += timedelta(minutes=minutes)
+        past[0] += settings.task_lease / 2
+        noticed.append(ours.was_set_back())
+    assert noticed == [True, True, False, True, True, False]
 
 
 def test_a_row_with_unreadable_arguments_fails_alone(claimable: str) -> None:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import database
-from app.background import outbox, outcome, upkeep
+from app.background import clock, outbox, outcome, upkeep
 from app.background.lease import leases
 from app.background.perform import cancelled_from_outside, perform
 from app.background.settings import settings
@@ -39,6 +39,7 @@ class Runner:
         self._alone = ""  # the task run that may have killed its process every time
         self._next_sweep = self._loop.time()
         self._outage = False  # of the database
+        self._clock = clock.Clock()
         self._draining = False
 
     @property
@@ -104,6 +105,8 @@ class Runner:
     async def _sweep(self, free: int) -> list[Claim]:
         own = [claim.run.task_id for claim in self._live.values()]
         others = [outbox.row.id.not_in(own)] if own else []  # also if the lease of one has ended
+        if self._clock.was_set_back():
+            await self._write(clock.put_right)
         upkeep.report_buried(await self._write(outbox.bury, *others))
         if not self._alone and (suspect := await self._claimed(outbox.claim_suspect, *others)):
             self._alone = suspect[0].run.task_id
@@ -113,14 +116,12 @@ class Runner:
     async def _claimed(self, start: Callable[..., sa.Update], *arguments: Any) -> list[Claim]:
         return [Claim.of(row) for row in await self._write(start, *arguments)]
 
-    async def _write(
-        self, statement: Callable[..., sa.Update], *arguments: Any
-    ) -> list[sa.Row[Any]]:
+    async def _write(self, what: Callable[..., sa.Update], *arguments: Any) -> list[sa.Row[Any]]:
         if self._outage:
-            await database.execute_async(outbox.touch())
+            await database.execute_async(clock.put_right())
             await asyncio.sleep(outbox.RENEWAL)
         begun = self._loop.time()
-        rows = await database.execute_async(statement(*arguments))
+        rows = await database.execute_async(what(*arguments))
         self._outage = self._loop.time() - begun > outbox.OUTAGE
         return rows
 
