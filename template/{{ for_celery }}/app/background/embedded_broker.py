@@ -28,6 +28,7 @@ class _Channel(transport.Channel):
         super().__init__(*args, **kwargs)
         url = make_url(self.connection.client.hostname)
         self._file = sqlite3.connect(str(url.database), check_same_thread=False)
+        self._file.execute("PRAGMA journal_mode=WAL")  # the disk is waited for once, not four times
         self._empty_at: dict[str, int] = {}  # the file's version when a queue was found empty
 
     def close(self) -> None:

@@ -78,11 +78,10 @@ class Publisher:
         try:
             with celery_app.connection_for_write() as connection:
                 connection.default_channel.close()
+            self.note(answers=True)
         except Exception:
             log.debug("the broker was asked", exc_info=True)
             self.note(answers=False)
-        else:
-            self.note(answers=True)
 
 
 def publish_due() -> None:
