@@ -1,6 +1,7 @@
 """The answers file: what a project was made from."""
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -98,5 +99,11 @@ def kept(template: Path) -> list[str]:
 
 def questions(template: Path) -> dict[str, Any]:
     """Return what a version's copier.yml says."""
-    content: dict[str, Any] = yaml.safe_load((template / "copier.yml").read_text(encoding="utf-8"))
+    return read_once((template / "copier.yml").read_text(encoding="utf-8"))
+
+
+@cache  # it is long, and asked for at every step
+def read_once(text: str) -> dict[str, Any]:
+    """Return what a copier.yml says."""
+    content: dict[str, Any] = yaml.safe_load(text)
     return content

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from bgscaffold.declared import last_name, packages, parsed
+from bgscaffold.declared import last_name, nodes, packages, parsed
 from bgscaffold.reading import argument, decorators, modules, target_of, text_of
 from bgscaffold.routers import OTHER_METHODS, overlap, prefix_in
 
@@ -95,7 +95,7 @@ def tables(project: Path) -> Iterator[Named]:
 
 def tables_in(tree: ast.Module) -> Iterator[tuple[str, int]]:
     """Yield the tables that a module declares, each with its line."""
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Assign | ast.AnnAssign) and target_of(node) == "__tablename__":
             name = text_of(node.value, tree)
         elif isinstance(node, ast.Call) and last_name(node.func) == "Table":

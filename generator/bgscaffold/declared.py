@@ -1,9 +1,10 @@
 """What the code of a project declares, read without running it."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from bgscaffold.errors import TaskNeedsMore
@@ -50,7 +51,7 @@ def packages(folder: Path) -> list[Path]:
 
 def wishes_in(file: Path, name: str) -> Iterator[Wish]:
     """Yield the options that one file declares."""
-    code = list(ast.walk(parsed(file)))
+    code = nodes(parsed(file))
     decorators = {"task", *aliases(code)}
     for node in code:
         if isinstance(node, ast.Call) and (who := asking(node, decorators)):
@@ -66,7 +67,7 @@ def asks_nothing(keyword: ast.keyword) -> bool:
     return keyword.arg == "key" and isinstance(value, ast.Constant) and value.value is None
 
 
-def aliases(code: list[ast.AST]) -> Iterator[str]:
+def aliases(code: Sequence[ast.AST]) -> Iterator[str]:
     """Yield the names that a file gives to `task` where it imports it."""
     for node in code:
         if isinstance(node, ast.ImportFrom):
@@ -79,8 +80,20 @@ def parsed(file: Path) -> ast.Module:
     """Return the code of a file; none where Python could not run it either."""
     with suppress(OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         if file.is_file():
-            return ast.parse(file.read_bytes())
+            return parsed_once(file.read_bytes())
     return ast.Module([], [])
+
+
+@cache  # a project and what it was made from have most of their files in common
+def parsed_once(code: bytes) -> ast.Module:
+    """Return what a file holds as Python reads it."""
+    return ast.parse(code)
+
+
+@cache
+def nodes(tree: ast.Module) -> Sequence[ast.AST]:
+    """Return everything in the code of a file, in the order of `ast.walk`."""
+    return list(ast.walk(tree))
 
 
 def asking(call: ast.Call, decorators: set[str]) -> str | None:
@@ -104,7 +117,8 @@ def settings(project: Path) -> list[str]:
     return [
         field.target.id.upper()
         for file in sorted(project.glob("app/**/*.py"))
-        for node in ast.walk(parsed(file))
+        if b"BaseSettings" in file.read_bytes()
+        for node in nodes(parsed(file))
         if isinstance(node, ast.ClassDef) and "BaseSettings" in map(last_name, node.bases)
         for field in node.body
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
