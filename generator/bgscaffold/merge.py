@@ -212,6 +212,8 @@ def with_later_names(merged: Merged, names: dict[str, str]) -> Merged:
 
 def without(repository: Repository, tree: str, paths: list[str], index: Path) -> str:
     """Return a tree that lacks some paths of another."""
+    if not paths:
+        return tree
     own = {"GIT_INDEX_FILE": str(index)}
     repository.git("read-tree", tree, env=own)
     stdin = "".join(f"{path}\0" for path in paths)

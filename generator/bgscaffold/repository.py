@@ -3,6 +3,7 @@
 import os
 import posixpath
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -40,6 +41,7 @@ IDENTITY = {
         ("DATE", "2026-01-01T00:00:00Z"),  # fixed, so that the same merge makes the same objects
     )
 }
+PLACES = ("--show-toplevel", "--absolute-git-dir", "--show-prefix")
 LITERAL = "--literal-pathspecs"
 MIDDLE = {
     "MERGE_HEAD": "a merge",
@@ -118,19 +120,19 @@ def refuse_unrest(repository: Repository) -> None:
 
 def located(folder: Path, env: dict[str, str]) -> tuple[Path, Path, str]:
     """Return the root of a folder's repository, where git keeps it, and the way to the folder."""
-    root, git_dir, prefix = (
-        answered(asked, folder, env)
-        for asked in ("--show-toplevel", "--absolute-git-dir", "--show-prefix")
-    )
+    told = answered(PLACES, folder, env).split("\n")
+    if len(told) > len(PLACES):  # there are ends of lines in names, too
+        told = [answered([place], folder, env) for place in PLACES]
+    root, git_dir, prefix = told
     there = Path(root, prefix)
     if not (there.is_dir() and there.samefile(folder)):
         raise FilesElsewhere(str(folder), f"they are in {root}")
     return Path(root), Path(git_dir), prefix
 
 
-def answered(asked: str, folder: Path, env: dict[str, str]) -> str:
+def answered(asked: Sequence[str], folder: Path, env: dict[str, str]) -> str:
     """Return what git says of a folder's repository; a name may end with an end of line, too."""
-    done = call("rev-parse", asked, cwd=folder, env=env)
+    done = call("rev-parse", *asked, cwd=folder, env=env)
     if "not a git repository" in done.stderr:
         raise NotInGit(str(folder))
     if "must be run in a work tree" in done.stderr:
@@ -142,9 +144,12 @@ def answered(asked: str, folder: Path, env: dict[str, str]) -> str:
 
 def refuse_uncommitted(repository: Repository) -> None:
     """Refuse a repository whose last commit, if there is one, does not hold the project."""
-    born = not repository.call("rev-parse", "--verify", "--quiet", "HEAD").returncode
     answers = (LITERAL, "ls-tree", "-z", "HEAD", "--", f"{repository.prefix}{ANSWERS_FILE}")
-    if not born or not repository.git(*answers):
+    done = repository.call(*answers)
+    unborn = "Not a valid object name HEAD" in done.stderr
+    if done.returncode and not unborn:
+        raise failure(done)
+    if not done.stdout:
         raise NotCommitted(str(repository.root / repository.prefix))
 
 
