@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import yaml
@@ -15,6 +16,7 @@ from bgscaffold.errors import RenderFailed
 from bgscaffold.source import URL
 
 ANSWERS_FILE = ".copier-answers.yml"
+CODES: dict[Path, dict[tuple[Any, ...], CodeType]] = {}  # by template, for each has its options
 
 
 def render(
@@ -27,7 +29,7 @@ def render(
     # Without git on its PATH Copier starts no process per written file, which halves the time.
     # The settings are empty because a user's own would replace defaults of the template.
     quiet = warnings.catch_warnings(action="ignore")
-    with local.env(PATH=os.devnull), compiled_once(), quiet:
+    with local.env(PATH=os.devnull), compiled_once(template), quiet:
         try:
             run_copy(
                 str(template),
@@ -45,16 +47,27 @@ def render(
 
 
 @contextmanager
-def compiled_once() -> Iterator[None]:
-    """Compile each string once: Copier asks again for each part of each path, 400 times over."""
+def compiled_once(template: Path) -> Iterator[None]:
+    """Compile each text of a template once, though it is rendered twice.
+
+    Copier asks again for each part of each path, 400 times over.
+    """
     from jinja2 import Environment
 
-    original = Environment.from_string
-    Environment.from_string = cache(original)  # type: ignore[method-assign, assignment]
+    original = Environment.compile, Environment.from_string
+    codes = CODES.setdefault(template, {})
+
+    def compiled(environment: Environment, *text: Any) -> CodeType:
+        if text not in codes:
+            codes[text] = original[0](environment, *text)
+        return codes[text]
+
+    Environment.compile = compiled  # type: ignore[method-assign, assignment]
+    Environment.from_string = cache(original[1])  # type: ignore[method-assign, assignment]
     try:
         yield
     finally:
-        Environment.from_string = original  # type: ignore[method-assign]
+        Environment.compile, Environment.from_string = original  # type: ignore[method-assign]
 
 
 def pin(answers_file: Path, commit: str, source: str) -> None:

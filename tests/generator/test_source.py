@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import bgscaffold.source
+from bgscaffold.render import render
 from bgscaffold.source import location
 from tests import helpers
 from tests.generator.conftest import Machine, Run
@@ -30,3 +31,19 @@ def test_a_checkout_may_be_another_users(run: Run, machine: Machine, tmp_path: P
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bgscaffold.source, "location", lambda: checkout)
         assert run("new", "shop").code == 0
+
+
+def test_a_text_means_what_the_options_of_its_template_say(tmp_path: Path) -> None:
+    assert rendered_name(tmp_path / "curly", "{{", "}}") == "2 [[ 1 + 1 ]].txt"
+    assert rendered_name(tmp_path / "square", "[[", "]]") == "{{ 1 + 1 }} 2.txt"
+
+
+def rendered_name(template: Path, start: str, end: str) -> str:
+    """Render a template with these marks, and return what its file is called then."""
+    template.mkdir()
+    options = {"variable_start_string": start, "variable_end_string": end}
+    (template / "copier.yml").write_text(f"_envops: {options}")
+    (template / f"{start} _copier_conf.answers_file {end}").touch()
+    (template / "{{ 1 + 1 }} [[ 1 + 1 ]].txt").touch()
+    render(template, "v1", {}, template / "to")
+    return next((template / "to").glob("*.txt")).name
