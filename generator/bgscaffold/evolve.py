@@ -28,7 +28,7 @@ from bgscaffold.git import foresees, git_version, require_git
 from bgscaffold.merge import Merged, foresee, refuse_closed, write_sides
 from bgscaffold.overlays import Overlay, named
 from bgscaffold.patterns import Pattern
-from bgscaffold.render import ANSWERS_FILE, render
+from bgscaffold.render import ANSWERS_FILE, import_copier, render
 from bgscaffold.repository import Repository, of_project, refuse_unrest
 from bgscaffold.revisions import Parted, parted
 from bgscaffold.source import check_out, clone, described, resolved, version, versions
@@ -204,10 +204,11 @@ def title(project: Recorded, goal: Goal) -> str:
 def render_both(project: Recorded, goal: Goal, scratch: Path) -> tuple[Path, Path, list[str]]:
     """Render a project as it was made and as it is to be; return what is kept where it is, too."""
     template = scratch / "template.git"
-    before, after = (resolved(template, commit) for commit in (project.commit, goal.commit))
+    before = resolved(template, project.commit)
+    after = before if goal.commit == project.commit else resolved(template, goal.commit)
     if before is None or after is None:
         raise UnknownOrigin(project.commit, f"it knows {', '.join(versions(template)) or 'none'}")
-    origin = check_out(template, before, scratch / "before")
+    origin = check_out(template, before, scratch / "before", import_copier)
     answers.refuse_unknown(project, origin)
     try:
         old = render_one(project, origin, project.commit, project.answers, scratch / "old")

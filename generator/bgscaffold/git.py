@@ -9,8 +9,10 @@ import re
 import shutil
 import subprocess
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from bgscaffold.errors import GitFailed, GitMissing, GitTooOld
 
@@ -23,6 +25,12 @@ CONFIG = {
     "safe.directory": "*",  # a checkout, or a repository around the project, may be another user's
 }
 IDENTITY = {"user.name": "bgscaffold", "user.email": "bgscaffold@localhost"}
+TOLD: dict[str, Any] = {
+    "stdout": subprocess.PIPE,
+    "stderr": subprocess.PIPE,
+    "encoding": sys.getfilesystemencoding(),
+    "errors": "surrogateescape",  # so that a name goes back to git as the bytes that it was
+}
 NAMING = r"^(user|author|committer)\.(name|email)$"
 NAMING_VARIABLES = {
     "GIT_AUTHOR_NAME": "author.name",
@@ -64,20 +72,28 @@ def git(*arguments: str, cwd: Path, env: dict[str, str] | None = None) -> str:
     return completed.stdout.strip()
 
 
+@contextmanager
+def git_meanwhile(*arguments: str, cwd: Path, env: dict[str, str]) -> Iterator[None]:
+    """Run one git command while something else is done; it must succeed, and ends in any case."""
+    command = ["git", *arguments]
+    with subprocess.Popen(command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, **TOLD) as process:
+        try:
+            yield
+            out, err = process.communicate()
+        except BaseException:  # as `subprocess.run` does
+            process.kill()
+            raise
+    if process.returncode:
+        raise failure(subprocess.CompletedProcess(command, process.returncode, out, err))
+
+
 def call(
     *arguments: str, cwd: Path, env: dict[str, str], stdin: str = "", alone: bool = False
 ) -> subprocess.CompletedProcess[str]:
     """Run one git command to its end; alone, no Ctrl-C of the terminal reaches it."""
+    command = ["git", *arguments]
     return subprocess.run(
-        ["git", *arguments],
-        cwd=cwd,
-        env=env,
-        input=stdin,
-        capture_output=True,
-        encoding=sys.getfilesystemencoding(),
-        errors="surrogateescape",  # so that a name goes back to git as the bytes that it was
-        check=False,
-        start_new_session=alone,
+        command, cwd=cwd, env=env, input=stdin, check=False, start_new_session=alone, **TOLD
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from bgscaffold.errors import InstallFailed, UvMissing
 from bgscaffold.git import amend_all, commit_all, require_git, work_tree
 from bgscaffold.project import Project
-from bgscaffold.render import render
+from bgscaffold.render import import_copier, render
 from bgscaffold.source import unpack
 from bgscaffold.staging import build_in_place
 
@@ -49,7 +49,7 @@ def create(project: Project, *, git: bool = True, install: bool = False) -> Crea
 
 def build(project: Project, stage: Path, *, git: bool) -> tuple[str, Repository]:
     """Render the project in a staging folder and start its repository there."""
-    commit = unpack(stage / "template")
+    commit = unpack(stage / "template", import_copier)
     render(stage / "template", commit, project.answers, stage / "project")
     return commit, start_repository(project, stage) if git else Repository.NOT_WANTED
 

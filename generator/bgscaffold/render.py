@@ -19,6 +19,11 @@ ANSWERS_FILE = ".copier-answers.yml"
 CODES: dict[Path, dict[tuple[Any, ...], CodeType]] = {}  # by template, for each has its options
 
 
+def import_copier() -> None:
+    """Import Copier, which takes as long as two renders."""
+    import copier  # noqa: F401
+
+
 def render(
     template: Path, commit: str, answers: dict[str, Any], destination: Path, source: str = URL
 ) -> None:

@@ -1,6 +1,7 @@
 """Where the template comes from: the bundle inside the wheel, or the checkout this runs from."""
 
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from packaging.version import InvalidVersion, Version
 
 from bgscaffold import __version__
 from bgscaffold.errors import GitFailed, TemplateMissing
-from bgscaffold.git import apart, git
+from bgscaffold.git import apart, git, git_meanwhile
 
 URL = "https://github.com/bgscaffold/bgscaffold.git"
 TAG = f"v{__version__}"
@@ -29,11 +30,11 @@ def location() -> Path:
     raise TemplateMissing(str(bundle))
 
 
-def unpack(into: Path) -> str:
+def unpack(into: Path, meanwhile: Callable[[], object]) -> str:
     """Write copier.yml and template/ of this version into a new folder; return their commit."""
     repository = clone(into.with_name(f"{into.name}.git"))
     commit = described(repository)
-    check_out(repository, commit, into)
+    check_out(repository, commit, into, meanwhile)
     return commit
 
 
@@ -45,12 +46,16 @@ def clone(into: Path) -> Path:
     return into
 
 
-def check_out(repository: Path, commit: str, into: Path) -> Path:
-    """Write copier.yml and template/ of one commit into a new folder."""
+def check_out(
+    repository: Path, commit: str, into: Path, meanwhile: Callable[[], object] = lambda: None
+) -> Path:
+    """Write copier.yml and template/ of one commit into a new folder, and do something meanwhile."""
     into.mkdir()
     where = (f"--git-dir={repository}", f"--work-tree={into}")
     index = apart() | {"GIT_INDEX_FILE": f"{into}.index"}
-    git(*where, "checkout", "--force", commit, "--", *CONTENT, cwd=into, env=index)
+    command = (*where, "checkout", "--force", commit, "--", *CONTENT)
+    with git_meanwhile(*command, cwd=into, env=index):
+        meanwhile()
     return into
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 import bgscaffold.source
+from bgscaffold.errors import GitFailed
+from bgscaffold.git import apart, git_meanwhile
 from bgscaffold.render import render
 from bgscaffold.source import location
 from tests import helpers
@@ -31,6 +33,26 @@ def test_a_checkout_may_be_another_users(run: Run, machine: Machine, tmp_path: P
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bgscaffold.source, "location", lambda: checkout)
         assert run("new", "shop").code == 0
+
+
+def test_git_ends_when_what_is_done_meanwhile_is_interrupted(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")  # for which git would wait for ever
+    reading = git_meanwhile("hash-object", "pipe", cwd=tmp_path, env=apart())
+    with pytest.raises(KeyboardInterrupt), reading:
+        raise KeyboardInterrupt
+    with pytest.raises(OSError, match="No such device or address"):  # nobody reads
+        os.open(tmp_path / "pipe", os.O_WRONLY | os.O_NONBLOCK)
+
+
+def test_git_tells_why_it_failed_meanwhile(tmp_path: Path) -> None:
+    checking_out = git_meanwhile("checkout", "v1", cwd=tmp_path, env=apart())
+    with (
+        pytest.raises(
+            GitFailed, match="^A git command failed: 'git checkout' .fatal: not a git rep"
+        ),
+        checking_out,
+    ):
+        pass
 
 
 def test_a_text_means_what_the_options_of_its_template_say(tmp_path: Path) -> None:
