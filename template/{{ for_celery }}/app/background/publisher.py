@@ -7,7 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from threading import Event, Thread
+from threading import Event, RLock, Thread
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,6 +22,7 @@ BATCH = 100
 SILENCE = 10.0  # seconds after which the broker is asked whether it is there
 _outage = Event()  # of the database
 _clock = clock.Clock()
+_turn = RLock()  # his who publishes, or who forks: no child inherits a lock that SQLite holds
 log = logging.getLogger(__name__)
 
 
@@ -87,10 +88,11 @@ class Publisher:
 def publish_due() -> None:
     """Publish a message for every due row that the window has room for. Never raises."""
     try:
-        while batch := _take():
-            _send(batch)
-            if len(batch) < BATCH:
-                return
+        with _turn:
+            while batch := _take():
+                _send(batch)
+                if len(batch) < BATCH:
+                    return
     except (OperationalError, OSError) as error:  # the next sweep tries again
         log.debug("wake-up messages were not published: %s", error)
     except SQLAlchemyError as error:
@@ -138,4 +140,7 @@ def _write(statement: Callable[..., sa.Update], *arguments: Any) -> list[sa.Row[
 
 publisher = Publisher()
 if hasattr(os, "register_at_fork"):
+    # With the embedded broker a thread of the worker publishes, while another forks the pool.
+    os.register_at_fork(before=_turn.acquire, after_in_parent=_turn.release)
+    os.register_at_fork(after_in_child=_turn.release)
     os.register_at_fork(after_in_child=publisher.reset)  # the child inherits no thread

@@ -1,5 +1,6 @@
 """Celery's part: messages only wake workers up."""
 
+import os
 import re
 import sqlite3
 from collections.abc import Callable
@@ -8,6 +9,8 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from signal import SIGUSR1
+from threading import Event, Thread
+from typing import Any
 
 import httpx2
 import pytest
@@ -37,7 +40,8 @@ from tests.servers import Project, wait_for
 def test_worker_and_api_know_the_same_tasks(server: Project) -> None:
     banner = wait_for(lambda: "[tasks]" in (log := server.log("worker")) and log, "the banner")
     in_worker = set(re.findall(r"^  \. (\S+)", banner, re.MULTILINE))
-    in_api = set(TASKS) | {n for n in in_worker if n.startswith(("contract.", "workers."))}
+    added = ("contract.", "scheduled.", "workers.")  # domains of the tests
+    in_api = set(TASKS) | {name for name in in_worker if name.startswith(added)}
     assert len(in_api) > len(TASKS)
     assert in_worker - {"background.clean"} == in_api
 
@@ -218,6 +222,29 @@ def answered(ask: Callable[[], str]) -> str:
     with suppress(httpx2.ConnectError):
         return ask()
     return ""
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # has threads, and forks
+def test_no_process_is_forked_while_a_thread_publishes(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, forked, order = Event(), Event(), []
+
+    def take() -> list[Any]:
+        begun.set()
+        forked.wait(0.2)  # in vain
+        order.append("published")
+        return []
+
+    monkeypatch.setattr(publisher, "_take", take)
+    publishing = Thread(target=publisher.publish_due)
+    publishing.start()
+    begun.wait()
+    if (pid := os.fork()) == 0:
+        os._exit(0)
+    order.append("forked")
+    forked.set()
+    publishing.join()
+    assert os.waitpid(pid, 0)[1] == 0
+    assert order == ["published", "forked"]
 
 
 def test_every_registered_task_has_the_same_body() -> None:
