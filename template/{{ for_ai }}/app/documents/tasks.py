@@ -69,11 +69,12 @@ async def _index(document: Begun) -> None:
     stored = 0
     async with reading(document.id, document.kind) as batches:
         async for batch in batches:
+            if stored:
+                await anyio.sleep(REST)
             vectors = await embedder.embed([passage.text for passage in batch])
             await _store(document, stored, batch, vectors)
             stored += len(batch)
             progress(batch[-1].done, f"{stored} chunks")
-            await anyio.sleep(REST)
     await _complete(document, stored)
 
 
