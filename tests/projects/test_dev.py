@@ -8,7 +8,7 @@ import pytest
 
 from tests import helpers
 from tests.projects.environments import Environment
-from tests.projects.terminal import Dev, until
+from tests.projects.terminal import PATIENCE, Dev, until
 
 Render = Callable[..., Path]
 
@@ -151,6 +151,17 @@ def test_the_worker_and_beat_are_processes_of_their_own(
         lines = list(dev.processes().values())
         for program in ("uvicorn app.main:app", " worker --loglevel", " beat --loglevel"):
             assert any(program in line for line in lines), f"no {program} in {lines}"
+
+
+def test_what_keeps_beat_from_starting_is_told_without_a_traceback(
+    rendered: Render, newest: Environment
+) -> None:
+    project = rendered("celery", schedule=True)
+    with newest.terminal(project, "env", "ENVIRONMENT=production", "poe", "beat") as terminal:
+        assert terminal.process.wait(PATIENCE) == 1
+        refusal = "app.refusals.RefusesToStart: BROKER_URL is 'sqla+sqlite:///var/broker.db', the"
+        until(lambda: f"\n{refusal} embedded broker" in terminal.screen, lambda: terminal.screen)
+        assert "Traceback" not in terminal.screen
 
 
 def test_right_after_new_it_installs_itself(rendered: Render, bare: Environment) -> None:

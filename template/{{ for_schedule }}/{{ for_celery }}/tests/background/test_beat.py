@@ -2,16 +2,14 @@
 
 from datetime import UTC, datetime, timedelta
 from inspect import signature
-from pathlib import Path
 
 import pytest
 
 from app.background import beat
 from app.background.celery_app import celery_app
 from app.background.periods import LOOK, Scheduled
-from app.background.settings import EMBEDDED
 from app.background.task import TASKS, Task, TaskOptions
-from tests.servers import PATIENCE, Project, wait_for
+from tests.servers import Project, wait_for
 
 
 @pytest.fixture
@@ -66,29 +64,8 @@ def test_what_could_not_be_enqueued_is_due_at_the_next_look(
     assert each.due(night) == night
 
 
-def test_beat_needs_no_broker_and_runs_no_task(tmp_path: Path) -> None:
-    domain = Path(__file__).parent / "scheduled"
-    project = Project(tmp_path / "beat", domain, BROKER_URL="redis://127.0.0.1:1/0")
-    try:
-        project.spawn("beat")
-        wait_for(lambda: project.log("beat").count("scheduled.tick, period") > 1, "two periods")
-        query = "SELECT DISTINCT state FROM task_runs WHERE name = 'scheduled.tick'"
-        assert [found.state for found in project.query(query)] == ["pending"]
-        assert project.marks() == []
-        project.terminate("beat")
-        project.processes["beat"].wait(10)
-    finally:
-        project.close()
-
-
-def test_what_keeps_beat_from_starting_is_told_without_a_traceback(tmp_path: Path) -> None:
-    project = Project(tmp_path / "beat", ENVIRONMENT="production", BROKER_URL=EMBEDDED)
-    try:
-        project.spawn("beat")
-        assert project.processes["beat"].wait(PATIENCE) == 1
-        told = project.log("beat")
-        refusal = f"app.refusals.RefusesToStart: BROKER_URL is {EMBEDDED!r}, the embedded broker"
-        assert told.splitlines()[-1].startswith(refusal)
-        assert "Traceback" not in told
-    finally:
-        project.close()
+@pytest.mark.spawns("beat", BROKER_URL="redis://127.0.0.1:1/0")
+def test_beat_needs_no_broker_and_runs_no_task(server: Project) -> None:
+    wait_for(lambda: server.log("beat").count("scheduled.tick, period") > 1, "two periods")
+    ran_in = {mark.split()[1] for mark in server.wait_for_marks("tick", 2)}
+    assert ran_in == {str(server.processes["worker"].pid)}
