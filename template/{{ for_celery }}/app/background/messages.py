@@ -4,8 +4,8 @@ At most PUBLISH_WINDOW messages stand unclaimed in a queue. One that nobody clai
 after a wait that doubles: a lost message costs a delay, a backlog costs no flood.
 """
 
-from collections.abc import Iterable
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,7 +14,7 @@ from app import database
 from app.background import outbox
 from app.background.celery_app import queue_of
 from app.background.clock import SLACK
-from app.background.outbox import now, row
+from app.background.outbox import at, row
 from app.background.settings import settings
 from app.background.table import task_runs
 from app.background.task import TASKS
@@ -34,21 +34,23 @@ def room() -> dict[tuple[str, ...], int]:
     }
 
 
+@cache
 def _standing() -> sa.Select[Any]:
     standing = outbox.state_in(outbox.OPEN) & row.publish_again_at.is_not(None) & ~_lost()
     return sa.select(row.name, sa.func.count().label("number")).where(standing).group_by(row.name)
 
 
-def mark(limit: int, names: Iterable[str]) -> sa.Update:
+@cache  # as it is executed for each request, and took longer to build than to execute
+def mark(limit: int, names: tuple[str, ...]) -> sa.Update:
     """Mark the first rows that are due and have no message as having one, and return them."""
     found = outbox.first(limit, row.name.in_(names), missing()).cte("found")
-    waits = {n: now() + _wait(n) for n in range(10)}
+    waits = {n: at(_wait(n)) for n in range(10)}
     return (
         task_runs.update()
         .where(row.id.in_(sa.select(found.c.id)))
         .values(
-            published_at=now(),
-            publish_again_at=sa.case(waits, value=row.publishes, else_=now() + LONGEST_WAIT),
+            published_at=at(),
+            publish_again_at=sa.case(waits, value=row.publishes, else_=at(LONGEST_WAIT)),
             publishes=row.publishes + 1,
         )
         .returning(row.id, row.name, row.attempts, row.priority, row.due_at)
@@ -77,12 +79,12 @@ def _lost() -> sa.ColumnElement[bool]:
         ~outbox.state_in(outbox.WAITING, other),
         other.c.published_at > row.published_at,
     )
-    runs = sa.exists().where(outbox.state_in(["running"], other), other.c.due_at > now())
+    runs = sa.exists().where(outbox.state_in(["running"], other), other.c.due_at > at())
     lease = timedelta(seconds=settings.task_lease)
-    ran = sa.exists().where(other.c.finished_at.between(now() - lease, now() + SLACK))
-    lost = overtaken | ~(runs | ran) | (row.published_at < now() - LONGEST_WAIT)
-    set_back = row.published_at > now() + SLACK  # the clock: nobody knows how long it has waited
-    return (row.publish_again_at <= now()) & lost | set_back
+    ran = sa.exists().where(other.c.finished_at.between(at(-lease), at(SLACK)))
+    lost = overtaken | ~(runs | ran) | (row.published_at < at(-LONGEST_WAIT))
+    set_back = row.published_at > at(SLACK)  # the clock: nobody knows how long it has waited
+    return (row.publish_again_at <= at()) & lost | set_back
 
 
 def _wait(publishes: int) -> timedelta:

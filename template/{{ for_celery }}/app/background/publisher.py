@@ -6,7 +6,6 @@ Publishing is itself a compare-and-swap, so several publishers never send one me
 import logging
 import os
 import time
-from collections.abc import Callable
 from threading import Event, RLock, Thread
 from typing import Any
 
@@ -63,9 +62,9 @@ class Publisher:
     def _run(self, sweep: float | None) -> None:
         wake, stopped = self._wake, self._stopped
         while not stopped.is_set():
-            wake.wait(sweep)
+            woken = wake.wait(sweep)
             wake.clear()
-            publish_due()
+            publish_due(sweep=not woken)
             if time.monotonic() - self._heard > SILENCE:
                 self._ask()
 
@@ -85,10 +84,17 @@ class Publisher:
             self.note(answers=False)
 
 
-def publish_due() -> None:
-    """Publish a message for every due row that the window has room for. Never raises."""
+def publish_due(*, sweep: bool = False) -> None:
+    """Publish a message for every due row that the window has room for. Never raises.
+
+    A sweep first mends what a death or a clock has left behind. The worker does it in any case.
+    """
     try:
         with _turn:
+            if sweep and _clock.was_set_back():
+                _write(clock.put_right())
+            if sweep:
+                upkeep.report_buried(_write(outbox.bury()))
             while batch := _take():
                 _send(batch)
                 if len(batch) < BATCH:
@@ -116,23 +122,20 @@ def _send(batch: list[sa.Row[Any]]) -> None:
 
 
 def _take() -> list[sa.Row[Any]]:
-    if _clock.was_set_back():
-        _write(clock.put_right)
-    upkeep.report_buried(_write(outbox.bury))
     taken: list[sa.Row[Any]] = []
     for names, free in messages.room().items():
         if free > 0:
-            taken += _write(messages.mark, min(BATCH, free), names)
+            taken += _write(messages.mark(min(BATCH, free), names))
     return sorted(taken, key=lambda found: (-found.priority, found.due_at))
 
 
-def _write(statement: Callable[..., sa.Update], *arguments: Any) -> list[sa.Row[Any]]:
+def _write(statement: sa.Update) -> list[sa.Row[Any]]:
     if _outage.is_set():
         database.execute(clock.put_right())
         time.sleep(outbox.RENEWAL)
         _outage.clear()
     begun = time.monotonic()
-    rows = database.execute(statement(*arguments))
+    rows = database.execute(statement)
     if time.monotonic() - begun > outbox.OUTAGE:
         _outage.set()
     return rows

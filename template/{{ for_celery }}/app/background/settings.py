@@ -34,11 +34,9 @@ class BackgroundSettings(BaseSettings):
     @field_validator("broker_url")
     @classmethod
     def _is_known(cls, url: str) -> str:
-        scheme, separator, _ = url.partition("://")
-        if not separator or scheme.partition("+")[0] not in TRANSPORT_ALIASES:
-            raise ValueError(
-                f"{scheme!r} is no broker: redis://HOST/0, amqp://USER:PASSWORD@HOST//"
-            )
+        kind, separator, _ = url.partition("://")
+        if not separator or kind.partition("+")[0] not in TRANSPORT_ALIASES:
+            raise ValueError(f"{kind!r} is no broker: redis://HOST/0, amqp://USER:PASSWORD@HOST//")
         return url
 
     def refuse_embedded_broker_in_production(self) -> None:

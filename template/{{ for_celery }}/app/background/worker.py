@@ -37,14 +37,12 @@ log = logging.getLogger(__name__)
 def execute(task_id: str, attempts: int) -> None:
     """Run the task of this row, unless another message of the same attempt has already done so."""
     with shutdown.busy():
-        found = _claim(task_id, attempts)
-        if not found:
-            return
-        claim = Claim.of(found[0])
-        try:
-            _persist(_outcome(claim))
-        finally:
-            leases.drop(claim)
+        for found in _claim(task_id, attempts):  # it is one, or none
+            claim = Claim.of(found)
+            try:
+                _persist(_outcome(claim))
+            finally:
+                leases.drop(claim)
 
 
 def _claim(task_id: str, attempts: int) -> list[sa.Row[Any]]:
@@ -149,7 +147,7 @@ class Sweeper(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships no
 
 
 def _sweep(worker: Any) -> None:
-    publish_due()
+    publish_due(sweep=True)
     Path("var", f"{worker.hostname}.alive").touch()  # a health check may look at its age
     if settings.broker_url.startswith("sqla+"):
         embedded_broker.begin_anew_after_a_death(worker)

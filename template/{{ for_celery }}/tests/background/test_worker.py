@@ -126,7 +126,7 @@ def test_a_lost_message_is_sent_again_after_a_wait_that_doubles(empty: None) -> 
     waits = []
     for _ in range(7):
         with sync_engine().begin() as connection:
-            [marked] = connection.execute(messages.mark(1, TASKS).returning(task_runs))
+            [marked] = connection.execute(messages.mark(1, tuple(TASKS)).returning(task_runs))
             waits.append(round((marked.publish_again_at - marked.published_at).total_seconds()))
             connection.execute(update(task_runs).values(publish_again_at=now()))
     assert waits == [30, 60, 120, 240, 480, 900, 900]

@@ -255,6 +255,13 @@ def test_a_claim_reads_only_the_rows_that_are_open(migrated: None) -> None:
     assert steps == [look] * 3
 
 
+def test_postgresql_plans_a_claim_once_however_many_rows_there_are() -> None:
+    options = {"render_postcompile": True}
+    statement = str(outbox.claim_first(5).compile(sync_engine(), compile_kwargs=options))
+    looks = re.findall(r"priority = (-?\d) .*?LIMIT (\d+)", statement, re.DOTALL)
+    assert looks == [("1", "5"), ("0", "5"), ("-1", "5")]
+
+
 def test_misspelt_options_are_refused() -> None:
     refusal = re.escape("@task('x.y'): unknown ['retry'], use ['cron', 'discard_on', 'queue',")
     with pytest.raises(TypeError, match=refusal):
