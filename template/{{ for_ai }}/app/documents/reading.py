@@ -1,6 +1,7 @@
 """Starts `extract.py` on a document, and hands on its chunks as they come."""
 
 import json
+import signal
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -20,6 +21,7 @@ from app.documents.settings import settings
 SCRIPT = Path(__file__).with_name("extract.py")
 LINE = 100_000  # bytes, more than a chunk can have
 AT_A_TIME = 16  # chunks that are embedded and stored together: moments, which nobody notices
+BUSY = 20  # times DOCUMENT_TIMEOUT: how long a machine that has much to do may let a reader wait
 _one = anyio.CapacityLimiter(1)  # reading is computing: another process would only slow both down
 
 
@@ -65,7 +67,7 @@ async def _batches(process: Process) -> AsyncIterator[list[Passage]]:
 async def _passages(process: Process) -> AsyncIterator[Passage]:
     assert process.stdout
     lines = BufferedByteReceiveStream(process.stdout)
-    left = settings.document_timeout  # of waiting for the reader: embedding takes what it takes
+    left = settings.document_timeout * BUSY  # of waiting for it: embedding takes what it takes
     while True:
         begun = time.monotonic()
         try:
@@ -79,9 +81,11 @@ async def _passages(process: Process) -> AsyncIterator[Passage]:
         if "error" in line:
             raise UnreadableError(line["error"])
         yield Passage(**line)
-    if await process.wait():
-        raise UnreadableError(f"Reading it broke off (exit code {process.returncode}).")
+    if (code := await process.wait()) == -signal.SIGPROF:
+        raise UnreadableError(_late())
+    if code:
+        raise UnreadableError(f"Reading it broke off (exit code {code}).")
 
 
 def _late() -> str:
-    return f"Reading it took longer than {settings.document_timeout:g} seconds."
+    return f"Reading it took longer than {settings.document_timeout:g} seconds of computing."

@@ -19,7 +19,7 @@ class DocumentSettings(BaseSettings):
     documents_folder: Path = Path("var/documents")
     document_max_bytes: int = Field(default=20_000_000, gt=0)  # of one upload
     document_max_chunks: int = Field(default=10_000, gt=0)  # of one document: 8 MB of text
-    document_timeout: float = Field(default=60, gt=0)  # seconds to read one, besides embedding it
+    document_timeout: float = Field(default=60, gt=0)  # seconds of computing to read one
     # wordllama: a small model inside its package; openai: any endpoint that speaks OpenAI's API
     embedder: Literal["wordllama", "openai"] = "wordllama"
     embedder_url: str = "https://api.openai.com/v1"

@@ -72,7 +72,7 @@ async def _index(document: Begun) -> None:
             if stored:
                 await anyio.sleep(REST)
             vectors = await embedder.embed([passage.text for passage in batch])
-            await _store(document, stored, batch, vectors)
+            await anyio.to_thread.run_sync(_store, document, stored, batch, vectors)
             stored += len(batch)
             progress(batch[-1].done, f"{stored} chunks")
     await _complete(document, stored)
@@ -95,19 +95,23 @@ async def _begin(document_id: str) -> Begun | None:
     return Begun(*found) if found else None
 
 
-async def _store(
+def _store(
     document: Begun, position: int, batch: list[Passage], vectors: list[list[float]]
 ) -> None:
-    """Store some chunks together with the progress that they are."""
+    """Store some chunks together with the progress that they are.
+
+    In a thread, and in one go: whoever else would write waits for the end of it.
+    """
     rows = [
         {"document_id": document.id, "position": number, "text": passage.text, "vector": vector}
         for number, (passage, vector) in enumerate(zip(batch, vectors, strict=True), position)
     ]
-    async with database.engine().begin() as connection:
-        changed = await connection.execute(_while_processing(document, progress=batch[-1].done))
-        if changed.rowcount == 0:
+    progressed = _while_processing(document, progress=batch[-1].done)
+    new = insert(Chunk).on_conflict_do_nothing()
+    with database.sync_engine().begin() as connection:
+        if connection.execute(progressed).rowcount == 0:
             raise GoneError
-        await connection.execute(insert(Chunk).on_conflict_do_nothing(), rows)
+        connection.execute(new, rows)
 
 
 async def _complete(document: Begun, stored: int) -> None:

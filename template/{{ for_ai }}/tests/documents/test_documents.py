@@ -18,7 +18,7 @@ from alembic.config import Config
 from fastapi.testclient import TestClient
 
 from app import database
-from app.documents import embedder, router, tasks, vectors
+from app.documents import embedder, reading, router, tasks, vectors
 from app.documents.files import Saved, place, remove
 from app.documents.models import Chunk, Document
 from app.documents.settings import settings
@@ -134,12 +134,14 @@ def test_a_document_of_too_many_chunks_fails(
     assert stored(done["id"]) == []
 
 
+@pytest.mark.parametrize("waits", [0, 1e6], ids=["by the clock", "computing"])
 def test_a_document_that_takes_too_long_fails(
-    processed: Process, monkeypatch: pytest.MonkeyPatch
+    processed: Process, monkeypatch: pytest.MonkeyPatch, waits: float
 ) -> None:
-    monkeypatch.setattr(settings, "document_timeout", 0.001)
-    done = processed(b"never read", "slow.md")
-    reason = "Reading it took longer than 0.001 seconds."
+    monkeypatch.setattr(settings, "document_timeout", 0.01)
+    monkeypatch.setattr(reading, "BUSY", waits)
+    done = processed(pdf("never read"), "slow.pdf")
+    reason = "Reading it took longer than 0.01 seconds of computing."
     assert (done["state"], done["reason"]) == ("failed", reason)
 
 
