@@ -93,7 +93,7 @@ def first_to_run() -> None:
     """
     try:
         os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(1))
-    except (AttributeError, PermissionError):
+    except (AttributeError, OSError):
         print(
             "  (not root on Linux: the times contain how long the client itself waits for a core)"
         )

@@ -21,7 +21,7 @@ from app.documents.settings import settings
 SCRIPT = Path(__file__).with_name("extract.py")
 LINE = 100_000  # bytes, more than a chunk can have
 AT_A_TIME = 16  # chunks that are embedded and stored together: moments, which nobody notices
-BUSY = 20  # times DOCUMENT_TIMEOUT: how long a machine that has much to do may let a reader wait
+BUSY = 10  # times DOCUMENT_TIMEOUT: how long a machine that has much to do may let a reader wait
 _one = anyio.CapacityLimiter(1)  # reading is computing: another process would only slow both down
 
 
@@ -71,10 +71,8 @@ async def _passages(process: Process) -> AsyncIterator[Passage]:
     while True:
         begun = time.monotonic()
         try:
-            with anyio.fail_after(left):
+            with anyio.fail_after(left):  # its TimeoutError is the machine's fault: tried again
                 line = json.loads(await lines.receive_until(b"\n", LINE))
-        except TimeoutError:
-            raise UnreadableError(_late()) from None
         except (anyio.EndOfStream, anyio.IncompleteRead):
             break
         left -= time.monotonic() - begun
@@ -82,10 +80,7 @@ async def _passages(process: Process) -> AsyncIterator[Passage]:
             raise UnreadableError(line["error"])
         yield Passage(**line)
     if (code := await process.wait()) == -signal.SIGPROF:
-        raise UnreadableError(_late())
+        limit = settings.document_timeout
+        raise UnreadableError(f"Reading it took longer than {limit:g} seconds of computing.")
     if code:
         raise UnreadableError(f"Reading it broke off (exit code {code}).")
-
-
-def _late() -> str:
-    return f"Reading it took longer than {settings.document_timeout:g} seconds of computing."

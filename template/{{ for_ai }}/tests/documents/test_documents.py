@@ -134,12 +134,24 @@ def test_a_document_of_too_many_chunks_fails(
     assert stored(done["id"]) == []
 
 
-@pytest.mark.parametrize("waits", [0, 1e6], ids=["by the clock", "computing"])
+def test_a_reader_that_waits_for_ever_is_an_error_and_so_is_tried_again(
+    processed: Process, client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "BUSY", 0)
+    with pytest.raises(TimeoutError):
+        processed(b"never read", "waits.md")
+    [failed] = client.get("/documents").json()
+    assert (failed["state"], failed["reason"]) == (
+        "failed",
+        "It could not be processed (TimeoutError).",
+    )
+
+
 def test_a_document_that_takes_too_long_fails(
-    processed: Process, monkeypatch: pytest.MonkeyPatch, waits: float
+    processed: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(settings, "document_timeout", 0.01)
-    monkeypatch.setattr(reading, "BUSY", waits)
+    monkeypatch.setattr(reading, "BUSY", 1e6)
     done = processed(pdf("never read"), "slow.pdf")
     reason = "Reading it took longer than 0.01 seconds of computing."
     assert (done["state"], done["reason"]) == ("failed", reason)

@@ -4,17 +4,16 @@ At most PUBLISH_WINDOW messages stand unclaimed in a queue. One that nobody clai
 after a wait that doubles: a lost message costs a delay, a backlog costs no flood.
 """
 
+from collections.abc import Iterable
 from datetime import timedelta
-from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 
-from app import database
 from app.background import outbox
 from app.background.celery_app import queue_of
 from app.background.clock import SLACK
-from app.background.outbox import at, row
+from app.background.outbox import now, row
 from app.background.settings import settings
 from app.background.table import task_runs
 from app.background.task import TASKS
@@ -22,35 +21,34 @@ from app.background.task import TASKS
 LONGEST_WAIT = timedelta(minutes=15)
 
 
-def room() -> dict[tuple[str, ...], int]:
-    """Return how many messages each queue has room for, by the names of the tasks that it takes."""
-    standing = {found.name: found.number for found in database.execute(_standing())}
+def standing() -> sa.Select[Any]:
+    """Select how many messages of each task stand."""
+    stands = outbox.state_in(outbox.OPEN) & row.publish_again_at.is_not(None) & ~_lost()
+    return sa.select(row.name, sa.func.count().label("number")).where(stands).group_by(row.name)
+
+
+def room(found: Iterable[sa.Row[Any]]) -> dict[tuple[str, ...], int]:
+    """Return, where these stand, each queue's room for more, by the names of the tasks it takes."""
+    stand = {each.name: each.number for each in found}
     queues: dict[str, tuple[str, ...]] = {}
     for name in TASKS:
         queues[queue_of(name)] = (*queues.get(queue_of(name), ()), name)
     return {
-        names: settings.publish_window - sum(standing.get(name, 0) for name in names)
+        names: settings.publish_window - sum(stand.get(name, 0) for name in names)
         for names in queues.values()
     }
 
 
-@cache
-def _standing() -> sa.Select[Any]:
-    standing = outbox.state_in(outbox.OPEN) & row.publish_again_at.is_not(None) & ~_lost()
-    return sa.select(row.name, sa.func.count().label("number")).where(standing).group_by(row.name)
-
-
-@cache  # as it is executed for each request, and took longer to build than to execute
-def mark(limit: int, names: tuple[str, ...]) -> sa.Update:
+def mark(limit: int, names: Iterable[str]) -> sa.Update:
     """Mark the first rows that are due and have no message as having one, and return them."""
     found = outbox.first(limit, row.name.in_(names), missing()).cte("found")
-    waits = {n: at(_wait(n)) for n in range(10)}
+    waits = {n: now() + _wait(n) for n in range(10)}
     return (
         task_runs.update()
         .where(row.id.in_(sa.select(found.c.id)))
         .values(
-            published_at=at(),
-            publish_again_at=sa.case(waits, value=row.publishes, else_=at(LONGEST_WAIT)),
+            published_at=now(),
+            publish_again_at=sa.case(waits, value=row.publishes, else_=now() + LONGEST_WAIT),
             publishes=row.publishes + 1,
         )
         .returning(row.id, row.name, row.attempts, row.priority, row.due_at)
@@ -79,12 +77,12 @@ def _lost() -> sa.ColumnElement[bool]:
         ~outbox.state_in(outbox.WAITING, other),
         other.c.published_at > row.published_at,
     )
-    runs = sa.exists().where(outbox.state_in(["running"], other), other.c.due_at > at())
+    runs = sa.exists().where(outbox.state_in(["running"], other), other.c.due_at > now())
     lease = timedelta(seconds=settings.task_lease)
-    ran = sa.exists().where(other.c.finished_at.between(at(-lease), at(SLACK)))
-    lost = overtaken | ~(runs | ran) | (row.published_at < at(-LONGEST_WAIT))
-    set_back = row.published_at > at(SLACK)  # the clock: nobody knows how long it has waited
-    return (row.publish_again_at <= at()) & lost | set_back
+    ran = sa.exists().where(other.c.finished_at.between(now() - lease, now() + SLACK))
+    lost = overtaken | ~(runs | ran) | (row.published_at < now() - LONGEST_WAIT)
+    set_back = row.published_at > now() + SLACK  # the clock: nobody knows how long it has waited
+    return (row.publish_again_at <= now()) & lost | set_back
 
 
 def _wait(publishes: int) -> timedelta:

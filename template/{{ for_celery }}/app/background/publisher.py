@@ -6,6 +6,7 @@ Publishing is itself a compare-and-swap, so several publishers never send one me
 import logging
 import os
 import time
+from collections.abc import Callable
 from threading import Event, RLock, Thread
 from typing import Any
 
@@ -16,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app import database
 from app.background import clock, messages, outbox, upkeep
 from app.background.celery_app import celery_app, queue_of
+from app.background.settings import settings
 
 BATCH = 100
 SILENCE = 10.0  # seconds after which the broker is asked whether it is there
@@ -29,7 +31,7 @@ class Publisher:
     """The one thread of a process that talks to the broker: no request ever waits for it."""
 
     answers = True  # whether the broker did when it was last needed: a probe need not ask it
-    _heard = 0.0
+    swept = _heard = 0.0  # when, on the clock that is never set
 
     def __init__(self) -> None:
         self.reset()
@@ -62,9 +64,9 @@ class Publisher:
     def _run(self, sweep: float | None) -> None:
         wake, stopped = self._wake, self._stopped
         while not stopped.is_set():
-            woken = wake.wait(sweep)
+            wake.wait(sweep)
             wake.clear()
-            publish_due(sweep=not woken)
+            publish_due()
             if time.monotonic() - self._heard > SILENCE:
                 self._ask()
 
@@ -84,17 +86,11 @@ class Publisher:
             self.note(answers=False)
 
 
-def publish_due(*, sweep: bool = False) -> None:
-    """Publish a message for every due row that the window has room for. Never raises.
-
-    A sweep first mends what a death or a clock has left behind. The worker does it in any case.
-    """
+def publish_due() -> None:
+    """Publish a message for every due row that the window has room for. Never raises."""
     try:
         with _turn:
-            if sweep and _clock.was_set_back():
-                _write(clock.put_right())
-            if sweep:
-                upkeep.report_buried(_write(outbox.bury()))
+            _sweep()
             while batch := _take():
                 _send(batch)
                 if len(batch) < BATCH:
@@ -121,21 +117,29 @@ def _send(batch: list[sa.Row[Any]]) -> None:
     publisher.note(answers=True)
 
 
+def _sweep() -> None:
+    if time.monotonic() - publisher.swept > settings.task_sweep / 2:  # not for each that is woken
+        publisher.swept = time.monotonic()
+        if _clock.was_set_back():
+            _execute(clock.put_right)
+        upkeep.report_buried(_execute(outbox.bury))
+
+
 def _take() -> list[sa.Row[Any]]:
     taken: list[sa.Row[Any]] = []
-    for names, free in messages.room().items():
+    for names, free in messages.room(_execute(messages.standing)).items():
         if free > 0:
-            taken += _write(messages.mark(min(BATCH, free), names))
+            taken += _execute(messages.mark, min(BATCH, free), names)
     return sorted(taken, key=lambda found: (-found.priority, found.due_at))
 
 
-def _write(statement: sa.Update) -> list[sa.Row[Any]]:
+def _execute(statement: Callable[..., sa.Executable], *arguments: Any) -> list[sa.Row[Any]]:
     if _outage.is_set():
         database.execute(clock.put_right())
         time.sleep(outbox.RENEWAL)
         _outage.clear()
     begun = time.monotonic()
-    rows = database.execute(statement)
+    rows = database.execute(statement(*arguments))
     if time.monotonic() - begun > outbox.OUTAGE:
         _outage.set()
     return rows

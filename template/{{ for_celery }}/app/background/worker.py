@@ -147,7 +147,7 @@ class Sweeper(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships no
 
 
 def _sweep(worker: Any) -> None:
-    publish_due(sweep=True)
+    publish_due()
     Path("var", f"{worker.hostname}.alive").touch()  # a health check may look at its age
     if settings.broker_url.startswith("sqla+"):
         embedded_broker.begin_anew_after_a_death(worker)

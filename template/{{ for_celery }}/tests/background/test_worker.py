@@ -3,6 +3,7 @@
 import os
 import re
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -25,6 +26,7 @@ from app.background import (
     messages,
     publisher,
     shutdown,
+    upkeep,
     worker,
 )
 from app.background.celery_app import celery_app
@@ -126,7 +128,7 @@ def test_a_lost_message_is_sent_again_after_a_wait_that_doubles(empty: None) -> 
     waits = []
     for _ in range(7):
         with sync_engine().begin() as connection:
-            [marked] = connection.execute(messages.mark(1, tuple(TASKS)).returning(task_runs))
+            [marked] = connection.execute(messages.mark(1, TASKS).returning(task_runs))
             waits.append(round((marked.publish_again_at - marked.published_at).total_seconds()))
             connection.execute(update(task_runs).values(publish_again_at=now()))
     assert waits == [30, 60, 120, 240, 480, 900, 900]
@@ -153,6 +155,18 @@ def test_what_a_broker_that_is_down_refuses_is_published_later(
         publisher.publish_due()
     assert "the broker does not answer" in caplog.text
     assert publish() == 3
+
+
+def test_who_is_woken_again_and_again_looks_for_the_dead_once(
+    empty: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[object] = []
+    monkeypatch.setattr(upkeep, "report_buried", looks.append)
+    monkeypatch.setattr(settings, "task_sweep", 60)
+    monkeypatch.setattr(publisher.publisher, "swept", time.monotonic() - 60)
+    for _ in range(3):
+        publisher.publish_due()
+    assert looks == [[]]
 
 
 def test_the_embedded_broker_is_refused_in_production(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, FromClause, func
 
 from app.background.settings import settings
-from app.background.table import COLUMNS, Moment, task_runs
+from app.background.table import COLUMNS, task_runs
 from app.background.task import TASKS
 
 row = task_runs.c
@@ -34,11 +34,6 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def at(later: timedelta = timedelta(0)) -> sa.BindParameter[datetime]:
-    """Mean a moment, counted from when a statement is executed: so it need not be built anew."""
-    return sa.bindparam(None, type_=Moment(), unique=True, callable_=lambda: now() + later)
-
-
 def state_in(states: Iterable[str], table: FromClause = task_runs) -> ColumnElement[bool]:
     """Match these states. They are written into the statement, or no partial index would serve."""
     return table.c.state.in_([sa.literal(state, literal_execute=True) for state in states])
@@ -48,7 +43,7 @@ def state_in(states: Iterable[str], table: FromClause = task_runs) -> ColumnElem
 # running one, when its lease ends. One partial index serves all three.
 def due() -> ColumnElement[bool]:
     """Match the rows that anybody may claim now."""
-    return state_in(OPEN) & (row.due_at <= at())
+    return state_in(OPEN) & (row.due_at <= now())
 
 
 def _claimable() -> ColumnElement[bool]:
@@ -108,8 +103,8 @@ def _start(which: ColumnElement[bool]) -> sa.Update:
         .values(
             state="running",
             attempts=row.attempts + 1,
-            due_at=at(timedelta(seconds=settings.task_lease)),
-            started_at=func.coalesce(row.started_at, at()),
+            due_at=now() + timedelta(seconds=settings.task_lease),
+            started_at=func.coalesce(row.started_at, now()),
             publish_again_at=None,
             publishes=0,
         )
@@ -142,8 +137,8 @@ def bury(*which: ColumnElement[bool]) -> sa.Update:
     error = "The process died while running this task."
     return (
         task_runs.update()
-        .where(state_in(["running"]), row.due_at <= at(), *which)
+        .where(state_in(["running"]), row.due_at <= now(), *which)
         .where(~_attempts_left() | row.cancel_requested)
-        .values(state=state, finished_at=at(), error=error)
+        .values(state=state, finished_at=now(), error=error)
         .returning(row.name, row.id, row.attempts, row.state)
     )

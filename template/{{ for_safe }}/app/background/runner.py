@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from heapq import heappop, heappush
@@ -94,7 +95,7 @@ class Runner:
             return []
         if self._loop.time() < self._next_sweep:
             ids = [heappop(self._ready)[2] for _ in range(min(free, len(self._ready)))]
-            return await self._claimed(outbox.claim(outbox.waiting(ids))) if ids else []
+            return await self._claimed(outbox.claim, outbox.waiting(ids)) if ids else []
         self._next_sweep = self._loop.time() + settings.task_sweep
         claims = await self._sweep(free)
         if len(claims) == free:
@@ -105,22 +106,22 @@ class Runner:
         own = [claim.run.task_id for claim in self._live.values()]
         others = [outbox.row.id.not_in(own)] if own else []  # also if the lease of one has ended
         if self._clock.was_set_back():
-            await self._write(clock.put_right())
-        upkeep.report_buried(await self._write(outbox.bury(*others)))
-        if not self._alone and (suspect := await self._claimed(outbox.claim_suspect(*others))):
+            await self._write(clock.put_right)
+        upkeep.report_buried(await self._write(outbox.bury, *others))
+        if not self._alone and (suspect := await self._claimed(outbox.claim_suspect, *others)):
             self._alone = suspect[0].run.task_id
             return suspect
-        return await self._claimed(outbox.claim_first(free, *others))
+        return await self._claimed(outbox.claim_first, free, *others)
 
-    async def _claimed(self, statement: sa.Update) -> list[Claim]:
-        return [Claim.of(row) for row in await self._write(statement)]
+    async def _claimed(self, start: Callable[..., sa.Update], *arguments: Any) -> list[Claim]:
+        return [Claim.of(row) for row in await self._write(start, *arguments)]
 
-    async def _write(self, statement: sa.Update) -> list[sa.Row[Any]]:
+    async def _write(self, what: Callable[..., sa.Update], *arguments: Any) -> list[sa.Row[Any]]:
         if self._outage:
             await database.execute_async(clock.put_right())
             await asyncio.sleep(outbox.RENEWAL)
         begun = self._loop.time()
-        rows = await database.execute_async(statement)
+        rows = await database.execute_async(what(*arguments))
         self._outage = self._loop.time() - begun > outbox.OUTAGE
         return rows
 

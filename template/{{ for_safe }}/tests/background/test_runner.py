@@ -1,6 +1,7 @@
 """The drain of the pattern safe, when the grace is over and tasks still run."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 from inspect import signature
 from threading import Event
@@ -90,8 +91,8 @@ def test_the_drain_releases_what_it_meets_in_the_middle_of_a_claim(
         runner = Runner()
         claimed, drained = asyncio.Event(), asyncio.Event()
 
-        async def claim(statement: Update) -> list[Claim]:
-            found = await claim_at_once(statement)
+        async def claim(start: Callable[..., Update], *arguments: Any) -> list[Claim]:
+            found = await claim_at_once(start, *arguments)
             if found:
                 claimed.set()
                 await drained.wait()
