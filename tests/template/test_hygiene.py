@@ -57,6 +57,22 @@ def test_there_is_no_jinja_in_python() -> None:
     ]
 
 
+def test_no_fixtures_import_the_application_before_its_settings_are_those_of_tests() -> None:
+    """Pytest loads the conftest of a folder that is named before it sets up anything.
+
+    The application would read the user's own `.env`, and tests would empty his database.
+    """
+    conftests = [path for path in sources.files() if path.name.startswith("conftest.py")]
+    assert len(conftests) > 1
+    imported = [
+        (sources.name(path), node.module)
+        for path in conftests
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith("app.")
+    ]
+    assert imported == []
+
+
 def test_conditionals_are_flat_and_few() -> None:
     parsed = [parse(path) for path in jinja_files()]
     assert max(map(depth, parsed)) <= 1
