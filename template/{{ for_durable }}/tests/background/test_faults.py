@@ -1,5 +1,6 @@
 """Faults, on real processes: `uv run poe faults` runs these alone. Nothing accepted is lost."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -54,7 +55,8 @@ def test_a_task_that_kills_its_process_takes_no_other_along(server: Project) -> 
     server.open_gate("innocent")
 
     def dead() -> bool:
-        server.start()  # it ends with the task where the API runs it
+        with suppress(AssertionError):  # it may have ended again before it is seen to serve
+            server.start()  # it ends with the task where the API runs it
         return stored(server, deadly) == "dead"
 
     wait_for(dead, "the end of the deadly task")
