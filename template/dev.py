@@ -22,10 +22,9 @@ COLOURS = {"api": 36, "worker": 33, "beat": 35}
 PATIENCE = 40.0  # seconds, longer than SHUTDOWN_GRACE; then whoever is left is killed
 CTRL_C, CHANGE = "Ctrl-C", "change"
 
+Event = str | subprocess.Popen[str]  # one of these two, or a process that has ended
 Processes = dict[str, subprocess.Popen[str]]
-events: SimpleQueue[str] = (
-    SimpleQueue()
-)  # one of these two, or the name of a process that has ended
+events: SimpleQueue[Event] = SimpleQueue()
 
 
 def main() -> int:
@@ -41,7 +40,7 @@ def main() -> int:
             ended = serve()
             if ended not in (CHANGE, CTRL_C):
                 print("Waiting for a change in app/.", flush=True)
-                ended = events.get()
+                ended = next_of(CHANGE, CTRL_C)
     return int(ended != CTRL_C)
 
 
@@ -51,31 +50,44 @@ def watch_code() -> None:
         events.put(CHANGE)
 
 
-def serve() -> str:
+def next_of(*awaited: Event) -> Event:
+    """Return the first of these events. A process of an earlier start may tell late of its end."""
+    while (event := events.get()) not in awaited:
+        pass
+    return event
+
+
+def serve() -> Event:
     """Run all processes until something happens, end them, and return what has happened."""
     processes = {name: start(name, command) for name, command in commands().items()}
-    ended = events.get()
+    happened = next_of(CHANGE, CTRL_C, *processes.values())
     for process in processes.values():
         process.terminate()
-    let_finish(processes)
+    last = let_finish(processes, happened)
     for process in processes.values():
         process.kill()
-    if ended in processes:
+    for name in (name for name, process in processes.items() if process is happened):
         others = "; the others were stopped" if len(processes) > 1 else ""
-        print(f"{ended} ended by itself, with {processes[ended].wait()}{others}.", flush=True)
-    return ended
+        print(f"{name} ended by itself, with {processes[name].wait()}{others}.", flush=True)
+    return last
 
 
-def let_finish(processes: Processes) -> None:
-    """Wait until all have ended; not so long after another Ctrl-C."""
+def let_finish(processes: Processes, happened: Event) -> Event:
+    """Wait until all have ended, and return what has happened: Ctrl-C, if it was pressed meanwhile.
+
+    Another Ctrl-C ends the waiting.
+    """
     deadline = time.monotonic() + PATIENCE
     while any(process.poll() is None for process in processes.values()):
         try:
             event = events.get(timeout=max(0.0, deadline - time.monotonic()))
         except Empty:
-            return
+            break
+        if event == CTRL_C == happened:
+            break
         if event == CTRL_C:
-            return
+            happened = event
+    return happened
 
 
 def commands() -> dict[str, str]:
@@ -108,7 +120,7 @@ def show(name: str, process: subprocess.Popen[str]) -> None:
     for line in process.stdout:
         print(f"{prefix} {line}", end="", flush=True)
     process.wait()
-    events.put(name)
+    events.put(process)
 
 
 if __name__ == "__main__":

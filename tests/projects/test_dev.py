@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,39 @@ def test_a_change_starts_it_again_also_after_one_that_cannot_start(
         dev.post("/actions", action_name="sign in")
         assert dev.read("var/actions.log") == "SIGN IN\n"
         assert_ctrl_c_ends_it(dev)
+
+
+def has_started_again(dev: Dev, times: int) -> bool:
+    """Tell whether it has begun to start again so many times."""
+    return dev.screen.count("app/ has changed: starting again") == times
+
+
+def test_changes_while_it_starts_again_end_nothing(rendered: Render, newest: Environment) -> None:
+    project = rendered("celery")
+    with newest.dev(project) as dev:
+        for times in range(1, 6):  # each but the first ends processes that still import
+            (project / "app" / "actions" / "tasks.py").touch()
+            until(partial(has_started_again, dev, times), lambda: dev.screen)
+        dev.follow(starts=2)
+        assert "ended by itself" not in dev.screen
+        assert_ctrl_c_ends_it(dev)
+
+
+def test_ctrl_c_while_it_starts_again_lets_a_task_finish_and_starts_nothing(
+    rendered: Render, newest: Environment
+) -> None:
+    project = rendered("safe")
+    (project / "app" / "slow").mkdir()
+    (project / "app" / "slow" / "tasks.py").write_text(SLOW_TASK)
+    (project / "app" / "slow" / "router.py").write_text(SLOW_ROUTER)
+    with newest.dev(project) as dev:
+        dev.post("/slow")
+        until((project / "begun").exists, lambda: f"the start of the task:\n{dev.screen}")
+        (project / "app" / "slow" / "tasks.py").touch()
+        until(lambda: "Shutting down" in dev.screen, lambda: dev.screen)
+        assert_ctrl_c_ends_it(dev)
+        assert (project / "done").exists(), dev.screen
+        assert "starting again" not in dev.screen
 
 
 def test_the_api_shows_the_metrics_of_the_worker(rendered: Render, newest: Environment) -> None:
