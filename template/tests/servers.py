@@ -108,6 +108,10 @@ class Project:
         """Send a request on a connection of its own."""
         return self._client.put(self.url + path, **kwargs)
 
+    def delete(self, path: str) -> "httpx2.Response":
+        """Send a request on a connection of its own."""
+        return self._client.delete(self.url + path)
+
     def get(self, path: str) -> "httpx2.Response":
         """Send a request on a connection of its own."""
         return self._client.get(self.url + path)
