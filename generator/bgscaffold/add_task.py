@@ -8,6 +8,7 @@ from bgscaffold.errors import BadTaskName, CannotEdit, FileTaken, NameTaken, NoS
 from bgscaffold.existing import Existing
 from bgscaffold.insertion import Import, Source, appended, imported, load
 from bgscaffold.reading import argument, decorators, modules, text_of
+from bgscaffold.repository import refuse_conflicts
 from bgscaffold.routers import prefix, refuse_route, with_answer
 from bgscaffold.task_code import (
     NewTask,
@@ -40,6 +41,7 @@ class Added:
 def add(project: Existing, new: NewTask, *, route: bool) -> Added:
     """Write the task, its test and its route, or refuse and change nothing."""
     with alone_in(project.root):
+        refuse_conflicts(project.root)
         refuse_what_cannot_be(project, new)
         sources, url = [with_task(project, new)], ""
         if route:

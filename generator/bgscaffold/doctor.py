@@ -17,10 +17,11 @@ from typing import Any
 from bgscaffold import __version__, answers
 from bgscaffold.bounded import bounded, last_line
 from bgscaffold.errors import NotAProject
-from bgscaffold.evolve_errors import AnswersUnreadable
+from bgscaffold.evolve_errors import SETTLE, AnswersUnreadable
 from bgscaffold.existing import Existing, opened, read, root_of
 from bgscaffold.git import OLDEST
 from bgscaffold.hiding import Hider, assignments, secrets_of
+from bgscaffold.repository import listed, unsettled
 from bgscaffold.tested import FASTAPI
 
 PROBE = Path(__file__).with_name("probe.py")
@@ -61,7 +62,7 @@ def examine(project: Existing) -> list[Finding]:
     """Look at everything, and hide every secret in what was found."""
     dotenv = dotenv_of(project.root / ".env")
     hidden = Hider(secrets_of(os.environ, dotenv or ""))
-    found = [*on_machine(), *of_template(project)]
+    found = [*on_machine(), *of_repository(project.root), *of_template(project)]
     if dotenv is None:  # nor is it known what is secret in it
         found.append(silent())
     else:
@@ -117,6 +118,15 @@ def version_of(program: str) -> str:
 def numbers(version: str) -> tuple[int, ...]:
     """Return the first two numbers of a version."""
     return tuple(map(int, re.findall(r"\d+", version)[:2]))
+
+
+# ---- The repository ------------------------------------------------------------------------------
+
+
+def of_repository(root: Path) -> Iterator[Finding]:
+    """Look for conflicts that a promote, an update or another merge has left."""
+    if files := unsettled(root):
+        yield Finding("FAIL", "conflicts", f"not settled: {listed(files)}", SETTLE)
 
 
 # ---- The template --------------------------------------------------------------------------------

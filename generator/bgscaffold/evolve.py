@@ -29,7 +29,7 @@ from bgscaffold.merge import Merged, foresee, refuse_closed, write_sides
 from bgscaffold.overlays import Overlay, named
 from bgscaffold.patterns import Pattern
 from bgscaffold.render import ANSWERS_FILE, import_copier, render
-from bgscaffold.repository import Repository, of_project, refuse_unrest
+from bgscaffold.repository import Repository, of_project, refuse_conflicts, refuse_unrest
 from bgscaffold.revisions import Parted, parted
 from bgscaffold.source import check_out, clone, described, resolved, version, versions
 from bgscaffold.staging import interruptible
@@ -71,7 +71,7 @@ class Evolved:
 
 def promote(path: str, pattern: Pattern, *, dry_run: bool = False) -> Evolved:
     """Move a project to another pattern, at the version of the template that it was made from."""
-    project = answers.read(root_of(path))
+    project = answers.read(settled(path))
     goal = Goal(pattern, project.commit)
     if pattern is project.pattern:
         return Evolved(project, goal, dry_run)
@@ -82,7 +82,7 @@ def update(
     path: str, to: str | None = None, overlays: Sequence[Overlay] = (), *, dry_run: bool = False
 ) -> Evolved:
     """Move a project to another version, with the answers that it has; or add overlays; or both."""
-    project = answers.read(root_of(path))
+    project = answers.read(settled(path))
     added = tuple(overlay for overlay in overlays if overlay not in project.overlays)
 
     def work(scratch: Path) -> Evolved:
@@ -93,6 +93,13 @@ def update(
         return evolve(project, goal, scratch, dry_run=dry_run)
 
     return with_scratch(project, work)
+
+
+def settled(path: str) -> Path:
+    """Return the root of the project that a folder lies in, unless conflicts in it are open."""
+    root = root_of(path)
+    refuse_conflicts(root)
+    return root
 
 
 def with_scratch(project: Recorded, work: Callable[[Path], Evolved]) -> Evolved:

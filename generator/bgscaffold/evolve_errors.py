@@ -2,6 +2,11 @@
 
 from bgscaffold.errors import Refusal
 
+SETTLE = (
+    "edit each between <<<<<<< and >>>>>>> and git add it, or git rm it, then git commit;"
+    " or git reset --hard, which takes back all that is not committed"
+)
+
 
 class EvolveInterrupted(Refusal):
     """Ctrl-C or SIGTERM came before promote or update had touched the project."""
@@ -71,6 +76,14 @@ class Unfinished(Refusal):
     what = "The repository is in the middle of something else"
     allowed = "a repository at rest"
     remedy = "finish it or end it (git status says how), then run the same command again"
+
+
+class Unsettled(Refusal):
+    """Conflicts of a merge are open, and to commit all of it now would commit their markers."""
+
+    what = "Conflicts of a merge are not settled"
+    allowed = "no file that git status calls unmerged"
+    remedy = f"{SETTLE}; then run the same command again"
 
 
 class NotClean(Refusal):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bgscaffold.bounded import bounded
 from bgscaffold.evolve_errors import (
     FilesElsewhere,
     Locked,
@@ -16,8 +17,9 @@ from bgscaffold.evolve_errors import (
     NoWorkTree,
     Overlooked,
     Unfinished,
+    Unsettled,
 )
-from bgscaffold.git import call, environment_without_git, failure
+from bgscaffold.git import apart, call, environment_without_git, failure
 from bgscaffold.render import ANSWERS_FILE
 
 # His configuration counts in his repository: line endings, filters, ignored files, the style of
@@ -43,6 +45,8 @@ IDENTITY = {
 }
 PLACES = ("--show-toplevel", "--absolute-git-dir", "--show-prefix")
 LITERAL = "--literal-pathspecs"
+UNMERGED = ("ls-files", "--unmerged", "-z")
+PATIENCE = 10.0  # seconds for a git that only reads its index
 MIDDLE = {
     "MERGE_HEAD": "a merge",
     "CHERRY_PICK_HEAD": "a cherry-pick",
@@ -114,8 +118,30 @@ def refuse_unrest(repository: Repository) -> None:
     refuse_middle(repository)
     refuse_lock(repository)
     refuse_uncommitted(repository)
+    refuse_unsettled(repository)
     refuse_changed(repository)
     refuse_overlooked(repository)
+
+
+def refuse_conflicts(folder: Path) -> None:
+    """Refuse a project with open conflicts, also to what needs no repository, or changes nothing."""
+    if unsettled(folder):
+        refuse_unrest(of_project(folder))
+
+
+def unsettled(folder: Path) -> list[str]:
+    """Return the files of a project whose conflicts are open; none, where git cannot tell."""
+    try:
+        told, _errors, _end = bounded(["git", *UNMERGED], PATIENCE, cwd=folder, env=apart())
+    except OSError:  # there is no git
+        return []
+    return unmerged(told)
+
+
+def unmerged(told: str) -> list[str]:
+    """Return each path once from git's lines `mode object stage TAB path`."""
+    lines = (line.partition("\t") for line in told.split("\0"))
+    return list(dict.fromkeys(path for _facts, _tab, path in lines if path))
 
 
 def located(folder: Path, env: dict[str, str]) -> tuple[Path, Path, str]:
@@ -151,6 +177,12 @@ def refuse_uncommitted(repository: Repository) -> None:
         raise failure(done)
     if not done.stdout:
         raise NotCommitted(str(repository.root / repository.prefix))
+
+
+def refuse_unsettled(repository: Repository) -> None:
+    """Refuse a repository with open conflicts, which somebody has still to settle."""
+    if files := unmerged(repository.git(*UNMERGED)):
+        raise Unsettled(str(repository.root), listed(files))
 
 
 def refuse_changed(repository: Repository) -> None:

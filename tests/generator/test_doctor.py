@@ -16,11 +16,12 @@ from typing import Any
 
 import pytest
 
-from bgscaffold import bounded, doctor, probe
+from bgscaffold import bounded, doctor, probe, repository
 from bgscaffold.doctor import Finding
 from bgscaffold.tested import FASTAPI
 from tests import helpers
 from tests.generator.conftest import Machine, Outcome, Run
+from tests.generator.evolving import unsettle
 
 FACTS = {"python": "3.11.7", "fastapi": "0.150.1", "missing": []}
 END = {"end": True}
@@ -236,6 +237,69 @@ def test_the_version_of_fastapi(version: str, state: str) -> None:
 def test_the_oldest_fastapi_is_that_of_the_template() -> None:
     project = (helpers.ROOT / "template/pyproject.toml.jinja").read_text(encoding="utf-8")
     assert f'"fastapi>={doctor.dotted(FASTAPI[0])},<1"' in project
+
+
+# ---- The repository ------------------------------------------------------------------------------
+
+UNSETTLED = """\
+ok    uv           0.9.1
+ok    git          2.39.5
+FAIL  conflicts    not settled: .env.example, README.md
+                   remedy: edit each between <<<<<<< and >>>>>>> and git add it, or git rm it, \
+then git commit; or git reset --hard, which takes back all that is not committed
+ok    answers      shop, pattern celery
+ok    template     v0.1.0, the same as this bgscaffold
+ok    environment  Python 3.11.7, {}/.venv
+ok    fastapi      0.150.1, tested from 0.135 to 0.165
+ok    settings     they load
+"""
+
+
+@pytest.fixture
+def tracked(shop: Path, machine: Machine) -> Path:
+    """Give a project in a repository, all of it staged, and a git that works."""
+    real = shutil.which("git", path=os.defpath)
+    machine.install(
+        "git",
+        f'if [ "$1" = --version ]; then echo git version 2.39.5; else exec {real} "$@"; fi',
+    )
+    helpers.git("init", "--quiet", cwd=shop)
+    helpers.git("add", "--all", cwd=shop)
+    return shop
+
+
+def test_conflicts_that_are_not_settled(run: Run, tracked: Path) -> None:
+    installs(tracked, FACTS, *WELL)
+    unsettle(tracked, "README.md", ".env.example")
+    assert run("doctor") == Outcome(1, UNSETTLED.format(tracked), "")
+
+
+def test_many_conflicts_are_counted(run: Run, tracked: Path) -> None:
+    unsettle(tracked, "app/signup", "docs")
+    names = sorted(set(helpers.git("ls-files", "app/signup", "docs", cwd=tracked).splitlines()))
+    _state, detail, _remedy = found(run, "conflicts")
+    assert detail == f"not settled: {', '.join(names[:5])} and {len(names) - 5} more"
+
+
+def test_only_conflicts_of_the_project_are_its_own(run: Run, tracked: Path) -> None:
+    (tracked / ".git").rename(tracked.parent / ".git")
+    (tracked.parent / "other").touch()
+    helpers.git("add", "other", "shop", cwd=tracked.parent)
+    unsettle(tracked.parent, "other")
+    assert "conflicts" not in run("doctor").out
+    unsettle(tracked, "README.md")
+    assert "FAIL  conflicts    not settled: README.md\n" in run("doctor").out
+
+
+def test_a_git_that_hangs(
+    run: Run, shop: Path, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repository, "PATIENCE", 0.2)
+    script = 'if [ "$1" = --version ]; then echo git version 2.39.5; else exec /bin/sleep 60; fi'
+    machine.install("git", script)
+    began = time.monotonic()
+    assert run("doctor").out.startswith("ok    uv           0.9.1\nok    git          2.39.5\nok  ")
+    assert time.monotonic() - began < 30
 
 
 # ---- The environment -----------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from bgscaffold.errors import GitFailed
 from tests import helpers
 from tests.generator import evolving
 from tests.generator.conftest import Machine, Outcome, Run
-from tests.generator.evolving import commit, edit, state, write
+from tests.generator.evolving import commit, edit, state, unsettle, write
 from tests.generator.test_refusals import refused
 
 ANSWERS = ".copier-answers.yml"
@@ -365,12 +365,113 @@ def test_many_changes_are_counted(run: Run, shop: Path) -> None:
     assert counted in run("promote", "celery").err
 
 
-def test_a_conflict_that_is_not_settled_is_not_clean(run: Run, shop: Path) -> None:
+COMMANDS = [
+    ("promote", "celery"),
+    ("promote", "celery", "--dry-run"),
+    ("promote", "async"),
+    ("promote", "async", "--dry-run"),
+    ("update",),
+    ("update", "--dry-run"),
+    ("update", "--with-schedule"),
+    ("add", "task", "invoices.tidy"),
+]
+BOTH = "app/background/worker.py, docs/background.md"
+
+
+def not_settled(root: Path, files: str) -> Outcome:
+    """Return the refusal of a repository with conflicts."""
+    return refused(
+        "Conflicts of a merge are not settled",
+        root,
+        "no file that git status calls unmerged",
+        "edit each between <<<<<<< and >>>>>>> and git add it, or git rm it, then git commit;"
+        " or git reset --hard, which takes back all that is not committed;"
+        " then run the same command again",
+        files,
+    )
+
+
+@pytest.fixture
+def promoted(run: Run, shop: Path) -> Path:
+    """Give a project that a promote to celery has left with two conflicts."""
     write(shop, "app/background/worker.py", "mine\n")
+    write(shop, "docs/background.md", "mine\n")
     assert run("promote", "celery").code == 3
-    before = state(shop)
+    return shop
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_conflicts_that_are_not_settled(command: tuple[str, ...], run: Run, promoted: Path) -> None:
+    before = state(promoted)
+    assert run(*command) == not_settled(promoted, BOTH)
+    assert state(promoted) == before
+
+
+def test_conflicts_that_are_not_settled_in_json(run: Run, promoted: Path) -> None:
+    told = json.loads(run("promote", "celery", "--json").out)
+    assert (told["error"], told["value"], told["reason"]) == ("Unsettled", str(promoted), BOTH)
+
+
+def test_conflicts_are_settled_by_git_add(run: Run, promoted: Path) -> None:
+    git(promoted, "add", "docs/background.md")
+    assert run("promote", "celery") == not_settled(promoted, "app/background/worker.py")
+    git(promoted, "rm", "--quiet", "app/background/worker.py")
     assert run("promote", "async").err.startswith("Tracked files hold changes ")
-    assert state(shop) == before
+    git(promoted, "commit", "--quiet", "--no-edit")
+    said = "Nothing to do: shop has pattern celery, version v0.1.0.\n"
+    assert run("promote", "celery") == Outcome(0, said, "")
+
+
+def test_conflicts_are_taken_back_by_git_reset(run: Run, promoted: Path) -> None:
+    git(promoted, "reset", "--quiet", "--hard")
+    said = "Nothing to do: shop has pattern safe, version v0.1.0.\n"
+    assert run("promote", "safe") == Outcome(0, said, "")
+
+
+def test_many_conflicts_are_counted(run: Run, shop: Path) -> None:
+    unsettle(shop, "app/signup", "docs")
+    files = git(shop, "ls-files", "app/signup", "docs").splitlines()
+    names = list(dict.fromkeys(files))
+    assert run("update") == not_settled(shop, f"{', '.join(names[:5])} and {len(names) - 5} more")
+
+
+def test_a_conflict_in_the_answers(run: Run, shop: Path) -> None:
+    unsettle(shop, ANSWERS)
+    (shop / ANSWERS).write_text("<<<<<<< HEAD\npattern: safe\n=======\n>>>>>>> theirs\n")
+    assert run("update") == not_settled(shop, ANSWERS)
+
+
+def test_a_conflict_of_the_users_own_merge(run: Run, shop: Path) -> None:
+    unsettle(shop, "README.md")
+    (shop / ".git/MERGE_HEAD").touch()
+    for command in COMMANDS:
+        assert run(*command) == refused(
+            "The repository is in the middle of something else",
+            shop,
+            "a repository at rest",
+            "finish it or end it (git status says how), then run the same command again",
+            "a merge",
+        )
+
+
+def test_a_conflict_beside_the_project(run: Run, machine: Machine) -> None:
+    root = machine.here / "mono"
+    for name in ("a", "b"):
+        shutil.rmtree(evolving.copy("safe", root / name) / ".git")
+    git(root, "init", "--quiet")
+    commit(root)
+    unsettle(root, "a/README.md")
+    for dry in ((), ("--dry-run",)):
+        assert run("promote", "celery", "mono/b", *dry) == not_settled(root, "a/README.md")
+    assert run("promote", "safe", "mono/b").out.startswith("Nothing to do: ")
+    assert run("add", "task", "invoices.tidy", "--path=mono/b").code == 0
+    assert run("add", "task", "invoices.tidy", "--path=mono/a") == not_settled(root, "a/README.md")
+
+
+def test_no_git_that_could_tell_of_conflicts(run: Run, machine: Machine, shop: Path) -> None:
+    (machine.bin / "git").unlink()
+    assert run("promote", "safe").out.startswith("Nothing to do: ")
+    assert run("add", "task", "invoices.tidy").code == 0
 
 
 @pytest.mark.parametrize("git", ["", "echo git version 2.30.9"])
