@@ -18,6 +18,7 @@ from alembic.script import ScriptDirectory
 from fastapi import Depends
 from sqlalchemy import URL, Connection, Engine, Executable, Row, create_engine, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Session, SessionTransaction
 
@@ -116,12 +117,12 @@ def prepare_sync() -> None:
     """Migrate SQLite at start; for any other database refuse to start on an outdated schema.
 
     Raises:
-        RefusesToStart: The schema is not the one that this code needs.
+        RefusesToStart: The database cannot be used, or its schema is not what this code needs.
     """
     if _url().get_backend_name() == "sqlite":
         migrate()
         return
-    with sync_engine().connect() as connection:
+    with _connect() as connection:
         present = MigrationContext.configure(connection).get_current_heads()
     needed = ScriptDirectory.from_config(_alembic()).get_heads()
     if set(present) != set(needed):
@@ -132,15 +133,37 @@ def prepare_sync() -> None:
 
 
 def migrate() -> None:
-    """Bring the schema to the newest revision. Safe to call from several processes at once."""
-    with sync_engine().connect() as connection:
-        if connection.dialect.name == "sqlite":
-            # The file's own write lock makes a second process wait here, then find nothing to do.
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+    """Bring the schema to the newest revision. Safe to call from several processes at once.
+
+    Raises:
+        RefusesToStart: The database cannot be used.
+    """
+    with _connect() as connection:
         config = _alembic()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         connection.commit()
+
+
+def _connect() -> Connection:
+    """Open the connection that a start needs first, with SQLite's write lock.
+
+    Only this says without a traceback what is wrong: an error of a migration needs its place.
+    """
+    try:
+        connection = sync_engine().connect()
+        if connection.dialect.name == "sqlite":
+            # The file's own write lock makes a second process wait here, then find nothing to do.
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+    except (DBAPIError, OSError) as error:
+        raise RefusesToStart(_unusable(error)) from None
+    return connection
+
+
+def _unusable(error: DBAPIError | OSError) -> str:
+    url = _url().set(query={})  # which may hold a password, too
+    other = "let this user write there" if url.get_backend_name() == "sqlite" else "start it"
+    return f"The database {url} cannot be used: {reason(error)}. Correct DATABASE_URL, or {other}."
 
 
 def _alembic() -> Config:

@@ -146,6 +146,17 @@ def test_a_package_that_is_not_installed(rendered: Render, examine: Examine) -> 
         ),
         ({"TASK_LEASE": "-1"}, "TASK_LEASE: Input should be greater than 0"),
         (
+            {"BROKER_URL": "kafka://:geheim@x", "WORKER_METRICS_PORT": "70000"},
+            (
+                "BROKER_URL: kafka:... is not redis://HOST:PORT/0 or amqp://HOST:PORT//;"
+                " WORKER_METRICS_PORT: Input should be less than or equal to 65535"
+            ),
+        ),
+        (
+            {"SMTP_URL": "geheim@mail.example.com"},
+            "SMTP_URL: it is not smtp://HOST:PORT or smtps://HOST:PORT",
+        ),
+        (
             {"DATABASE_URL": "geheim"},
             "DATABASE_URL: it is not sqlite:///FILE or postgresql://HOST/NAME",
         ),

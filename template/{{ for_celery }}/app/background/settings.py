@@ -1,14 +1,14 @@
 """Settings of the pattern celery."""
 
-from kombu.transport import TRANSPORT_ALIASES
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings
 
 from app.refusals import RefusesToStart, told_briefly
-from app.settings import FROM_ENVIRONMENT, Seconds
+from app.settings import FROM_ENVIRONMENT, Seconds, is_address, shown
 from app.settings import settings as app_settings
 
 EMBEDDED = "sqla+sqlite:///var/broker.db"
+BROKERS = ("redis", "rediss", "redis+socket", "sentinel", "amqp", "amqps", "pyamqp", "sqla+sqlite")
 
 
 class BackgroundSettings(BaseSettings):
@@ -24,19 +24,21 @@ class BackgroundSettings(BaseSettings):
     task_retries: int = Field(default=3, ge=0, le=1000)  # for tasks that declare none
     task_backoff: Seconds = 1  # before the first retry; doubles with each
     task_lease: Seconds = 30  # how long after a crash a task is resumed
-    task_sweep: Seconds = 1  # between two looks at what fell due unannounced
+    # Between two looks at what fell due unannounced
+    task_sweep: Seconds = Field(default=1, ge=0.01)
     task_retention: float = Field(default=30, gt=0, le=36500)  # days that succeeded ones are kept
     # In seconds; keep it below the limit of the platform itself
     shutdown_grace: float = Field(default=25, ge=0, le=86_400)
-    worker_metrics_port: int | None = None  # where the worker shows its metrics; None: nowhere
+    # Where the worker shows its metrics; None or 0: nowhere
+    worker_metrics_port: int | None = Field(default=None, ge=0, le=65_535)
     publish_window: int = Field(default=500, ge=1)  # messages that stand in the broker, unclaimed
 
     @field_validator("broker_url")
     @classmethod
     def _is_known(cls, url: str) -> str:
-        kind, separator, _ = url.partition("://")
-        if not separator or kind.partition("+")[0] not in TRANSPORT_ALIASES:
-            raise ValueError(f"{kind!r} is no broker: redis://HOST/0, amqp://USER:PASSWORD@HOST//")
+        # Several, with ";" between them: the next is taken when one is down
+        if not all(is_address(each, *BROKERS) for each in url.split(";")):
+            raise ValueError(f"{shown(url)} is not redis://HOST:PORT/0 or amqp://HOST:PORT//")
         return url
 
     def refuse_embedded_broker_in_production(self) -> None:

@@ -17,6 +17,7 @@ import httpx2
 import pytest
 from celery import Celery
 from celery.exceptions import SoftTimeLimitExceeded
+from pydantic import ValidationError
 from sqlalchemy import event, select, update
 
 from app.actions.tasks import write_log
@@ -175,6 +176,38 @@ def test_the_embedded_broker_is_refused_in_production(monkeypatch: pytest.Monkey
     monkeypatch.setattr("app.background.settings.app_settings.environment", "production")
     with pytest.raises(RuntimeError, match="'sqla.sqlite:///var/broker.db', the embedded broker"):
         embedded.refuse_embedded_broker_in_production()
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["rediss://:pa%23ss@host:6379/0?ssl_cert_reqs=none", "amqp://one:5672//;amqp://two:5672//"],
+)
+def test_brokers_that_are_supported(url: str) -> None:
+    assert BackgroundSettings(broker_url=url).broker_url == url
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("kafka://host", "kafka:..."),
+        ("redis://host:port/0", "redis:..."),
+        ("redis://:se#cret@host/0", "redis:..."),
+        ("amqp://one:5672//;amqp://two:70000//", "amqp:..."),
+        ("secret@host", "it"),
+    ],
+)
+def test_others_are_refused_and_their_passwords_not_shown(url: str, told: str) -> None:
+    with pytest.raises(ValidationError) as refusal:
+        BackgroundSettings(broker_url=url)
+    [error] = refusal.value.errors()
+    allowed = "redis://HOST:PORT/0 or amqp://HOST:PORT//"
+    assert error["msg"] == f"Value error, {told} is not {allowed}"
+
+
+@pytest.mark.parametrize("port", [-1, 70_000])
+def test_metrics_are_shown_on_a_port_that_there_can_be(port: int) -> None:
+    with pytest.raises(ValidationError, match=r"worker_metrics_port\n  Input should be (gr|l)"):
+        BackgroundSettings(worker_metrics_port=port)
 
 
 def test_processes_that_start_together_share_the_embedded_broker(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from uuid import uuid4
 
 import pytest
+from pydantic import ValidationError
 from sqlalchemy import select, text, update
 
 from app import database
@@ -25,7 +26,7 @@ from app.background import (
 )
 from app.background.lease import Leases
 from app.background.outbox import now, row
-from app.background.settings import settings
+from app.background.settings import BackgroundSettings, settings
 from app.background.table import Claim, task_runs
 from app.background.task import TASKS, TaskOptions
 from app.database import sync_engine
@@ -52,6 +53,11 @@ def test_the_status_of_a_task_run_that_succeeded(server: Project) -> None:
         "error": None,
         "traceback": None,
     }
+
+
+def test_a_sweep_without_a_pause_is_refused() -> None:
+    with pytest.raises(ValidationError, match="greater than or equal to 0.01"):
+        BackgroundSettings(task_sweep=1e-9)
 
 
 @pytest.mark.parametrize(("task_id", "code"), [(uuid4(), 404), ("1", 422)])
