@@ -8,7 +8,7 @@ from app.settings import FROM_ENVIRONMENT, Seconds, is_address, shown
 from app.settings import settings as app_settings
 
 EMBEDDED = "sqla+sqlite:///var/broker.db"
-BROKERS = ("redis", "rediss", "redis+socket", "sentinel", "amqp", "amqps", "pyamqp", "sqla+sqlite")
+BROKERS = "redis rediss redis+socket sentinel amqp amqps pyamqp sqla+sqlite".split()
 
 
 class BackgroundSettings(BaseSettings):
