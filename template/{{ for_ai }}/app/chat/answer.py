@@ -22,6 +22,7 @@ from app.chat.model import answering
 from app.chat.models import Message
 from app.chat.settings import settings
 from app.chat.tasks import log_exchange
+from app.documents.embedder import EmbedderError
 from app.documents.search import rows, search
 
 log = logging.getLogger(__name__)
@@ -87,6 +88,8 @@ async def _answer(exchange: Exchange, send: MemoryObjectSendStream[Event]) -> No
             return
         except SQLAlchemyError as error:
             await _give_up(send, "the database", type(error).__name__)
+        except EmbedderError as error:
+            await _give_up(send, "the embedder", error.why)
         except Exception as error:  # noqa: BLE001  # whatever it is, the client is told of it
             # Not its message: a provider may repeat in it what it was sent, the key too.
             status = getattr(error, "status_code", None)

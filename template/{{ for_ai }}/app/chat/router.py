@@ -1,9 +1,10 @@
 """Routes of the domain `chat`."""
 
+import json
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, suppress
-from typing import Annotated
+from typing import Annotated, Self
 from uuid import UUID, uuid4
 
 import anyio
@@ -13,7 +14,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 from fastapi import APIRouter, Depends, WebSocket, WebSocketDisconnect
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from fastapi.websockets import WebSocketState
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, model_validator
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.chat.answer import Event, Exchange, answered
@@ -50,14 +51,20 @@ class Model(BaseModel):
     name: str
 
 
-class Wish(BaseModel):
+class Wish(BaseModel, extra="forbid"):
     """What a client sends over the WebSocket: a message, a document to watch, or both."""
 
-    message: str = Field(default="", max_length=4000)
-    watch: str = Field(default="", pattern="^([0-9a-f]{64})?$")
+    message: str | None = Field(default=None, min_length=1, max_length=4000)
+    watch: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
     conversation_id: UUID | None = (
         None  # left out: a conversation that lasts as the connection does
     )
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if self.message is None and self.watch is None:
+            raise ValueError('Send {"message": "..."} or {"watch": "document_id"}')
+        return self
 
 
 Events = MemoryObjectReceiveStream[Event]
@@ -73,7 +80,8 @@ async def answer_to(question: Question) -> AsyncIterator[Events]:
 async def chat(events: Annotated[Events, Depends(answer_to)]) -> AsyncIterator[ServerSentEvent]:
     """Stream the answer as server-sent events: sources, text, text, ..., end; or error."""
     async for event in events:
-        yield ServerSentEvent(event=event["type"], data=event)
+        compact = json.dumps(event, separators=(",", ":"))  # as the WebSocket sends them
+        yield ServerSentEvent(event=event["type"], raw_data=compact)
 
 
 @router.get("")
@@ -108,15 +116,23 @@ async def _listen(websocket: WebSocket, group: TaskGroup) -> None:
     while websocket.application_state is WebSocketState.CONNECTED:  # until a send has found it gone
         try:
             wish = Wish.model_validate_json(await websocket.receive_text())
-        except (ValidationError, KeyError):  # no JSON, or no text at all
-            detail = 'Send {"message": "..."} or {"watch": "document_id"}.'
-            await _send(websocket, {"type": "error", "detail": detail})
+        except ValidationError as error:
+            await _send(websocket, {"type": "error", "detail": _wrong(error)})
+            continue
+        except KeyError:
+            await _send(websocket, {"type": "error", "detail": "Send text, not bytes."})
             continue
         if wish.watch:
             group.start_soon(_watch, websocket, wish.watch, watching)
         if wish.message:
             exchange = Exchange(wish.conversation_id or conversation_id, wish.message)
             group.start_soon(_answer, websocket, exchange, turn)
+
+
+def _wrong(error: ValidationError) -> str:
+    first = error.errors()[0]
+    why = first["msg"].removeprefix("Value error, ")
+    return ": ".join([*map(str, first["loc"]), why])[:200] + "."
 
 
 async def _send(websocket: WebSocket, event: Event) -> None:

@@ -7,6 +7,7 @@ application, which would take longer than most documents.
 """
 
 import json
+import logging
 import os
 import re
 import resource
@@ -45,13 +46,22 @@ class UnreadableError(Exception):
 
 
 def main() -> None:
-    """Print the chunks of a document, or why there are none."""
+    """Read a document within limits."""
     kind, path, seconds = sys.argv[1:]
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     signal.setitimer(signal.ITIMER_PROF, float(seconds))  # of computing; its signal ends this
     step_back()
     try:
-        for done, text in chunks(kind, Path(path)):
+        tell(kind, Path(path))
+        sys.stdout.flush()
+    except ConnectionError:  # nobody reads any more
+        os._exit(1)  # at an ordinary end Python would try to write the rest, and complain
+
+
+def tell(kind: str, path: Path) -> None:
+    """Print the chunks of a document, or why there are none."""
+    try:
+        for done, text in chunks(kind, path):
             print(json.dumps({"done": done, "text": text}))
     except UnreadableError as error:
         print(json.dumps({"error": str(error)}))
@@ -73,12 +83,13 @@ def chunks(kind: str, path: Path) -> Blocks:
     Raises:
         UnreadableError: It is broken or encrypted, or holds no text.
     """
-    empty = True
+    empty, before = True, 0.0
     with _opened(path) as file:
         for done, text in READERS[kind](file):
-            for chunk in split(storable(text)):
+            for share, chunk in split(storable(text)):
                 empty = False
-                yield done, chunk
+                yield before + (done - before) * share, chunk
+            before = done
     if empty:
         raise UnreadableError("It holds no text.")
 
@@ -141,6 +152,8 @@ def read_pdf(file: BinaryIO) -> Blocks:
     """Read a PDF, page by page."""
     from pypdf import PdfReader
 
+    # It warns of each oddity in a file, thousands of times in a broken one.
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL + 1)
     try:
         reader = PdfReader(file)
         if reader.is_encrypted and not reader.decrypt(""):
@@ -159,11 +172,13 @@ def read_pdf(file: BinaryIO) -> Blocks:
 READERS = {"pdf": read_pdf, "html": read_html, "text": read_text}
 
 
-def split(text: str) -> Iterator[str]:
+def split(text: str) -> Blocks:
     """Split text between paragraphs, and put above each chunk the headings that it stands under."""
+    letters = 0
     for headings, body in sections(text):
         for piece in pieces(body):
-            yield f"{headings}\n{piece}" if headings else piece
+            letters += len(piece)
+            yield letters / len(text), f"{headings}\n{piece}" if headings else piece
 
 
 def sections(text: str) -> Iterator[tuple[str, list[str]]]:

@@ -95,7 +95,7 @@ def _copy(source: IO[bytes], target: IO[bytes]) -> tuple[str, int, str]:
 
 
 def sniff(start: bytes) -> str:
-    """Return what a file is by its first bytes: what the browser says of it may be wrong.
+    """Return what a file is by its first block: what the browser says of it may be wrong.
 
     Raises:
         HTTPException: 415, it is none of the kinds that can be read.
@@ -104,14 +104,17 @@ def sniff(start: bytes) -> str:
         return "pdf"  # and not wherever it stands: a text may speak of it
     encoding = "utf-16" if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8"
     try:
-        text = codecs.getincrementaldecoder(encoding)().decode(start)  # the last letter may be cut
+        # A block that is full may end in the middle of a letter.
+        text = codecs.getincrementaldecoder(encoding)().decode(start, final=len(start) < BLOCK)
     except UnicodeDecodeError:
         text = "\0"
     if "\0" in text:
         if b"%PDF-" in start[:1024]:  # some printers put a few lines of their own before it
             return "pdf"
         raise HTTPException(
-            415, "This is no PDF and no HTML or text in UTF-8. Save it as UTF-8, if it is a text."
+            415,
+            "This is no PDF, and no HTML or text in UTF-8, or in UTF-16 with its mark. Save it as"
+            " UTF-8, if it is a text.",
         )
     return "html" if HTML.match(text, 0, 20_000) else "text"
 
@@ -123,7 +126,10 @@ def shown_name(name: str | None) -> str:
 
 
 def _too_large() -> HTTPException:
-    return HTTPException(413, f"The file is larger than {settings.document_max_bytes} bytes.")
+    limit = settings.document_max_bytes
+    return HTTPException(
+        413, f"The file is larger than {limit} bytes, the limit that DOCUMENT_MAX_BYTES sets."
+    )
 
 
 class LimitedRoute(APIRoute):

@@ -1,5 +1,6 @@
 """Routes of the domain `documents`."""
 
+import logging
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
@@ -9,11 +10,13 @@ from pydantic import AfterValidator, BaseModel
 
 from app.background import BackgroundTasksDep
 from app.database import SessionDep
+from app.documents.embedder import EmbedderError
 from app.documents.files import LimitedRoute, Saved, place, save
 from app.documents.models import Document, insert
 from app.documents.search import Found, search
 from app.documents.tasks import process, remove_file
 
+log = logging.getLogger(__name__)
 router = APIRouter(prefix="/documents", tags=["documents"], route_class=LimitedRoute)
 DocumentId = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="SHA-256 of the content")]
 
@@ -73,8 +76,12 @@ async def search_documents(
     q: Annotated[str, Query(min_length=1, max_length=1000)],
     limit: Annotated[int, Query(ge=1, le=50)] = 5,
 ) -> list[Found]:
-    """Return the passages that fit a question best."""
-    return await search(q, limit)
+    """Return the passages that fit a question best; 503 while the embedder fails."""
+    try:
+        return await search(q, limit)
+    except EmbedderError as error:
+        log.error("a search failed: %s", error)
+        raise HTTPException(503, str(error)) from None
 
 
 @router.get("/{document_id}")

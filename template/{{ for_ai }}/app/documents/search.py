@@ -15,7 +15,7 @@ from sqlalchemy.sql.functions import func
 from app import database
 from app.documents import embedder
 from app.documents.models import Chunk, Document
-from app.documents.vectors import cosine_distance
+from app.documents.vectors import cosine_distance, dimensions
 
 # PostgreSQL knows them by itself. In few documents they would seem to be rare words, which count.
 COMMON = frozenset(
@@ -90,7 +90,8 @@ def _chunks() -> sa.Select[Any]:
 
 def _nearest(vector: list[float]) -> sa.Select[Any]:
     sent = sa.bindparam(None, vector, Chunk.vector.type)
-    return _chunks().order_by(cosine_distance(Chunk.vector, sent), Chunk.id)
+    comparable = dimensions(Chunk.vector) == len(vector)
+    return _chunks().where(comparable).order_by(cosine_distance(Chunk.vector, sent), Chunk.id)
 
 
 def _worded(question: str) -> sa.Select[Any] | None:

@@ -24,7 +24,7 @@ REST = 0.02  # seconds between two writes: requests want the database too, and S
 
 
 class GoneError(Exception):
-    """The document was deleted meanwhile, or another run of this task has completed it."""
+    """The document was deleted meanwhile, or another run has completed it, or begun it anew."""
 
 
 class Begun(NamedTuple):
@@ -33,6 +33,7 @@ class Begun(NamedTuple):
     id: str
     created_at: datetime
     kind: str
+    embedder: str
 
 
 @task("documents.process")
@@ -82,6 +83,8 @@ async def _begin(document_id: str) -> Begun | None:
     """Return the document; None when there is nothing to do."""
     name = embedder.name()
     is_it = Document.id == document_id
+    # Held first, so that what another run is storing is seen, and deleted with the rest.
+    held = sa.select(Document.id).where(is_it).with_for_update()
     others = sa.select(Document.id).where(is_it, Document.embedder != name)
     begun = (
         update(Document)
@@ -90,9 +93,10 @@ async def _begin(document_id: str) -> Begun | None:
         .returning(Document.id, Document.created_at, Document.kind)
     )
     async with database.engine().begin() as connection:
+        await connection.execute(held)
         await connection.execute(delete(Chunk).where(Chunk.document_id.in_(others)))
         found = (await connection.execute(begun)).one_or_none()
-    return Begun(*found) if found else None
+    return Begun(*found, name) if found else None
 
 
 def _store(
@@ -131,4 +135,6 @@ async def _fail(document: Begun, reason: str) -> None:
 
 def _while_processing(document: Begun, **values: object) -> sa.Update:
     it = (Document.id == document.id, Document.created_at == document.created_at)
-    return update(Document).where(*it, Document.state == "processing").values(**values)
+    # During a deploy a process with another embedder may have begun it anew: one keeps its vectors.
+    ours = (Document.state == "processing", Document.embedder == document.embedder)
+    return update(Document).where(*it, *ours).values(**values)

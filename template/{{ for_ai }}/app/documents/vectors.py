@@ -14,7 +14,7 @@ from sqlalchemy import Engine, event
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import GenericFunction
-from sqlalchemy.types import Float
+from sqlalchemy.types import Float, Integer
 
 LOADS_EXTENSIONS = hasattr(sqlite3.Connection, "enable_load_extension")
 
@@ -35,6 +35,23 @@ def _in_sqlite(element: cosine_distance, compiler: SQLCompiler, **options: Any) 
 def _in_postgresql(element: cosine_distance, compiler: SQLCompiler, **options: Any) -> str:
     left, right = (compiler.process(clause, **options) for clause in element.clauses)
     return f"({left} <=> {right})"
+
+
+class dimensions(GenericFunction[int]):  # as SQL spells it
+    """The length of a vector: no distance can be told between two that differ in it."""
+
+    type = Integer()
+    inherit_cache = True
+
+
+@compiles(dimensions, "sqlite")
+def _bytes_in_sqlite(element: dimensions, compiler: SQLCompiler, **options: Any) -> str:
+    return f"(length({compiler.process(element.clauses, **options)}) / 4)"
+
+
+@compiles(dimensions, "postgresql")
+def _of_pgvector(element: dimensions, compiler: SQLCompiler, **options: Any) -> str:
+    return f"vector_dims({compiler.process(element.clauses, **options)})"
 
 
 @event.listens_for(Engine, "connect")

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
 from typing import Any
@@ -33,6 +33,11 @@ class Handler(BaseHTTPRequestHandler):
     """Answers one request."""
 
     server: Model
+
+    def handle(self) -> None:
+        """Answer; whoever has left in the middle misses the rest."""
+        with suppress(ConnectionError):
+            super().handle()
 
     def do_POST(self) -> None:
         """Stream an answer, or refuse, repeating the key as some providers do."""

@@ -24,6 +24,7 @@ from app.chat.models import Message
 from app.chat.router import _send, _states, talk
 from app.chat.settings import ChatSettings
 from app.chat.tasks import log_exchange
+from app.documents.embedder import EmbedderError
 from app.documents.search import rows
 from tests.chat.llm import WORDS, Model, serving
 from tests.documents.conftest import run
@@ -85,6 +86,8 @@ def test_the_embedded_model_quotes_the_document_and_the_exchange_is_noted(
     assert len(pieces) > 5
     assert "".join(piece["text"] for piece in pieces) == text
     assert last == {"type": "end", "conversation_id": conversation_id}
+    compact = json.dumps(last, separators=(",", ":"))
+    assert answer.text.endswith(f"event: end\ndata: {compact}\n\n")
     noted = {"question": asked["message"], "answer": text, "complete": True}
     assert said(server, conversation_id) == [noted]
 
@@ -113,6 +116,14 @@ def test_what_no_database_takes_is_not_noted(client: TestClient) -> None:
 def test_a_model_must_be_named_as_pydantic_ai_spells_it() -> None:
     with pytest.raises(ValidationError, match="llm_model"):
         ChatSettings(llm_model="gpt-5")
+
+
+def test_of_a_key_the_line_break_at_its_end_is_left_out() -> None:
+    key = ChatSettings.model_validate({"llm_api_key": f"{KEY}\n"}).llm_api_key
+    assert key and key.get_secret_value() == KEY
+    with pytest.raises(ValidationError, match="llm_api_key") as refusal:
+        ChatSettings.model_validate({"llm_api_key": f"{KEY}\nX-Evil: 1"})
+    assert KEY not in str(refusal.value)
 
 
 def test_a_real_model_is_sent_passages_and_history_and_its_key_is_in_no_log(
@@ -193,14 +204,31 @@ def test_the_websocket_answers_and_shows_a_document_being_processed(server: Proj
     UUID(conversation_id)
 
 
+NEITHER = 'Send {"message": "..."} or {"watch": "document_id"}.'
+NONSENSE: list[tuple[str | bytes, str]] = [
+    ("no JSON", "Invalid JSON: "),
+    ("[]", "Input should be an object."),
+    (b"bytes", "Send text, not bytes."),
+    ("{}", NEITHER),
+    ('{"conversation_id": null}', NEITHER),
+    ('{"message": "hi", "foo": 1}', "foo: Extra inputs are not permitted."),
+    ('{"message": ""}', "message: String should have at least 1 character."),
+    ('{"watch": "nope"}', "watch: String should match pattern '^[0-9a-f]{64}$'."),
+    ('{"message": "hi", "conversation_id": "x"}', "conversation_id: Input should be a valid UUID"),
+    (json.dumps({"message": "hi", "x" * 999: 1}), f"{'x' * 200}."),
+]
+
+
 def test_the_websocket_says_what_it_does_not_understand(server: Project) -> None:
-    told = {"type": "error", "detail": 'Send {"message": "..."} or {"watch": "document_id"}.'}
     with talking(server) as websocket:
-        for nonsense in ("no JSON", "[]", b"bytes", '{"watch": "\\u0000"}'):
+        for nonsense, why in NONSENSE:
             websocket.send(nonsense)
-            assert json.loads(websocket.recv(30)) == told
+            told = json.loads(websocket.recv(30))
+            assert told == {"type": "error", "detail": told["detail"]}
+            assert told["detail"].startswith(why)
         websocket.send(json.dumps({"watch": "0" * 64}))
-        assert json.loads(websocket.recv(30))["state"] == "unknown"
+        unknown = {"document_id": "0" * 64, "type": "document", "state": "unknown"}
+        assert json.loads(websocket.recv(30)) == unknown
 
 
 def test_who_leaves_the_websocket_leaves_no_error(server: Project, llm: Model) -> None:
@@ -232,6 +260,20 @@ def test_a_database_that_fails_is_told_and_logged_as_such(
     failed, noted = (r.getMessage() for r in caplog.records if r.name == "app.chat.answer")
     assert failed == "the database failed: OperationalError"
     assert noted.endswith("was not noted: OperationalError")
+
+
+def test_an_embedder_that_fails_is_not_taken_for_the_model(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def search(*_: Any) -> Any:
+        raise EmbedderError("HTTP 500")
+
+    monkeypatch.setattr("app.chat.answer.search", search)
+    monkeypatch.setattr("app.chat.answer.background_tasks", Unheard)
+    told = events(client.post("/chat", json={"message": "Why?"}).text)
+    assert told == [{"type": "error", "detail": "There is no answer (HTTP 500)."}]
+    ours = [r.getMessage() for r in caplog.records if r.name.startswith("app")]
+    assert ours == ["the embedder failed: HTTP 500"]
 
 
 def test_a_database_that_fails_ends_a_watch_and_no_connection(

@@ -1,6 +1,9 @@
 """The domain `documents`."""
 
+import json
+import socket
 import sqlite3
+import traceback
 from array import array
 from collections.abc import Iterator
 from contextlib import closing
@@ -16,12 +19,14 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from fastapi.testclient import TestClient
+from pydantic import SecretStr, ValidationError
 
 from app import database
 from app.documents import embedder, reading, router, tasks, vectors
+from app.documents.embedder import EmbedderError, OpenAI
 from app.documents.files import Saved, place, remove
 from app.documents.models import Chunk, Document
-from app.documents.settings import settings
+from app.documents.settings import DocumentSettings, settings
 from app.documents.tasks import process, remove_file
 from tests.documents.conftest import Process, run
 from tests.documents.files import NOTES, PAGE, pdf
@@ -68,7 +73,7 @@ def test_what_is_too_large_is_refused_while_it_comes(
     answer = client.post("/documents", content=content, headers=headers)
     assert (answer.status_code, answer.json()["detail"]) == (
         413,
-        "The file is larger than 100000 bytes.",
+        "The file is larger than 100000 bytes, the limit that DOCUMENT_MAX_BYTES sets.",
     )
     assert not folder.exists()
     assert enqueued == []
@@ -198,17 +203,151 @@ def test_what_is_not_the_documents_fault_is_raised(
     client: TestClient, processed: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def unreachable(_texts: list[str]) -> list[list[float]]:
-        raise ConnectionError
+        raise EmbedderError("ConnectError")
 
     monkeypatch.setattr(embedder, "embed", unreachable)
     content = b"The endpoint of the embedder is down.\n"
-    with pytest.raises(ConnectionError):
+    with pytest.raises(EmbedderError):
         processed(content, "down.txt")
     now = client.get(f"/documents/{sha256(content).hexdigest()}").json()
     assert (now["state"], now["reason"]) == (
         "failed",
-        "It could not be processed (ConnectionError).",
+        "It could not be processed (EmbedderError).",
     )
+
+
+def test_a_run_gives_up_what_another_embedder_has_begun_anew(
+    processed: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def deploy_first(texts: list[str]) -> list[list[float]]:
+        monkeypatch.setattr(embedder, "name", lambda: "new")
+        await tasks._begin(sha256(AGAIN).hexdigest())
+        return [[1.0, 0.0] for _ in texts]
+
+    monkeypatch.setattr(embedder, "embed", deploy_first)
+    done = processed(AGAIN, "deployed.txt")
+    [(name,)] = database.execute(sa.select(Document.embedder).where(Document.id == done["id"]))
+    assert (done["state"], name, stored(done["id"])) == ("processing", "new", [])
+
+
+KEY = "sk-this-is-secret"
+
+
+def endpoint(monkeypatch: pytest.MonkeyPatch, answer: httpx2.Response) -> list[httpx2.Request]:
+    """Let an endpoint answer that, and return what it is asked."""
+    asked: list[httpx2.Request] = []
+
+    def handle(request: httpx2.Request) -> httpx2.Response:
+        asked.append(request)
+        return answer
+
+    transport = httpx2.MockTransport(handle)
+    monkeypatch.setattr(httpx2, "Client", partial(httpx2.Client, transport=transport))
+    return asked
+
+
+def vectors_of(*embeddings: Any) -> str:
+    """Return an answer with these vectors, the last one first."""
+    data = [{"index": n, "embedding": each} for n, each in enumerate(embeddings)]
+    return json.dumps({"data": data[::-1]})
+
+
+def test_an_endpoint_is_sent_texts_and_gives_a_vector_for_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answer = httpx2.Response(200, text=vectors_of([1, 0], [0.5, -1.5]))
+    asked = endpoint(monkeypatch, answer)
+    monkeypatch.setattr(settings, "embedder_url", "http://embedder/v1/")
+    monkeypatch.setattr(settings, "embedder_key", SecretStr(KEY))
+    assert OpenAI().embed(["one", "two"]) == [[1.0, 0.0], [0.5, -1.5]]
+    [request] = asked
+    assert str(request.url) == "http://embedder/v1/embeddings"
+    assert request.headers["authorization"] == f"Bearer {KEY}"
+    assert json.loads(request.content) == {
+        "model": "text-embedding-3-small",
+        "input": ["one", "two"],
+    }
+
+
+FOR_EACH = "it does not answer with a vector for each text"
+NUMBERS = "it does not answer with vectors of numbers"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "why"),
+    [
+        (500, "", "HTTP 500"),
+        (302, "", "HTTP 302"),
+        (200, "<html>Welcome</html>", NUMBERS),
+        (200, '{"data": null}', NUMBERS),
+        (200, vectors_of([1, 0], ["a", "b"]), NUMBERS),
+        (200, vectors_of([1, 0], [0, float("nan")]), NUMBERS),
+        (200, vectors_of([1, 0], [0, float("-inf")]), NUMBERS),
+        (200, vectors_of([1, 0], [0, 1e39]), NUMBERS),
+        (200, vectors_of([], []), NUMBERS),
+        (200, vectors_of(), FOR_EACH),
+        (200, vectors_of([1, 0]), FOR_EACH),
+        (200, vectors_of([1, 0], [0, 1], [1, 1]), FOR_EACH),
+        (200, vectors_of([1, 0], [0, 1, 1]), FOR_EACH),
+    ],
+)
+def test_an_endpoint_that_gives_no_vectors_is_an_error_that_says_why(
+    status: int, body: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoint(monkeypatch, httpx2.Response(status, text=body))
+    with pytest.raises(EmbedderError) as failed:
+        OpenAI().embed(["one", "two"])
+    assert str(failed.value) == f"The embedder failed ({why})."
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [("garbage", "UnsupportedProtocol"), ("http://[::1", "InvalidURL")],
+)
+def test_while_the_embedder_fails_a_search_is_503_and_a_line_in_the_log(
+    client: TestClient,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    url: str,
+    why: str,
+) -> None:
+    monkeypatch.setattr(settings, "embedder_url", url)
+    monkeypatch.setattr(embedder, "_load", OpenAI)
+    answer = client.get("/documents/search?q=granite")
+    assert answer.headers["content-type"] == "application/problem+json"
+    told = f"The embedder failed ({why})."
+    assert answer.json() == {"title": "Service Unavailable", "status": 503, "detail": told}
+    ours = [(r.getMessage(), r.exc_info) for r in caplog.records if r.name.startswith("app")]
+    assert ours == [(f"a search failed: {told}", None)]
+
+
+def test_a_key_that_cannot_be_sent_is_in_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "embedder_key", SecretStr(f"{KEY}\n"))
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        monkeypatch.setattr(settings, "embedder_url", f"http://127.0.0.1:{port}")
+        with pytest.raises(EmbedderError) as failed:
+            OpenAI().embed(["text"])
+    assert str(failed.value) == "The embedder failed (LocalProtocolError)."
+    assert KEY not in "".join(traceback.format_exception(failed.value))
+
+
+def test_of_a_key_the_line_break_at_its_end_is_left_out() -> None:
+    key = DocumentSettings.model_validate({"embedder_key": f" {KEY}\r\n"}).embedder_key
+    assert (key and key.get_secret_value(), str(key)) == (KEY, "**********")
+
+
+@pytest.mark.parametrize("key", [f"{KEY}\nX-Evil: 1", f"{KEY}\0", f"{KEY}é"])
+def test_a_key_that_no_header_takes_is_refused_and_not_shown(key: str) -> None:
+    with pytest.raises(ValidationError, match="embedder_key") as refusal:
+        DocumentSettings.model_validate({"embedder_key": key})
+    assert KEY not in str(refusal.value)
+
+
+@pytest.mark.parametrize("seconds", ["0", "86401", "1e300", "inf", "nan"])
+def test_a_time_limit_is_at_most_a_day(seconds: str) -> None:
+    with pytest.raises(ValidationError, match="document_timeout"):
+        DocumentSettings.model_validate({"document_timeout": seconds})
 
 
 def test_a_deleted_document_is_gone_with_its_chunks_and_its_file(
@@ -398,6 +537,15 @@ def test_only_ready_documents_are_found(client: TestClient, processed: Process) 
     half = sa.update(Document).where(Document.id == document_id).values(state="processing")
     database.execute(half)
     assert "bird.txt" not in names(client, "quetzal")
+
+
+def test_vectors_of_another_length_are_no_hindrance(client: TestClient, processed: Process) -> None:
+    other = processed(b"Interest on a bank loan is paid monthly.\n", "money.txt")["id"]
+    processed(b"Dogs and cats are kept as pets.\n", "animals.txt")
+    mend = sa.update(Chunk).where(Chunk.document_id == other).values(vector=[1.0, 0.0])
+    database.execute(mend)
+    assert names(client, "puppy and kitten") == ["animals.txt"]
+    assert names(client, "loan") == ["money.txt", "animals.txt"]  # by its words
 
 
 def test_the_database_computes_the_distance() -> None:

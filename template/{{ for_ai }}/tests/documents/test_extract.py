@@ -1,5 +1,8 @@
 """Reading and splitting, without a process or a database."""
 
+import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,7 +13,8 @@ from fastapi import HTTPException
 from pypdf import PdfReader
 
 from app.documents.extract import LONGEST, UnreadableError, chunks, split
-from app.documents.files import shown_name, sniff
+from app.documents.files import BLOCK, shown_name, sniff
+from app.documents.reading import SCRIPT
 from tests.documents.files import HALVES, NOTES, PAGE, pdf
 
 
@@ -36,6 +40,16 @@ def test_a_pdf_is_read_page_by_page(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_bytes(pdf("Page one.", "Page two."))
     assert list(chunks("pdf", file)) == [(0.5, "Page one."), (1.0, "Page two.")]
+
+
+def test_progress_is_how_much_of_the_letters_has_been_split(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(NOTES)
+    granite, fog = "The lighthouse was built of granite.", "Fog comes in autumn."
+    assert list(chunks("text", file)) == [
+        (len(granite) / len(NOTES), f"Harbour\n{granite}"),
+        (len(granite + fog) / len(NOTES), f"Weather\n{fog}"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -130,10 +144,31 @@ def test_what_cannot_be_read_says_why(name: str, tmp_path: Path) -> None:
     assert str(refusal.value).startswith(reason)
 
 
+def test_of_what_is_odd_in_a_pdf_nothing_is_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert read("pdf", b"@PJL\n" + pdf("Page one."), tmp_path) == ["Page one."]
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize("unread", [b"", b"x"])  # broken pipe; connection reset
+def test_a_reader_that_nobody_reads_ends_without_a_word(unread: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(NOTES)
+    ours, its = socket.socketpair()
+    its.send(unread)
+    ours.close()
+    command = [sys.executable, "-P", str(SCRIPT), "text", str(file), "60"]
+    with its:
+        out = its.fileno()
+        ended = subprocess.run(command, stdout=out, stderr=subprocess.PIPE, check=False)
+    assert (ended.returncode, ended.stderr) == (1, b"")
+
+
 def test_chunks_stand_under_their_headings_and_lose_no_word() -> None:
     body = " ".join(f"word{n}" for n in range(1000))
     text = f"# Guide\n\nBefore.\n\n## Install\n\n{body}\n\n```sh\n# no heading\n```\n"
-    first, *rest = split(text)
+    first, *rest = [chunk for _share, chunk in split(text)]
     assert first == "Guide\nBefore."
     assert {chunk.split("\n")[0] for chunk in rest} == {"Guide > Install"}
     words = [word for chunk in rest for word in chunk.split("\n", 1)[1].split()]
@@ -142,11 +177,17 @@ def test_chunks_stand_under_their_headings_and_lose_no_word() -> None:
 
 
 def test_a_word_without_end_is_cut() -> None:
-    assert [len(chunk) for chunk in split("x" * 2000)] == [LONGEST, LONGEST, 2000 - 2 * LONGEST]
+    assert list(split("x" * 2000)) == [
+        (0.4, "x" * LONGEST),
+        (0.8, "x" * LONGEST),
+        (1.0, "x" * (2000 - 2 * LONGEST)),
+    ]
 
 
 def test_a_document_of_headings_is_one_too() -> None:
-    assert list(split("# Title\n\n## Nothing yet\n")) == ["Title > Nothing yet\nNothing yet"]
+    text = "# Title\n\n## Nothing yet\n"
+    share = len("Nothing yet") / len(text)
+    assert list(split(text)) == [(share, "Title > Nothing yet\nNothing yet")]
 
 
 @pytest.mark.parametrize(
@@ -161,7 +202,7 @@ def test_a_document_of_headings_is_one_too() -> None:
         (b"A PDF begins with %PDF-1.7, this does not.", "text"),
         (b"\xef\xbb\xbf\r\n %PDF-1.7\n", "pdf"),
         (b"@PJL\n%PDF-1.7\n%\xe2\xe3\xcf\xd3", "pdf"),
-        ("é".encode() * 2000 + "é".encode()[:1], "text"),
+        (b"x" + "é".encode() * (BLOCK // 2 - 1) + "é".encode()[:1], "text"),
         ("Grüße".encode("utf-16"), "text"),
     ],
 )
@@ -169,11 +210,26 @@ def test_the_kind_is_what_the_content_says(start: bytes, kind: str) -> None:
     assert sniff(start) == kind
 
 
-@pytest.mark.parametrize("start", [b"\x89PNG\r\n\x1a\n\0", b"MZ\x90\0", b"\xff\xd8\xff\xe0"])
+NO_TEXT = (
+    "This is no PDF, and no HTML or text in UTF-8, or in UTF-16 with its mark."
+    " Save it as UTF-8, if it is a text."
+)
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        b"\x89PNG\r\n\x1a\n\0",
+        b"MZ\x90\0",
+        b"\xff\xd8\xff\xe0",
+        "café".encode("latin-1"),
+        "é".encode("utf-16")[:-1],
+    ],
+)
 def test_what_is_no_text_is_refused(start: bytes) -> None:
     with pytest.raises(HTTPException) as refusal:
         sniff(start)
-    assert refusal.value.status_code == 415
+    assert (refusal.value.status_code, refusal.value.detail) == (415, NO_TEXT)
 
 
 @pytest.mark.parametrize(

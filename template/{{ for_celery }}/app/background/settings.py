@@ -8,7 +8,8 @@ from app.settings import FROM_ENVIRONMENT, Seconds, is_address, shown
 from app.settings import settings as app_settings
 
 EMBEDDED = "sqla+sqlite:///var/broker.db"
-BROKERS = "redis rediss redis+socket sentinel amqp amqps pyamqp sqla+sqlite".split()
+REDIS = ("redis", "rediss", "redis+socket", "sentinel")
+RABBITMQ = ("amqp", "amqps", "pyamqp")
 
 
 class BackgroundSettings(BaseSettings):
@@ -37,7 +38,7 @@ class BackgroundSettings(BaseSettings):
     @classmethod
     def _is_known(cls, url: str) -> str:
         # Several, with ";" between them: the next is taken when one is down
-        if not all(is_address(each, *BROKERS) for each in url.split(";")):
+        if not all(is_address(each, *REDIS, *RABBITMQ, "sqla+sqlite") for each in url.split(";")):
             raise ValueError(f"{shown(url)} is not redis://HOST:PORT/0 or amqp://HOST:PORT//")
         return url
 
