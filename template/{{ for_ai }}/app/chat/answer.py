@@ -18,7 +18,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.background import background_tasks
-from app.chat.model import answering
+from app.chat.model import NoModelError, answering
 from app.chat.models import Message
 from app.chat.settings import settings
 from app.chat.tasks import log_exchange
@@ -90,6 +90,8 @@ async def _answer(exchange: Exchange, send: MemoryObjectSendStream[Event]) -> No
             await _give_up(send, "the database", type(error).__name__)
         except EmbedderError as error:
             await _give_up(send, "the embedder", error.why)
+        except NoModelError as error:
+            await _give_up(send, f"the model {settings.llm_model}", str(error).rstrip("."))
         except Exception as error:  # noqa: BLE001  # whatever it is, the client is told of it
             # Not its message: a provider may repeat in it what it was sent, the key too.
             status = getattr(error, "status_code", None)

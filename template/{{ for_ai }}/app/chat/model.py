@@ -31,6 +31,10 @@ NOTHING = (
 _loading = anyio.CapacityLimiter(1)
 
 
+class NoModelError(Exception):
+    """With these settings there is no model to ask: the message says what is missing."""
+
+
 @asynccontextmanager
 async def answering(
     question: str, passages: Sequence[Found], history: Sequence[Any]
@@ -69,6 +73,7 @@ def _agent() -> "Agent[None, str]":
 
 
 def _real() -> "Model":
+    from pydantic_ai.exceptions import UserError
     from pydantic_ai.models import infer_model
     from pydantic_ai.providers import Provider, infer_provider_class
 
@@ -78,7 +83,10 @@ def _real() -> "Model":
     def provider(name: str) -> Provider[Any]:
         return infer_provider_class(name)(**{k: v for k, v in given.items() if v})
 
-    return infer_model(settings.llm_model, provider)
+    try:
+        return infer_model(settings.llm_model, provider)
+    except (UserError, ValueError, ImportError) as error:  # no key, no such provider, no package
+        raise NoModelError(str(error)) from None
 
 
 def _embedded() -> "Model":

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import anyio
 import sqlalchemy as sa
 from anyio.abc import TaskGroup
-from anyio.streams.memory import MemoryObjectReceiveStream
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from fastapi import APIRouter, Depends, WebSocket, WebSocketDisconnect
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from fastapi.websockets import WebSocketState
@@ -27,6 +27,7 @@ from app.documents.search import rows
 log = logging.getLogger(__name__)
 router = APIRouter(prefix="/chat", tags=["chat"])
 LOOK = 0.2  # seconds between two looks at a document that is processed
+QUESTIONS = 20  # that wait over one WebSocket; while more are sent, nothing more is heard
 WATCHED = 50  # documents at a time over one WebSocket; the next waits for one of them
 
 
@@ -105,14 +106,18 @@ async def talk(websocket: WebSocket) -> None:
     Both at once: a document is watched while questions are answered, one after another.
     """
     await websocket.accept()
-    async with anyio.create_task_group() as group:
+    asked, waiting = anyio.create_memory_object_stream[Exchange](QUESTIONS)
+    async with asked, waiting, anyio.create_task_group() as group:
+        group.start_soon(_answer, websocket, waiting)
         with suppress(WebSocketDisconnect):
-            await _listen(websocket, group)
+            await _listen(websocket, group, asked)
         group.cancel_scope.cancel()
 
 
-async def _listen(websocket: WebSocket, group: TaskGroup) -> None:
-    conversation_id, turn, watching = uuid4(), anyio.Lock(), anyio.CapacityLimiter(WATCHED)
+async def _listen(
+    websocket: WebSocket, group: TaskGroup, asked: MemoryObjectSendStream[Exchange]
+) -> None:
+    conversation_id, watching = uuid4(), anyio.CapacityLimiter(WATCHED)
     while websocket.application_state is WebSocketState.CONNECTED:  # until a send has found it gone
         try:
             wish = Wish.model_validate_json(await websocket.receive_text())
@@ -125,8 +130,7 @@ async def _listen(websocket: WebSocket, group: TaskGroup) -> None:
         if wish.watch:
             group.start_soon(_watch, websocket, wish.watch, watching)
         if wish.message:
-            exchange = Exchange(wish.conversation_id or conversation_id, wish.message)
-            group.start_soon(_answer, websocket, exchange, turn)
+            await asked.send(Exchange(wish.conversation_id or conversation_id, wish.message))
 
 
 def _wrong(error: ValidationError) -> str:
@@ -142,11 +146,14 @@ async def _send(websocket: WebSocket, event: Event) -> None:
         raise WebSocketDisconnect(1006) from error
 
 
-async def _answer(websocket: WebSocket, exchange: Exchange, turn: anyio.Lock) -> None:
-    async with turn, answered(exchange) as events:
-        with suppress(WebSocketDisconnect):  # inside: what leaves `answered` may come in a group
-            async for event in events:
-                await _send(websocket, event)
+async def _answer(websocket: WebSocket, waiting: MemoryObjectReceiveStream[Exchange]) -> None:
+    async for exchange in waiting:
+        async with answered(exchange) as events:
+            with suppress(
+                WebSocketDisconnect
+            ):  # inside: what leaves `answered` may come in a group
+                async for event in events:
+                    await _send(websocket, event)
 
 
 async def _watch(websocket: WebSocket, document_id: str, turn: anyio.CapacityLimiter) -> None:

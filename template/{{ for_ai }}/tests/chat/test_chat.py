@@ -4,7 +4,8 @@ import asyncio
 import gc
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -20,9 +21,10 @@ from sqlalchemy.exc import OperationalError
 from websockets.sync.client import ClientConnection, connect
 
 from app.background import BackgroundTasks
+from app.chat.model import _agent
 from app.chat.models import Message
-from app.chat.router import _send, _states, talk
-from app.chat.settings import ChatSettings
+from app.chat.router import QUESTIONS, _send, _states, talk
+from app.chat.settings import ChatSettings, settings
 from app.chat.tasks import log_exchange
 from app.documents.embedder import EmbedderError
 from app.documents.search import rows
@@ -276,6 +278,22 @@ def test_an_embedder_that_fails_is_not_taken_for_the_model(
     assert ours == ["the embedder failed: HTTP 500"]
 
 
+def test_without_a_model_it_is_told_what_is_missing(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def search(*_: Any) -> Any:
+        return []
+
+    monkeypatch.setattr("app.chat.answer.search", search)
+    monkeypatch.setattr("app.chat.answer.background_tasks", Unheard)
+    monkeypatch.setattr(settings, "llm_model", "nope:x")
+    _agent.cache_clear()
+    told = events(client.post("/chat", json={"message": "Why?"}).text)
+    assert told[1:] == [{"type": "error", "detail": "There is no answer (Unknown provider: nope)."}]
+    ours = [r.getMessage() for r in caplog.records if r.name.startswith("app")]
+    assert ours == ["the model nope:x failed: Unknown provider: nope"]
+
+
 def test_a_database_that_fails_ends_a_watch_and_no_connection(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -317,6 +335,36 @@ def test_a_socket_that_is_found_gone_ends_the_answer_and_nothing_else(
             raise OSError
 
     run(talk(WebSocket({"type": "websocket"}, receive, send)))
+
+
+def test_who_asks_without_end_is_heard_as_far_as_it_is_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    heard = 0
+
+    async def receive() -> dict[str, Any]:
+        nonlocal heard
+        heard += 1
+        question = {"type": "websocket.receive", "text": '{"message": "Why?"}'}
+        return question if heard > 1 else {"type": "websocket.connect"}
+
+    async def send(_message: Any) -> None:
+        pass
+
+    async def listen() -> None:
+        async with anyio.create_task_group() as group:
+            group.start_soon(talk, WebSocket({"type": "websocket"}, receive, send))
+            await anyio.wait_all_tasks_blocked()
+            group.cancel_scope.cancel()
+
+    @asynccontextmanager
+    async def never(_exchange: Any) -> AsyncIterator[None]:
+        await anyio.sleep_forever()
+        yield
+
+    monkeypatch.setattr("app.chat.router.answered", never)
+    run(listen())
+    assert heard == 1 + 1 + QUESTIONS + 1  # who connects, what is answered, what waits, one more
 
 
 def test_what_another_has_found_gone_is_gone() -> None:
