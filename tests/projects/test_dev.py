@@ -69,6 +69,13 @@ def slow(background_tasks: BackgroundTasksDep) -> dict[str, str]:
 """
 
 
+def add_slow_task(project: Path) -> None:
+    """Add a domain whose task takes four seconds."""
+    (project / "app" / "slow").mkdir()
+    (project / "app" / "slow" / "tasks.py").write_text(SLOW_TASK)
+    (project / "app" / "slow" / "router.py").write_text(SLOW_ROUTER)
+
+
 SCHEDULED_TASK = """\
 from pathlib import Path
 
@@ -99,9 +106,7 @@ def test_dev_runs_tasks_by_the_clock_and_none_after_ctrl_c(
 
 def test_one_ctrl_c_lets_a_running_task_finish(rendered: Render, newest: Environment) -> None:
     project = rendered("celery")
-    (project / "app" / "slow").mkdir()
-    (project / "app" / "slow" / "tasks.py").write_text(SLOW_TASK)
-    (project / "app" / "slow" / "router.py").write_text(SLOW_ROUTER)
+    add_slow_task(project)
     with newest.dev(project) as dev:
         dev.post("/slow")
         until((project / "begun").exists, lambda: f"the start of the task:\n{dev.screen}")
@@ -146,9 +151,7 @@ def test_ctrl_c_while_it_starts_again_lets_a_task_finish_and_starts_nothing(
     rendered: Render, newest: Environment
 ) -> None:
     project = rendered("safe")
-    (project / "app" / "slow").mkdir()
-    (project / "app" / "slow" / "tasks.py").write_text(SLOW_TASK)
-    (project / "app" / "slow" / "router.py").write_text(SLOW_ROUTER)
+    add_slow_task(project)
     with newest.dev(project) as dev:
         dev.post("/slow")
         until((project / "begun").exists, lambda: f"the start of the task:\n{dev.screen}")
