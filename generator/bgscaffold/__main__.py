@@ -13,7 +13,7 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
-        from bgscaffold.errors import is_interrupt
+        from bgscaffold.system.signals import is_interrupt
 
         if is_interrupt(error):
             sys.exit(130)
@@ -27,9 +27,9 @@ def run(arguments: list[str]) -> None:
     """Answer `--version` at once; leave everything else to the Typer application."""
     if arguments == ["--version"]:
         from bgscaffold import __version__
-        from bgscaffold.say import say
+        from bgscaffold.system.console import echo
 
-        sys.exit(not say(f"bgscaffold {__version__}"))
+        sys.exit(not echo(f"bgscaffold {__version__}"))
     from bgscaffold.cli import run_app
 
     run_app(arguments)

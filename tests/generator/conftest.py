@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-import bgscaffold.source
+import bgscaffold.template.source
 from bgscaffold.__main__ import main
 
 GITCONFIG = "[user]\n\tname = Ada\n\temail = ada@example.com\n"
@@ -62,7 +62,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, template_repo: Path
     monkeypatch.setenv("HOME", str(made.home))
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
     monkeypatch.setenv("PATH", str(made.bin))
-    monkeypatch.setattr(bgscaffold.source, "location", lambda: template_repo)
+    monkeypatch.setattr(bgscaffold.template.source, "location", lambda: template_repo)
     monkeypatch.chdir(made.here)
     return made
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-import bgscaffold.staging
-import bgscaffold.writing
-from bgscaffold import turns
+import bgscaffold.system.atomic_directory
+import bgscaffold.system.atomic_files
+from bgscaffold.system import locks
 from tests import helpers
 from tests.generator.conftest import Machine, Outcome, Run
 
@@ -714,8 +714,8 @@ def test_several_at_the_same_time_all_get_in(shop: Path) -> None:
 def test_whoever_is_at_work_is_waited_for_but_not_for_ever(
     run: Run, shop: Path, original: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(turns, "PATIENCE", 0.2)
-    with turns.alone_in(shop):
+    monkeypatch.setattr(locks, "TIMEOUT", 0.2)
+    with locks.folder_lock(shop):
         assert refused(run, shop, original, "a.b") == (
             f"Another bgscaffold is at work in this folder: '{shop}'"
         )
@@ -730,14 +730,14 @@ def test_what_somebody_else_writes_meanwhile_stays(
 ) -> None:
     """Also where the system has no locks."""
     monkeypatch.setitem(sys.modules, "fcntl", None)
-    write = bgscaffold.writing.refuse_changed
+    write = bgscaffold.system.atomic_files.require_unchanged
 
     def write_before(*files: Any) -> None:
         (shop / name).parent.mkdir(exist_ok=True)
         (shop / name).write_text("mine\n")
         write(*files)
 
-    monkeypatch.setattr(bgscaffold.writing, "refuse_changed", write_before)
+    monkeypatch.setattr(bgscaffold.system.atomic_files, "require_unchanged", write_before)
     assert run("add", "task", f"{Path(name).parts[1]}.tidy", "--route") == Outcome(
         1,
         "",
@@ -796,13 +796,13 @@ def test_a_signal_on_the_way(
     number: signal.Signals, run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = helpers.tree(shop)
-    handlers = [signal.getsignal(each) for each in bgscaffold.staging.SIGNALS]
+    handlers = [signal.getsignal(each) for each in bgscaffold.system.signals.SIGNALS]
     monkeypatch.setattr(Path, "write_bytes", lambda *_: os.kill(os.getpid(), number))
     done = run("add", "task", "invoices.tidy")
     assert (done.code, done.err.split(":")[0]) == (130, "Interrupted, nothing was created")
     assert helpers.tree(shop) == before
     assert not (shop / "app/invoices").exists()
-    assert [signal.getsignal(each) for each in bgscaffold.staging.SIGNALS] == handlers
+    assert [signal.getsignal(each) for each in bgscaffold.system.signals.SIGNALS] == handlers
 
 
 def test_what_nobody_foresaw_changes_nothing_either(
@@ -812,7 +812,7 @@ def test_what_nobody_foresaw_changes_nothing_either(
         raise ZeroDivisionError
 
     before = helpers.tree(shop)
-    monkeypatch.setattr(bgscaffold.writing, "replace_all", fail)
+    monkeypatch.setattr(bgscaffold.system.atomic_files, "replace_all", fail)
     assert run("add", "task", "invoices.tidy").err.startswith(
         "bgscaffold failed: ZeroDivisionError"
     )

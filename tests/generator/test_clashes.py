@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bgscaffold.clashes import clashes
-from bgscaffold.declared import settings
+from bgscaffold.analysis.name_collisions import find_collisions
+from bgscaffold.analysis.task_options import setting_names
 from tests import helpers
 from tests.generator import evolving
 from tests.generator.conftest import Machine, Run
@@ -41,7 +41,7 @@ def shop(tmp_path: Path) -> Path:
 
 def told(shop: Path) -> list[str]:
     """Return what is said when both overlays are added."""
-    return clashes(shop, evolving.original("safe"), evolving.original("safe", *BOTH))
+    return find_collisions(shop, evolving.original("safe"), evolving.original("safe", *BOTH))
 
 
 def put(shop: Path, path: str, text: str) -> None:
@@ -73,7 +73,7 @@ def test_what_python_left_behind_is_no_domain(shop: Path) -> None:
 
 def test_what_an_earlier_update_brought_is_no_clash() -> None:
     new = evolving.original("safe", *BOTH)
-    assert clashes(new, new, new) == []
+    assert find_collisions(new, new, new) == []
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,9 @@ def test_an_update_says_it(
 
 
 def test_the_settings_of_a_schedule_are_settings() -> None:
-    before, after = (settings(evolving.original("safe", *with_it)) for with_it in ((), BOTH[1:]))
+    before, after = (
+        setting_names(evolving.original("safe", *with_it)) for with_it in ((), BOTH[1:])
+    )
     assert [name for name in after if name not in before] == [
         "SCHEDULE_TIMEZONE",
         "SCHEDULE_GRACE",
@@ -186,4 +188,4 @@ def test_the_settings_of_a_schedule_are_settings() -> None:
 def test_only_settings_are_settings(pattern: str) -> None:
     project = evolving.original(pattern)
     example = (project / ".env.example").read_text()
-    assert [name for name in settings(project) if f"{name}=" not in example] == []
+    assert [name for name in setting_names(project) if f"{name}=" not in example] == []

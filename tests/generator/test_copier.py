@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bgscaffold.source import URL
+from bgscaffold.layout import URL
 from tests import helpers
 from tests.generator.conftest import Machine, Run
 

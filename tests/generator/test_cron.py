@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import pytest
 from cronsim import CronSim
 
-from bgscaffold import cron
-from bgscaffold.errors import BadCron, BadTimezone, TimezoneAlone
+from bgscaffold.add_task import cron
+from bgscaffold.add_task.errors import CronError, TimezoneError, TimezoneWithoutCronError
 from tests import helpers
 from tests.generator.conftest import Outcome, Run
 
@@ -21,15 +21,15 @@ from tests.generator.conftest import Outcome, Run
     ],
 )
 def test_what_names_a_moment(expression: str) -> None:
-    assert cron.schedule(expression, None) == (expression, "")
+    assert cron.validate_schedule(expression, None) == (expression, "")
 
 
 def test_blanks_are_single_afterwards() -> None:
-    assert cron.schedule("  0  3 *\t* * ", "UTC") == ("0 3 * * *", "UTC")
+    assert cron.validate_schedule("  0  3 *\t* * ", "UTC") == ("0 3 * * *", "UTC")
 
 
 def test_a_task_may_have_no_schedule() -> None:
-    assert cron.schedule(None, None) == ("", "")
+    assert cron.validate_schedule(None, None) == ("", "")
 
 
 @pytest.mark.parametrize(
@@ -59,8 +59,8 @@ def test_a_task_may_have_no_schedule() -> None:
 )
 def test_what_names_none(expression: str, reason: str) -> None:
     begun = time.monotonic()
-    with pytest.raises(BadCron) as refused:
-        cron.schedule(expression, None)
+    with pytest.raises(CronError) as refused:
+        cron.validate_schedule(expression, None)
     assert (refused.value.value, refused.value.reason) == (expression, reason)
     assert time.monotonic() - begun < 1
 
@@ -75,7 +75,7 @@ def test_what_names_none(expression: str, reason: str) -> None:
     ],
 )
 def test_the_moments_that_the_refusal_promises(expression: str, days: list[str]) -> None:
-    assert cron.schedule(expression, None) == (expression, "")
+    assert cron.validate_schedule(expression, None) == (expression, "")
     moments = CronSim(expression, datetime(2026, 1, 1, tzinfo=UTC))
     assert [f"{next(moments):%b %d}" for _ in range(3)] == days
 
@@ -84,15 +84,15 @@ def test_the_moments_that_the_refusal_promises(expression: str, days: list[str])
     "zone", ["localtime", "posixrules", "Factory", "posix/Europe/Berlin", "right/UTC"]
 )
 def test_a_time_zone_of_this_host_only(zone: str) -> None:
-    with pytest.raises(BadTimezone) as refused:
-        cron.schedule("0 3 * * *", zone)
+    with pytest.raises(TimezoneError) as refused:
+        cron.validate_schedule("0 3 * * *", zone)
     assert refused.value.value == zone
     assert refused.value.reason == "it is not the same on every host"
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/Argentina/Ushuaia"])
 def test_a_time_zone_that_there_is(zone: str) -> None:
-    assert cron.schedule("0 3 * * *", zone) == ("0 3 * * *", zone)
+    assert cron.validate_schedule("0 3 * * *", zone) == ("0 3 * * *", zone)
 
 
 @pytest.mark.parametrize(
@@ -100,14 +100,14 @@ def test_a_time_zone_that_there_is(zone: str) -> None:
     ["", "Europe", "Europe/Bärlin", "Mars/Phobos", "../UTC", "/etc/passwd", "x\0", "Z" * 5000, '"'],
 )
 def test_a_time_zone_that_there_is_not(zone: str) -> None:
-    with pytest.raises(BadTimezone) as refused:
-        cron.schedule("0 3 * * *", zone)
+    with pytest.raises(TimezoneError) as refused:
+        cron.validate_schedule("0 3 * * *", zone)
     assert refused.value.value == zone
 
 
 def test_a_time_zone_needs_a_schedule() -> None:
-    with pytest.raises(TimezoneAlone):
-        cron.schedule(None, "UTC")
+    with pytest.raises(TimezoneWithoutCronError):
+        cron.validate_schedule(None, "UTC")
 
 
 NO_CRON = """\

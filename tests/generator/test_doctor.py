@@ -16,9 +16,11 @@ from typing import Any
 
 import pytest
 
-from bgscaffold import bounded, doctor, probe, repository
-from bgscaffold.doctor import Finding
-from bgscaffold.tested import FASTAPI
+from bgscaffold.doctor import checks, probe
+from bgscaffold.doctor.checks import Finding
+from bgscaffold.doctor.supported_versions import FASTAPI_RANGE
+from bgscaffold.git import repository
+from bgscaffold.system import processes as bgscaffold_processes
 from tests import helpers
 from tests.generator.conftest import Machine, Outcome, Run
 from tests.generator.evolving import unsettle
@@ -107,7 +109,7 @@ def found(run: Run, what: str) -> tuple[str, str, str]:
 def test_a_uv_that_does_not_answer_is_none(
     script: str | None, run: Run, shop: Path, machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doctor, "PATIENCE", 0.2)
+    monkeypatch.setattr(checks, "VERSION_TIMEOUT", 0.2)
     (machine.bin / "uv").unlink()
     if script:
         machine.install("uv", script)
@@ -217,7 +219,7 @@ def test_a_folder_that_is_no_project_although_its_answers_are_well(run: Run, sho
     ],
 )
 def test_the_version_of_the_template(commit: str, finding: Finding) -> None:
-    assert doctor.compared(commit) == finding
+    assert checks.check_template_version(commit) == finding
 
 
 @pytest.mark.parametrize(
@@ -231,12 +233,12 @@ def test_the_version_of_the_template(commit: str, finding: Finding) -> None:
     ],
 )
 def test_the_version_of_fastapi(version: str, state: str) -> None:
-    assert doctor.of_fastapi(version).state == state
+    assert checks.check_fastapi(version).state == state
 
 
 def test_the_oldest_fastapi_is_that_of_the_template() -> None:
     project = (helpers.ROOT / "template/pyproject.toml.jinja").read_text(encoding="utf-8")
-    assert f'"fastapi>={doctor.dotted(FASTAPI[0])},<1"' in project
+    assert f'"fastapi>={checks.dotted(FASTAPI_RANGE[0])},<1"' in project
 
 
 # ---- The repository ------------------------------------------------------------------------------
@@ -294,7 +296,7 @@ def test_only_conflicts_of_the_project_are_its_own(run: Run, tracked: Path) -> N
 def test_a_git_that_hangs(
     run: Run, shop: Path, machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(repository, "PATIENCE", 0.2)
+    monkeypatch.setattr(repository, "TIMEOUT", 0.2)
     script = 'if [ "$1" = --version ]; then echo git version 2.39.5; else exec /bin/sleep 60; fi'
     machine.install("git", script)
     began = time.monotonic()
@@ -356,7 +358,7 @@ def test_a_probe_that_dies_on_the_way(run: Run, shop: Path) -> None:
 
 
 def test_a_probe_that_does_not_end(run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "PROBING", 0.5)
+    monkeypatch.setattr(checks, "PROBE_TIMEOUT", 0.5)
     installs(shop, FACTS, *WELL, script="exec /bin/sleep 60")
     assert found(run, "settings") == ("ok", "they load", "")
     assert found(run, "the rest")[1] == "not looked at: no end within 0.5 s"
@@ -383,8 +385,8 @@ def test_an_application_that_ends_the_probe_is_told(
     shop: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(doctor, "PROBING", 1.5)
-    monkeypatch.setattr(bounded, "KEPT", 2000)
+    monkeypatch.setattr(checks, "PROBE_TIMEOUT", 1.5)
+    monkeypatch.setattr(bgscaffold_processes, "KEPT_BYTES", 2000)
     installs(shop, FACTS, *WELL, LOOKING, script=script)
     last = f"; the last that was printed: {printed}" if printed else ""
     assert found(run, "settings") == ("ok", "they load", "")
@@ -403,7 +405,7 @@ def test_what_an_application_leaves_behind_holds_nobody_up(
     installs(shop, FACTS, *WELL, LOOKING, script="/bin/sleep 60 & exit 3")
     assert found(run, "tasks")[1].startswith("exit code 3 while")
     # One that has left the session cannot be ended, but nobody waits for what it may still say.
-    monkeypatch.setattr(bounded, "ENDING", 0.1)
+    monkeypatch.setattr(bgscaffold_processes, "READER_TIMEOUT", 0.1)
     monkeypatch.setattr(os, "killpg", lambda *_: None)
     shutil.rmtree(shop / ".venv")
     installs(shop, FACTS, *WELL, LOOKING, script="/bin/sleep 3 & exit 4")
@@ -426,7 +428,7 @@ def test_what_an_application_writes_between_is_not_told(line: str, run: Run, sho
 def test_facts_that_are_cut_off_are_none(
     run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bounded, "KEPT", 100)
+    monkeypatch.setattr(bgscaffold_processes, "KEPT_BYTES", 100)
     installs(shop, FACTS, *WELL)
     assert found(run, "environment")[1].endswith("does not work: exit code 0")
 
@@ -521,7 +523,7 @@ PIPED = "it is a pipe that gives nothing within 0.2 s, and the application may w
 def test_a_pipe_that_gives_nothing_is_not_waited_for(
     run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doctor, "ALLOWING", 0.2)
+    monkeypatch.setattr(checks, "DOTENV_TIMEOUT", 0.2)
     os.mkfifo(shop / ".env")
     installs(shop, FACTS, *WELL)
     assert found(run, ".env") == (
@@ -813,7 +815,9 @@ def test_an_error_is_told_however_odd_it_is(error: Exception, told: str) -> None
 
 
 def test_what_an_error_says_is_cut() -> None:
-    assert probe.words(RuntimeError("x" * 2_000_000)) == "RuntimeError: " + "x" * (probe.SAID - 14)
+    assert probe.summarize(RuntimeError("x" * 2_000_000)) == "RuntimeError: " + "x" * (
+        probe.MAX_MESSAGE - 14
+    )
 
 
 def test_a_folder_where_no_database_can_be_made(
@@ -821,7 +825,7 @@ def test_a_folder_where_no_database_can_be_made(
 ) -> None:
     monkeypatch.setattr("os.access", lambda *_: False)
     url = SimpleNamespace(database=str(tmp_path / "var/app.db"))
-    assert probe.no_file(url) == probe.fail(
+    assert probe.missing_sqlite_file(url) == probe.fail(
         "database",
         f"{tmp_path}/var/app.db is not there, and {tmp_path} is not writable",
         "let the user who runs the application write there",
@@ -885,4 +889,4 @@ def test_migrations_that_do_not_follow_one_another(
     (tmp_path / VERSIONS).mkdir(parents=True)
     for name, revision in files.items():
         (tmp_path / VERSIONS / f"{name}.py").write_text(f"revision = {revision}\n")
-    assert probe.disorder(probe.written()) == finding
+    assert probe.migration_problem(probe.load_migrations()) == finding

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-import bgscaffold.apply
-import bgscaffold.evolve
-from bgscaffold.errors import GitFailed
+import bgscaffold.upgrade.command
+import bgscaffold.upgrade.transaction
+from bgscaffold.git.errors import GitCommandError
 from tests import helpers
 from tests.generator import evolving
 from tests.generator.conftest import Machine, Outcome, Run
@@ -141,7 +141,7 @@ def test_a_list_for_an_answer(name: str, run: Run, shop: Path) -> None:
     write(shop, ANSWERS, text)
     before = state(shop)
     told = json.loads(run("promote", "celery", "--json").out)
-    assert (told["error"], told["value"]) == ("AnswersUnreadable", str(shop / ANSWERS))
+    assert (told["error"], told["value"]) == ("AnswersError", str(shop / ANSWERS))
     assert state(shop) == before
 
 
@@ -275,7 +275,9 @@ def test_a_git_file_that_leads_nowhere(text: str, run: Run, shop: Path) -> None:
     shutil.rmtree(shop / ".git")
     (shop / ".git").write_text(text)
     told = json.loads(run("promote", "celery", "--json").out)
-    assert told["error"] == ("NotInGit" if text.startswith("gitdir") else "GitFailed")
+    assert told["error"] == (
+        "NoRepositoryError" if text.startswith("gitdir") else "GitCommandError"
+    )
 
 
 @pytest.mark.parametrize("broken", ["HEAD:README.md", "HEAD^{tree}", "HEAD"])
@@ -290,7 +292,7 @@ def test_a_broken_object(
     file.write_bytes(b"rubbish")
     before = state(shop)
     told = json.loads(run("promote", "celery", "broken", *arguments, "--json").out)
-    assert (told["error"], told["what"]) == ("GitFailed", "A git command failed")
+    assert (told["error"], told["what"]) == ("GitCommandError", "A git command failed")
     assert told["value"] == ("git diff" if broken == "HEAD:README.md" else "git ls-tree")
     after = state(shop)
     assert after == before or not arguments
@@ -409,7 +411,11 @@ def test_conflicts_that_are_not_settled(command: tuple[str, ...], run: Run, prom
 
 def test_conflicts_that_are_not_settled_in_json(run: Run, promoted: Path) -> None:
     told = json.loads(run("promote", "celery", "--json").out)
-    assert (told["error"], told["value"], told["reason"]) == ("Unsettled", str(promoted), BOTH)
+    assert (told["error"], told["value"], told["reason"]) == (
+        "UnresolvedConflictsError",
+        str(promoted),
+        BOTH,
+    )
 
 
 def test_conflicts_are_settled_by_git_add(run: Run, promoted: Path) -> None:
@@ -611,7 +617,7 @@ def test_no_room_for_the_renders(run: Run, shop: Path, monkeypatch: pytest.Monke
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", "copier.yml")
 
-    monkeypatch.setattr(bgscaffold.evolve, "check_out", full)
+    monkeypatch.setattr(bgscaffold.upgrade.command, "check_out", full)
     assert run("promote", "celery").err.startswith(
         "Cannot write the project: 'copier.yml' (No space left on device)\n"
     )
@@ -621,7 +627,7 @@ def test_no_room_for_the_renders(run: Run, shop: Path, monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     "error",
     [
-        GitFailed("git checkout", "error: unable to write a.py\nfatal: no room"),
+        GitCommandError("git checkout", "error: unable to write a.py\nfatal: no room"),
         OSError(errno.ENOSPC, "no room", "a.py"),
     ],
 )
@@ -633,7 +639,7 @@ def test_a_full_folder_for_what_is_temporary(
 
     usage = shutil.disk_usage(shop)
     monkeypatch.setattr("shutil.disk_usage", lambda _: usage._replace(free=2**20 - 1))
-    monkeypatch.setattr(bgscaffold.evolve, step, full)
+    monkeypatch.setattr(bgscaffold.upgrade.command, step, full)
     monkeypatch.setattr("tempfile.tempdir", str(shop.parent))
     done = run("promote", "celery")
     assert done == refused(
@@ -649,19 +655,19 @@ def test_a_full_folder_for_what_is_temporary(
 def test_an_update_to_what_cannot_be_rendered(
     run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bgscaffold.evolve, "clone", fails)
+    monkeypatch.setattr(bgscaffold.upgrade.command, "clone", fails)
     assert run("update").err.startswith("A git command failed: 'git clone'\n")
 
 
 def fails(*_: object) -> None:
     """Fail as git does."""
-    raise GitFailed("git clone")
+    raise GitCommandError("git clone")
 
 
 Step = Callable[..., object]
 
 
-@pytest.mark.parametrize("step", ["clone", "check_out", "render", "write_sides", "foresee"])
+@pytest.mark.parametrize("step", ["clone", "check_out", "render", "write_sides", "preview_merge"])
 def test_an_interrupt_before_the_merge_changes_nothing(
     step: str, run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -670,7 +676,7 @@ def test_an_interrupt_before_the_merge_changes_nothing(
     def stopped(*_: object, **__: object) -> None:
         os.kill(os.getpid(), 2)
 
-    monkeypatch.setattr(bgscaffold.evolve, step, stopped)
+    monkeypatch.setattr(bgscaffold.upgrade.command, step, stopped)
     text = refused(
         "Interrupted, nothing was changed",
         shop,
@@ -685,13 +691,13 @@ def test_an_interrupt_before_the_merge_changes_nothing(
 def test_an_interrupt_during_the_merge_comes_too_late(
     run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    merge = bgscaffold.merge.merge
+    merge = bgscaffold.upgrade.merge.merge
 
     def interrupted(*sides: object) -> object:
         os.kill(os.getpid(), 2)
         return merge(*sides)  # type: ignore[arg-type]  # the same that came
 
-    monkeypatch.setattr(bgscaffold.apply, "merge", interrupted)
+    monkeypatch.setattr(bgscaffold.upgrade.transaction, "merge", interrupted)
     assert run("promote", "celery").code == 0
     assert evolving.like_new(shop, "celery")
 

@@ -4,12 +4,12 @@ import time
 
 import pytest
 
-from bgscaffold.hiding import Hider, secrets_of
+from bgscaffold.doctor.redaction import Redactor, find_secrets
 
 
 def hidden(text: str, dotenv: str = "", **environment: str) -> str:
     """Return a text without the secrets of an environment."""
-    return Hider(secrets_of(environment, dotenv))(text)
+    return Redactor(find_secrets(environment, dotenv))(text)
 
 
 @pytest.mark.parametrize(

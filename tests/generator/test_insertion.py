@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from bgscaffold import insertion
-from bgscaffold.errors import CannotEdit, NameTaken
-from bgscaffold.insertion import Import, Source
+from bgscaffold.add_task import source_editor
+from bgscaffold.add_task.errors import NameTakenError, UneditableFileError
+from bgscaffold.add_task.source_editor import Import, Source
 
 OWN = frozenset(["app", "tests"])
 TASK = Import("app.background", "task")
@@ -22,7 +22,7 @@ def source(text: str, package: str = "app.shop", width: int = 88) -> Source:
 
 def with_import(text: str, wanted: Import = TASK) -> tuple[str, str]:
     """Return the text with an import, and what the module calls the imported."""
-    changed, name = insertion.imported(source(text), wanted)
+    changed, name = source_editor.add_import(source(text), wanted)
     return changed.text, name
 
 
@@ -173,7 +173,7 @@ def test_a_name_that_is_too_long_for_sorted_imports_is_wrapped() -> None:
     ],
 )
 def test_a_name_that_means_something_else_is_refused(text: str, value: str, reason: str) -> None:
-    with pytest.raises(NameTaken) as refused:
+    with pytest.raises(NameTakenError) as refused:
         with_import(text)
     assert (refused.value.value, refused.value.reason) == (value, reason)
 
@@ -189,10 +189,10 @@ def test_a_name_that_means_something_else_is_refused(text: str, value: str, reas
 def test_a_layout_that_nobody_foresaw_is_kept_or_refused(text: str) -> None:
     try:
         after, _ = with_import(text)
-    except CannotEdit:
+    except UneditableFileError:
         return
-    assert insertion.keeps_characters(text, after)
-    assert insertion.keeps_statements(source(text).tree, source(after).tree)
+    assert source_editor.preserves_characters(text, after)
+    assert source_editor.preserves_statements(source(text).tree, source(after).tree)
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def test_a_layout_that_nobody_foresaw_is_kept_or_refused(text: str) -> None:
     ],
 )
 def test_code_comes_to_the_end(before: str, after: str) -> None:
-    assert insertion.appended(source(before), "y = 2\n").text == after
+    assert source_editor.append_code(source(before), "y = 2\n").text == after
 
 
 @pytest.mark.parametrize(
@@ -221,17 +221,17 @@ def test_code_comes_to_the_end(before: str, after: str) -> None:
 )
 def test_what_is_not_proven_is_refused(after: str) -> None:
     before = source("x = 1  # one\n")
-    with pytest.raises(CannotEdit, match="laid out in a way"):
+    with pytest.raises(UneditableFileError, match="laid out in a way"):
         before.changed(after)
 
 
 def test_a_docstring_stays_the_docstring() -> None:
-    with pytest.raises(CannotEdit):
+    with pytest.raises(UneditableFileError):
         source("'Doc.'\n").changed("x = 1\n'Doc.'\n")
 
 
 def test_an_import_loses_no_name() -> None:
-    with pytest.raises(CannotEdit):
+    with pytest.raises(UneditableFileError):
         source("from a import b\n").changed("from a import (c)  # from a import b\n")
 
 
@@ -247,15 +247,15 @@ def test_an_import_loses_no_name() -> None:
 def test_a_file_that_python_cannot_read_is_refused(raw: bytes, reason: str, tmp_path: Path) -> None:
     file = tmp_path / "tasks.py"
     file.write_bytes(raw)
-    with pytest.raises(CannotEdit) as refused:
-        insertion.load(file, "app.shop", OWN, 100, "")
+    with pytest.raises(UneditableFileError) as refused:
+        source_editor.load_source(file, "app.shop", OWN, 100, "")
     assert refused.value.value == str(file)
     assert reason in refused.value.reason
 
 
 def test_what_cannot_be_opened_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CannotEdit, match="it is no file"):
-        insertion.load(tmp_path, "app.shop", OWN, 100, "")
+    with pytest.raises(UneditableFileError, match="it is no file"):
+        source_editor.load_source(tmp_path, "app.shop", OWN, 100, "")
 
 
 @pytest.mark.parametrize(
@@ -270,9 +270,9 @@ def test_what_cannot_be_opened_is_refused(tmp_path: Path) -> None:
 def test_bytes_stay_as_they_are(raw: bytes, tmp_path: Path) -> None:
     file = tmp_path / "tasks.py"
     file.write_bytes(raw)
-    loaded = insertion.load(file, "app.shop", OWN, 100, "")
+    loaded = source_editor.load_source(file, "app.shop", OWN, 100, "")
     assert loaded.content == raw
-    assert insertion.appended(loaded, "y = 2\n").content.startswith(raw)
+    assert source_editor.append_code(loaded, "y = 2\n").content.startswith(raw)
 
 
 # ---- Every combination of what files begin with ---------------------------------------------------
@@ -301,10 +301,10 @@ def test_what_was_sorted_and_formatted_stays_so(tmp_path: Path) -> None:
     ruff(tmp_path, "check", "--fix", "--select=I")
     ruff(tmp_path, "format")
     for file in (tmp_path / "app").glob("file_*.py"):
-        loaded = insertion.load(file, "app.shop", OWN, 100, "")
+        loaded = source_editor.load_source(file, "app.shop", OWN, 100, "")
         for wanted in (Import("logging"), TASK, Import("pydantic", "BaseModel")):
-            loaded, _ = insertion.imported(loaded, wanted)
-        file.write_bytes(insertion.appended(loaded, "def added() -> None: ...\n").content)
+            loaded, _ = source_editor.add_import(loaded, wanted)
+        file.write_bytes(source_editor.append_code(loaded, "def added() -> None: ...\n").content)
     ruff(tmp_path, "check", "--select=I")
     ruff(tmp_path, "format", "--check")
 

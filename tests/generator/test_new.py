@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bgscaffold.source import TAG, URL
+from bgscaffold.layout import URL
+from bgscaffold.template.source import TAG
 from tests import helpers
 from tests.generator.conftest import Machine, Run
 
@@ -317,7 +318,7 @@ def test_takes_the_template_from_a_checkout_without_the_tag(
 ) -> None:
     clone = tmp_path / "clone"
     git("clone", "--quiet", "--no-tags", str(template_repo), str(clone), cwd=tmp_path)
-    monkeypatch.setattr("bgscaffold.source.location", lambda: clone)
+    monkeypatch.setattr("bgscaffold.template.source.location", lambda: clone)
     done = run("new", "shop", "--json")
     assert json.loads(done.out)["commit"] == git("rev-parse", "--short", "HEAD", cwd=clone)
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-import bgscaffold.source
-from bgscaffold.revisions import Revision, way_back
+import bgscaffold.template.source
+from bgscaffold.analysis.migrations import Revision, downgrade_target
 from tests import helpers
 from tests.generator import evolving
 from tests.generator.conftest import Machine, Outcome, Run
@@ -176,7 +176,7 @@ def versions(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Path:
     release(folder, "v0.0.9", {"copier.yml": without, FILE: f"{now}old\n"})
     release(folder, helpers.TAG, {"copier.yml": questions, FILE: now})
     release(folder, "v0.2.0", {FILE: f"{now}newer\n"})
-    monkeypatch.setattr(bgscaffold.source, "location", lambda: folder)
+    monkeypatch.setattr(bgscaffold.template.source, "location", lambda: folder)
     return folder
 
 
@@ -184,7 +184,7 @@ def versions(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Path:
 def old_shop(run: Run, machine: Machine, versions: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give a project of the version that knew no AI yet, and stand in it."""
     with monkeypatch.context() as patch:
-        patch.setattr(bgscaffold.source, "TAG", "v0.0.9")
+        patch.setattr(bgscaffold.template.source, "TAG", "v0.0.9")
         assert run("new", "shop", "--pattern=safe").code == 0
     monkeypatch.chdir(machine.here / "shop")
     assert "ai:" not in (machine.here / "shop/.copier-answers.yml").read_text()
@@ -305,7 +305,7 @@ def test_says_how_to_join_and_how_to_part_again(run: Run, shop: Path) -> None:
 
 def test_the_first_migration_of_all_goes_back_to_nothing() -> None:
     first = Revision("app/migrations/versions/0001_all.py", "0001", frozenset())
-    assert way_back([], [first], set()) == "0001@base"
+    assert downgrade_target([], [first], set()) == "0001@base"
 
 
 def test_no_migration_that_is_new_no_need_to_join(run: Run, shop: Path) -> None:

@@ -212,8 +212,8 @@ def test_the_installed_command_says_its_version(installed: Path, tmp_path: Path)
 
 
 def test_the_installed_wheel_has_the_probe_of_the_doctor(installed: Path) -> None:
-    [probe] = installed.glob("lib/*/site-packages/bgscaffold/probe.py")
-    source = helpers.ROOT / "generator/bgscaffold/probe.py"
+    [probe] = installed.glob("lib/*/site-packages/bgscaffold/doctor/probe.py")
+    source = helpers.ROOT / "generator/bgscaffold/doctor/probe.py"
     assert probe.read_bytes() == source.read_bytes()
 
 

@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from bgscaffold.declared import OPTIONS
+from bgscaffold.analysis.task_options import OPTIONS
 from bgscaffold.patterns import PROMISES, RECORDS, Pattern
 from tests import helpers
 from tests.generator.conftest import Outcome, Run

@@ -73,7 +73,7 @@ def test_new_overwrites_nothing_that_came_meanwhile(
     def come(*_: object) -> None:
         (machine.here / "notes.txt").write_text("mine")
 
-    monkeypatch.setattr("bgscaffold.new.start_repository", come)
+    monkeypatch.setattr("bgscaffold.new.create.start_repository", come)
     assert run("new", ".").err.startswith(f"The folder is not empty: '{machine.here}'\n")
     assert helpers.tree(machine.here) == {"notes.txt": b"mine"}
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-import bgscaffold.apply
-from bgscaffold.keeping import keep, put_back
+import bgscaffold.upgrade.transaction
+from bgscaffold.upgrade.backup import back_up, restore
 from tests import helpers
 from tests.generator import evolving
 from tests.generator.conftest import Machine, Outcome, Run
@@ -303,10 +303,10 @@ def test_a_file_where_a_folder_was(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
     (folder / "file").write_text("mine")
-    kept = keep([folder / "file", folder / "new"], tmp_path / "aside")
+    kept = back_up([folder / "file", folder / "new"], tmp_path / "aside")
     shutil.rmtree(folder)
     folder.write_text("theirs")
-    put_back(kept)
+    restore(kept)
     assert helpers.tree(folder) == {"file": b"mine"}
 
 
@@ -316,7 +316,7 @@ def test_what_cannot_be_put_back(run: Run, shop: Path, monkeypatch: pytest.Monke
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device", "worker.py")
 
-    monkeypatch.setattr(bgscaffold.apply, "put_back", full)
+    monkeypatch.setattr(bgscaffold.upgrade.transaction, "restore", full)
     done = run("promote", "celery")
     assert done.err.startswith(
         f"The merge could not be finished, and not all of it could be taken back: '{shop}' ("

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 import bgscaffold.__main__
-import bgscaffold.new
-import bgscaffold.source
-import bgscaffold.staging
-from bgscaffold.errors import GitFailed
+import bgscaffold.new.create
+import bgscaffold.system.atomic_directory
+import bgscaffold.template.source
+from bgscaffold.git.errors import GitCommandError
 from tests import helpers
 from tests.generator.conftest import Machine, Outcome, Run
 
@@ -213,7 +213,7 @@ def test_an_interrupted_install_leaves_the_project(
 def test_no_template(run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     monkeypatch.chdir(machine.here)
-    monkeypatch.setattr(bgscaffold.source, "PACKAGE", machine.home / "site/bgscaffold")
+    monkeypatch.setattr(bgscaffold.template.source, "PACKAGE", machine.home / "site/bgscaffold")
     assert run("new", "shop") == refused(
         "Cannot find the template of bgscaffold",
         machine.home / "site/bgscaffold/template.bundle",
@@ -232,7 +232,7 @@ def test_a_template_with_a_typing_error(
     (template / "template/readme.jinja").write_text("{{ projct_name }}")
     for command in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "--message=x"]):
         helpers.git(*command, cwd=template)
-    monkeypatch.setattr(bgscaffold.source, "location", lambda: template)
+    monkeypatch.setattr(bgscaffold.template.source, "location", lambda: template)
     assert run("new", "shop") == refused(
         "Cannot render the template",
         "UndefinedError",
@@ -280,7 +280,7 @@ def test_a_wrong_option_in_json(run: Run, machine: Machine) -> None:
     done = run("new", "shop", "--pattern=flask", "--json")
     assert (done.code, done.err) == (2, "")
     assert json.loads(done.out) == {
-        "error": "WrongUsage",
+        "error": "UsageError",
         "what": "Cannot read the command line",
         "value": "new shop --pattern=flask --json",
         "reason": "Invalid value for '--pattern':"
@@ -294,7 +294,7 @@ def test_a_refusal_in_json(run: Run, machine: Machine) -> None:
     done = run("new", "CON", "--json")
     assert (done.code, done.err) == (1, "")
     assert json.loads(done.out) == {
-        "error": "BadName",
+        "error": "ProjectNameError",
         "what": "Not a project name",
         "value": "CON",
         "reason": "",
@@ -311,7 +311,7 @@ def test_what_nobody_foresaw_is_one_line(
     def fail() -> None:
         raise kind("surprise")
 
-    monkeypatch.setattr(bgscaffold.new, "require_git", fail)
+    monkeypatch.setattr(bgscaffold.new.create, "require_git", fail)
     assert run("new", "shop") == Outcome(
         1,
         "",
@@ -326,7 +326,9 @@ def test_what_nobody_foresaw_is_one_line(
 def test_an_early_ctrl_c_is_silent(
     run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bgscaffold.new, "require_git", lambda: os.kill(os.getpid(), signal.SIGINT))
+    monkeypatch.setattr(
+        bgscaffold.new.create, "require_git", lambda: os.kill(os.getpid(), signal.SIGINT)
+    )
     assert run("new", "shop") == Outcome(130, "", "")
 
 
@@ -357,7 +359,7 @@ def test_a_wrapped_ctrl_c_while_loading_is_silent(
     assert run("new", "shop") == Outcome(130, "", "")
 
 
-@pytest.mark.parametrize("step", ["bgscaffold.new.render", "copier.run_copy"])
+@pytest.mark.parametrize("step", ["bgscaffold.new.create.render", "copier.run_copy"])
 def test_a_wrapped_ctrl_c_in_the_middle(
     step: str, run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -376,8 +378,8 @@ def test_a_signal_in_the_middle(
     def stopped(*_: object) -> None:
         os.kill(os.getpid(), number)
 
-    handlers = [signal.getsignal(each) for each in bgscaffold.staging.SIGNALS]
-    monkeypatch.setattr(bgscaffold.new, step, stopped)
+    handlers = [signal.getsignal(each) for each in bgscaffold.system.signals.SIGNALS]
+    monkeypatch.setattr(bgscaffold.new.create, step, stopped)
     text = refused(
         "Interrupted, nothing was created",
         machine.here / "a/b/shop",
@@ -386,7 +388,7 @@ def test_a_signal_in_the_middle(
     ).err
     assert run("new", "a/b/shop") == Outcome(130, "", text)
     assert left_in(machine.here) == []
-    assert [signal.getsignal(each) for each in bgscaffold.staging.SIGNALS] == handlers
+    assert [signal.getsignal(each) for each in bgscaffold.system.signals.SIGNALS] == handlers
 
 
 def test_nohup_stays_in_force(run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -395,7 +397,7 @@ def test_nohup_stays_in_force(run: Run, machine: Machine, monkeypatch: pytest.Mo
         return False
 
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    monkeypatch.setattr(bgscaffold.new, "work_tree", hang_up)
+    monkeypatch.setattr(bgscaffold.new.create, "work_tree_root", hang_up)
     assert run("new", "shop").code == 0
     assert signal.signal(signal.SIGHUP, before) is signal.SIG_IGN
 
@@ -410,7 +412,7 @@ def test_a_folder_that_fills_up_meanwhile(
         (shop / "notes.txt").write_text("mine")
         return False
 
-    monkeypatch.setattr(bgscaffold.new, "work_tree", fill)
+    monkeypatch.setattr(bgscaffold.new.create, "work_tree_root", fill)
     assert run("new", "shop").err.startswith(f"The folder is not empty: '{shop}'\n")
     assert helpers.tree(machine.here) == {"shop/notes.txt": b"mine"}
 
@@ -431,9 +433,9 @@ def test_a_parent_that_is_in_use_stays(
 ) -> None:
     def use_and_fail(*_: object) -> None:
         (machine.here / "a/notes.txt").write_text("mine")
-        raise GitFailed("git clone")
+        raise GitCommandError("git clone")
 
-    monkeypatch.setattr(bgscaffold.new, "unpack", use_and_fail)
+    monkeypatch.setattr(bgscaffold.new.create, "unpack", use_and_fail)
     assert run("new", "a/b/shop").code == 1
     assert left_in(machine.here / "a") == ["notes.txt"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bgscaffold import routers
+from bgscaffold.analysis.routes import paths_overlap
 from tests import helpers
 from tests.generator.conftest import Machine, Outcome, Run
 
@@ -165,7 +165,10 @@ def test_a_path_that_is_free(decorator: str, run: Run, shop: Path) -> None:
     ],
 )
 def test_paths_overlap_where_one_url_is_of_both(one: str, other: str, overlap: bool) -> None:
-    assert (routers.overlap(one, other), routers.overlap(other, one)) == (overlap, overlap)
+    assert (paths_overlap(one, other), paths_overlap(other, one)) == (
+        overlap,
+        overlap,
+    )
 
 
 # ---- What they answer with -----------------------------------------------------------------------

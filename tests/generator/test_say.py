@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bgscaffold.say import say
+from bgscaffold.system.console import echo
 from tests import helpers
 from tests.generator.conftest import Machine, Run
 
@@ -57,13 +57,13 @@ def test_a_full_disk_is_met_once(
 ) -> None:
     with open("/dev/full", "w", encoding="ascii") as full:
         monkeypatch.setattr("sys.stdout", full)
-        assert not say("größe")
-        assert say("and more")  # nobody reads it, and nothing complains
+        assert not echo("größe")
+        assert echo("and more")  # nobody reads it, and nothing complains
 
 
 def test_a_closed_stream_is_no_other(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.stderr", None)
-    assert not say("lost", to_stderr=True)
+    assert not echo("lost", to_stderr=True)
     assert capsys.readouterr().out == ""

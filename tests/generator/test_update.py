@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-import bgscaffold.source
+import bgscaffold.template.source
 from tests import helpers
 from tests.generator import evolving
 from tests.generator.conftest import Machine, Outcome, Run
@@ -34,7 +34,7 @@ def versions(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Path:
     release(folder, NOW, {FILE: f"{now}\nnew one\nold two\n"})
     release(folder, NEXT, {FILE: f"{now}\nnewer\n", revision: "# more\n"} | extra)
     helpers.git("tag", "vnext", cwd=folder)  # no version, and named as none
-    monkeypatch.setattr(bgscaffold.source, "location", lambda: folder)
+    monkeypatch.setattr(bgscaffold.template.source, "location", lambda: folder)
     return folder
 
 
@@ -58,7 +58,7 @@ def make(
 
     def made(tag: str) -> Path:
         with monkeypatch.context() as patch:
-            patch.setattr(bgscaffold.source, "TAG", tag)
+            patch.setattr(bgscaffold.template.source, "TAG", tag)
             assert run("new", "shop", "--pattern=safe").code == 0
         monkeypatch.chdir(machine.here / "shop")
         return machine.here / "shop"
@@ -169,7 +169,7 @@ def test_a_checkout_without_versions(
     make(NOW)
     untagged = ("--quiet", "--no-tags", str(helpers.template_repo()), "untagged")
     helpers.git("clone", *untagged, cwd=tmp_path)
-    monkeypatch.setattr(bgscaffold.source, "location", lambda: tmp_path / "untagged")
+    monkeypatch.setattr(bgscaffold.template.source, "location", lambda: tmp_path / "untagged")
     commit = helpers.git("rev-parse", "--short", "HEAD", cwd=tmp_path / "untagged")
     done = run("update", "--to=99.0.0")
     assert done.err.splitlines() == [
@@ -221,7 +221,7 @@ def test_a_commit_between_versions_can_be_named(
     shop = make(OLD)
     helpers.git("tag", "--delete", "vnext", cwd=versions)
     helpers.git("commit", "--quiet", "--allow-empty", "--message=more", cwd=versions)
-    monkeypatch.setattr(bgscaffold.source, "TAG", "v0.3.0")
+    monkeypatch.setattr(bgscaffold.template.source, "TAG", "v0.3.0")
     described = helpers.git("describe", "--tags", cwd=versions)
     assert described.startswith(f"{NEXT}-1-g")
     again = json.loads(run("update", "--dry-run", "--json").out)["command"]

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-import bgscaffold.evolve
-from bgscaffold.answers import Recorded
-from bgscaffold.evolve import Evolved, Goal, promote
+import bgscaffold.upgrade.command
 from bgscaffold.patterns import Pattern
+from bgscaffold.project.answers import RecordedProject
+from bgscaffold.upgrade.command import UpgradeReport, UpgradeTarget, promote
 from tests import helpers
 from tests.generator import evolving
 from tests.generator.conftest import Machine
@@ -34,13 +34,15 @@ MARKER = re.compile(r"^(<<<<<<< |=======$|>>>>>>> |\|\|\|\|\|\|\| )")
 def renders(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Take renders from projects that were made once, so that a step is only the merge."""
 
-    def taken(project: Recorded, goal: Goal, scratch: Path) -> tuple[Path, Path, list[str]]:
+    def taken(
+        project: RecordedProject, goal: UpgradeTarget, scratch: Path
+    ) -> tuple[Path, Path, list[str]]:
         options = tuple(f"--with-{name}" for name in ("schedule", "ai") if project.answers[name])
         old = rendered(project.pattern, options, scratch / "old")
         return old, rendered(goal.pattern, options, scratch / "new"), [".env"]
 
-    monkeypatch.setattr(bgscaffold.evolve, "render_both", taken)
-    monkeypatch.setattr(bgscaffold.evolve, "clone", lambda _: None)
+    monkeypatch.setattr(bgscaffold.upgrade.command, "render_both", taken)
+    monkeypatch.setattr(bgscaffold.upgrade.command, "clone", lambda _: None)
 
 
 def rendered(pattern: str, options: tuple[str, ...], to: Path) -> Path:
@@ -128,7 +130,7 @@ class Walker:
         helpers.git("add", "--all", cwd=self.project)
         helpers.git("commit", "--quiet", "--allow-empty", "--message=mine", cwd=self.project)
 
-    def promote(self, pattern: Pattern) -> Evolved:
+    def promote(self, pattern: Pattern) -> UpgradeReport:
         """Promote as foretold, having tried whether it can be undone."""
         whole, before = helpers.tree(self.project), evolving.state(self.project)
         foreseen = promote(str(self.project), pattern, dry_run=True)
@@ -143,7 +145,7 @@ class Walker:
         self.said.append(f"promote {pattern}")
         return done
 
-    def settle(self, done: Evolved) -> None:
+    def settle(self, done: UpgradeReport) -> None:
         """Settle every conflict by keeping both sides."""
         for path in done.merged.conflicts:
             file = self.project / path

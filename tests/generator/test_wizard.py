@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bgscaffold import wizard
-from bgscaffold.patterns import ADVICE, QUESTIONS, Pattern
-from bgscaffold.project import Project
+from bgscaffold.new import wizard
+from bgscaffold.new.wizard import ADVICE, QUESTIONS
+from bgscaffold.patterns import Pattern
+from bgscaffold.project.spec import ProjectSpec
 from tests import helpers
 from tests.generator.conftest import Machine, Run
 from tests.projects.terminal import Terminal, until
@@ -154,7 +155,7 @@ def test_in_this_process(run: Run, machine: Machine, monkeypatch: pytest.MonkeyP
     """The same once more where coverage sees it."""
     typed = iter(["9", "2", "1", ""])
     monkeypatch.setattr("builtins.input", lambda _prompt: next(typed))
-    monkeypatch.setattr("bgscaffold.wizard.is_possible", lambda: True)
+    monkeypatch.setattr("bgscaffold.new.wizard.is_interactive", lambda: True)
     assert "pattern async.\n" in run("new", "shop", "--no-git").out
     shutil.rmtree(machine.here / "shop")
     typed = iter(["2", "1", ""])
@@ -187,8 +188,8 @@ BOTH = "--with-schedule (tasks that run by the clock), --with-ai (documents and 
     ],
 )
 def test_what_is_left_to_choose_is_told_in_a_line(schedule: bool, ai: bool, line: str) -> None:
-    project = Project("shop", Path("shop"), Pattern.SAFE, schedule=schedule, ai=ai)
-    assert wizard.also(project) == line
+    project = ProjectSpec("shop", Path("shop"), Pattern.SAFE, schedule=schedule, ai=ai)
+    assert wizard.other_features_hint(project) == line
 
 
 def test_who_was_not_asked_is_told_of_no_more(run: Run) -> None:
@@ -199,6 +200,6 @@ def test_who_was_not_asked_is_told_of_no_more(run: Run) -> None:
 @pytest.mark.parametrize("stream", ["sys.stdin", "sys.stdout"])
 def test_a_closed_stream_is_no_terminal(stream: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream, None)
-    possible = wizard.is_possible()
+    possible = wizard.is_interactive()
     monkeypatch.undo()
     assert not possible
