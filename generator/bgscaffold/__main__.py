@@ -20,7 +20,9 @@ def main() -> None:
         if os.environ.get("BGSCAFFOLD_TRACEBACK"):
             raise
         told = f"bgscaffold failed: {type(error).__name__}: {error}"
-        sys.exit(f"{told}\n  remedy:  set BGSCAFFOLD_TRACEBACK=1, run it again, report it")
+        sys.exit(
+            f"{told}\n  remedy:  set BGSCAFFOLD_TRACEBACK=1, run it again, report it"
+        )
 
 
 def run(arguments: list[str]) -> None:

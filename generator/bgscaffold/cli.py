@@ -27,12 +27,16 @@ app = typer.Typer(
 )
 
 Folder = Annotated[str, typer.Argument(metavar="PATH", help="A folder of the project.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would change; change nothing.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Say what would change; change nothing.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 WithAi = Annotated[
     bool, typer.Option("--with-ai", help="Documents to upload and search, and a chat.")
 ]
-WithSchedule = Annotated[bool, typer.Option("--with-schedule", help="Tasks that run by the clock.")]
+WithSchedule = Annotated[
+    bool, typer.Option("--with-schedule", help="Tasks that run by the clock.")
+]
 MERGED_WITH_CONFLICTS = 3
 
 
@@ -90,7 +94,9 @@ def options(
 def new(
     path: Annotated[
         str,
-        typer.Argument(metavar="PATH", help="The folder to create; its last part is the name."),
+        typer.Argument(
+            metavar="PATH", help="The folder to create; its last part is the name."
+        ),
     ],
     pattern: Annotated[
         Pattern | None,
@@ -103,11 +109,15 @@ def new(
     ] = False,
     with_ai: WithAi = False,
     with_schedule: WithSchedule = False,
-    ci: Annotated[Ci, typer.Option(help="Where its tests run on each push.")] = Ci.GITHUB,
+    ci: Annotated[
+        Ci, typer.Option(help="Where its tests run on each push.")
+    ] = Ci.GITHUB,
     no_git: Annotated[
         bool, typer.Option("--no-git", help="Make no repository and no first commit.")
     ] = False,
-    install: Annotated[bool, typer.Option("--install", help="Run `uv sync` in it.")] = False,
+    install: Annotated[
+        bool, typer.Option("--install", help="Run `uv sync` in it.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Create a project."""
@@ -115,7 +125,9 @@ def new(
     from bgscaffold.new.create import create, resolve_pattern
 
     chosen = resolve_pattern(pattern, with_celery=with_celery)
-    project = ProjectSpec.at(path, pattern=chosen, ci=ci, schedule=with_schedule, ai=with_ai)
+    project = ProjectSpec.at(
+        path, pattern=chosen, ci=ci, schedule=with_schedule, ai=with_ai
+    )
     named = with_celery or pattern is not None
     asked = not named and not as_json and wizard.is_interactive()
     project = wizard.ask_pattern(project) if asked else project
@@ -146,7 +158,8 @@ def promote(
 def update(
     path: Folder = ".",
     to: Annotated[
-        str | None, typer.Option(metavar="VERSION", help="Such as 0.2.0.  [default: this one]")
+        str | None,
+        typer.Option(metavar="VERSION", help="Such as 0.2.0.  [default: this one]"),
     ] = None,
     with_ai: WithAi = False,
     with_schedule: WithSchedule = False,
@@ -187,7 +200,9 @@ def task(
             help="A folder of app/ and a function, as in invoices.send_reminder.",
         ),
     ],
-    is_async: Annotated[bool, typer.Option("--async", help="Make it an `async def`.")] = False,
+    is_async: Annotated[
+        bool, typer.Option("--async", help="Make it an `async def`.")
+    ] = False,
     cron: Annotated[
         str | None,
         typer.Option(metavar="EXPR", help="Run it by the clock, as in '0 3 * * *'."),
@@ -196,7 +211,9 @@ def task(
         str | None,
         typer.Option(metavar="ZONE", help="Where --cron counts. [SCHEDULE_TIMEZONE]"),
     ] = None,
-    route: Annotated[bool, typer.Option("--route", help="With a route that enqueues it.")] = False,
+    route: Annotated[
+        bool, typer.Option("--route", help="With a route that enqueues it.")
+    ] = False,
     path: Annotated[
         str | None,
         typer.Option(metavar="PATH", help="A folder of the project. [the current one]"),
@@ -232,7 +249,9 @@ def doctor(
 
     project = load_project(path)
     found = run_checks(project)
-    said = echo(format_findings_json(project, found) if as_json else format_findings(found))
+    said = echo(
+        format_findings_json(project, found) if as_json else format_findings(found)
+    )
     raise typer.Exit(0 if said and has_no_failures(found) else 1)
 
 

@@ -45,12 +45,21 @@ class PatternRecord:
     title: str
     promises: tuple[str, ...]
     dev: str
-    supports: frozenset[str]  # of the options in @task(...) and .options(...); a test compares
+    supports: frozenset[
+        str
+    ]  # of the options in @task(...) and .options(...); a test compares
     durable: bool  # it keeps tasks in the outbox
 
 
 IN_PROCESS = frozenset({"timeout"})
-DURABLE = IN_PROCESS | {"retries", "retry_on", "discard_on", "key", "run_at", "priority"}
+DURABLE = IN_PROCESS | {
+    "retries",
+    "retry_on",
+    "discard_on",
+    "key",
+    "run_at",
+    "priority",
+}
 
 RECORDS = {
     Pattern.SIMPLE: PatternRecord(

@@ -47,7 +47,9 @@ Run = Callable[..., Outcome]
 
 
 @pytest.fixture
-def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, template_repo: Path) -> Machine:
+def machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, template_repo: Path
+) -> Machine:
     """Give a fresh machine with git and uv, and stand in an empty folder of it."""
     made = Machine(tmp_path / "home", tmp_path / "bin", tmp_path / "here")
     for folder in (made.home, made.bin, made.here):
@@ -69,7 +71,9 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, template_repo: Path
 
 @pytest.fixture
 def run(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    machine: Machine,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> Run:
     """Give a function that runs one command on the machine, in this process."""
 

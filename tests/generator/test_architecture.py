@@ -49,7 +49,8 @@ def graph() -> dict[str, set[str]]:
     """Return the modules of the generator that each of them imports."""
     known = modules()
     return {
-        name: {module_of(each, known) for each in imported(file) if is_own(each)} - {name}
+        name: {module_of(each, known) for each in imported(file) if is_own(each)}
+        - {name}
         for name, file in known.items()
     }
 
@@ -75,7 +76,9 @@ def layer_of(module: str) -> int:
     return next(n for n, layer in enumerate(LAYERS) if package_of(module) in layer)
 
 
-IMPORTS = [(name, each) for name, others in sorted(graph().items()) for each in sorted(others)]
+IMPORTS = [
+    (name, each) for name, others in sorted(graph().items()) for each in sorted(others)
+]
 
 
 def test_modules_do_not_import_one_another_in_a_circle() -> None:
@@ -97,12 +100,19 @@ def test_a_module_imports_only_its_own_layer_and_those_below(module: str) -> Non
 
 
 def test_commands_do_not_import_one_another() -> None:
-    commands = [(a, b) for a, b in IMPORTS if {package_of(a), package_of(b)} <= COMMANDS]
+    commands = [
+        (a, b) for a, b in IMPORTS if {package_of(a), package_of(b)} <= COMMANDS
+    ]
     assert [(a, b) for a, b in commands if package_of(a) != package_of(b)] == []
 
 
 def test_only_render_imports_copier() -> None:
-    names = {name for name, file in modules().items() for each in imported(file) if is_copier(each)}
+    names = {
+        name
+        for name, file in modules().items()
+        for each in imported(file)
+        if is_copier(each)
+    }
     assert names == {"template.render"}
 
 

@@ -41,7 +41,9 @@ def shop(tmp_path: Path) -> Path:
 
 def told(shop: Path) -> list[str]:
     """Return what is said when both overlays are added."""
-    return find_collisions(shop, evolving.original("safe"), evolving.original("safe", *BOTH))
+    return find_collisions(
+        shop, evolving.original("safe"), evolving.original("safe", *BOTH)
+    )
 
 
 def put(shop: Path, path: str, text: str) -> None:
@@ -80,20 +82,34 @@ def test_what_an_earlier_update_brought_is_no_clash() -> None:
     ("text", "name", "model"),
     [
         ("class Mail(Base):\n    __tablename__ = 'messages'\n", "messages", "chat"),
-        ("class Mail(Base):\n    __tablename__: str = 'messages'\n", "messages", "chat"),
+        (
+            "class Mail(Base):\n    __tablename__: str = 'messages'\n",
+            "messages",
+            "chat",
+        ),
         ("NAME = 'chunks'\nsa.Table(NAME, metadata)\n", "chunks", "documents"),
-        ("from sqlalchemy import Table\nTable(name='documents')\n", "documents", "documents"),
+        (
+            "from sqlalchemy import Table\nTable(name='documents')\n",
+            "documents",
+            "documents",
+        ),
     ],
 )
-def test_a_table_of_the_name_of_a_new_one(text: str, name: str, model: str, shop: Path) -> None:
+def test_a_table_of_the_name_of_a_new_one(
+    text: str, name: str, model: str, shop: Path
+) -> None:
     put(shop, "app/mail/data.py", text)
-    assert told(shop) == [TABLE.format(name, "app/mail/data.py", 2, f"app/{model}/models.py")]
+    assert told(shop) == [
+        TABLE.format(name, "app/mail/data.py", 2, f"app/{model}/models.py")
+    ]
 
 
 def test_a_table_in_a_package_of_another_name(shop: Path) -> None:
     (shop / "app").rename(shop / "mine")
     put(shop, "mine/mail.py", "\n__tablename__ = 'messages'\n")
-    assert told(shop) == [TABLE.format("messages", "mine/mail.py", 2, "app/chat/models.py")]
+    assert told(shop) == [
+        TABLE.format("messages", "mine/mail.py", 2, "app/chat/models.py")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -115,21 +131,66 @@ def test_tables_of_other_names(text: str, shop: Path) -> None:
 @pytest.mark.parametrize(
     ("place", "prefix", "decorator", "name", "new", "answers"),
     [
-        ("app/home/router.py", "", 'get("/")', "GET /", "app/page/router.py: GET /", YOURS),
-        ("app/home/router.py", "", "get(PAGE)", "GET /", "app/page/router.py: GET /", YOURS),
-        ("app/home/router.py", "", 'api_route("/")', "GET /", "app/page/router.py: GET /", YOURS),
-        ("app/zoo/router.py", "", 'get("/")', "GET /", "app/page/router.py: GET /", THE_NEW_ONE),
         (
-            *("app/home/router.py", "", 'api_route("/", methods=["POST", "GET"])', "GET /"),
-            *("app/page/router.py: GET /", YOURS),
+            "app/home/router.py",
+            "",
+            'get("/")',
+            "GET /",
+            "app/page/router.py: GET /",
+            YOURS,
         ),
         (
-            *("app/zoo/router.py", 'prefix="/documents"', 'get("/{day}")', "GET /documents/{day}"),
-            *("app/documents/router.py: GET /documents/search, GET /documents/{document_id}",),
+            "app/home/router.py",
+            "",
+            "get(PAGE)",
+            "GET /",
+            "app/page/router.py: GET /",
+            YOURS,
+        ),
+        (
+            "app/home/router.py",
+            "",
+            'api_route("/")',
+            "GET /",
+            "app/page/router.py: GET /",
+            YOURS,
+        ),
+        (
+            "app/zoo/router.py",
+            "",
+            'get("/")',
+            "GET /",
+            "app/page/router.py: GET /",
             THE_NEW_ONE,
         ),
         (
-            *("app/home/router.py", 'prefix="/chat"', 'websocket("/ws")', "WEBSOCKET /chat/ws"),
+            *(
+                "app/home/router.py",
+                "",
+                'api_route("/", methods=["POST", "GET"])',
+                "GET /",
+            ),
+            *("app/page/router.py: GET /", YOURS),
+        ),
+        (
+            *(
+                "app/zoo/router.py",
+                'prefix="/documents"',
+                'get("/{day}")',
+                "GET /documents/{day}",
+            ),
+            *(
+                "app/documents/router.py: GET /documents/search, GET /documents/{document_id}",
+            ),
+            THE_NEW_ONE,
+        ),
+        (
+            *(
+                "app/home/router.py",
+                'prefix="/chat"',
+                'websocket("/ws")',
+                "WEBSOCKET /chat/ws",
+            ),
             *("app/chat/router.py: WEBSOCKET /chat/ws", THE_NEW_ONE),
         ),
         (
@@ -139,15 +200,29 @@ def test_tables_of_other_names(text: str, shop: Path) -> None:
     ],
 )
 def test_a_route_of_the_url_of_a_new_one(
-    place: str, prefix: str, decorator: str, name: str, new: str, answers: str, shop: Path
+    place: str,
+    prefix: str,
+    decorator: str,
+    name: str,
+    new: str,
+    answers: str,
+    shop: Path,
 ) -> None:
     put(shop, place, ROUTER.format(prefix, decorator))
-    assert told(shop) == [f"{name} ({place}, line 7) is yours; new, in {new}. {answers}"]
+    assert told(shop) == [
+        f"{name} ({place}, line 7) is yours; new, in {new}. {answers}"
+    ]
 
 
 @pytest.mark.parametrize(
     "decorator",
-    ['post("/")', 'get("/home")', "get(unknown)", 'route("/", methods=["POST"])', 'task("/")'],
+    [
+        'post("/")',
+        'get("/home")',
+        "get(unknown)",
+        'route("/", methods=["POST"])',
+        'task("/")',
+    ],
 )
 def test_routes_of_other_urls_or_methods(decorator: str, shop: Path) -> None:
     put(shop, "app/home/router.py", ROUTER.format("", decorator))

@@ -7,7 +7,11 @@ import pytest
 from cronsim import CronSim
 
 from bgscaffold.add_task import cron
-from bgscaffold.add_task.errors import CronError, TimezoneError, TimezoneWithoutCronError
+from bgscaffold.add_task.errors import (
+    CronError,
+    TimezoneError,
+    TimezoneWithoutCronError,
+)
 from tests import helpers
 from tests.generator.conftest import Outcome, Run
 
@@ -15,7 +19,12 @@ from tests.generator.conftest import Outcome, Run
 @pytest.mark.parametrize(
     "expression",
     [
-        *("* * * * *", "0 3 * * *", "*/5 0-6/2 1,15 jan-MAR,12 mon-fri", "59 23 31 12 6"),
+        *(
+            "* * * * *",
+            "0 3 * * *",
+            "*/5 0-6/2 1,15 jan-MAR,12 mon-fri",
+            "59 23 31 12 6",
+        ),
         *("0 0 1 1 0", "0 0 * * 7", "0 0 L * *", "0 0 * * fri#2", "5/10 * * * *"),
         *("30 0 3 * * *", "0 0 29 2 *", "0 0 30 2 mon", f"*/{'9' * 4000} * * * *"),
     ],
@@ -74,7 +83,9 @@ def test_what_names_none(expression: str, reason: str) -> None:
         ("0 0 * * 5L", ["Jan 30", "Feb 27", "Mar 27"]),
     ],
 )
-def test_the_moments_that_the_refusal_promises(expression: str, days: list[str]) -> None:
+def test_the_moments_that_the_refusal_promises(
+    expression: str, days: list[str]
+) -> None:
     assert cron.validate_schedule(expression, None) == (expression, "")
     moments = CronSim(expression, datetime(2026, 1, 1, tzinfo=UTC))
     assert [f"{next(moments):%b %d}" for _ in range(3)] == days
@@ -97,7 +108,17 @@ def test_a_time_zone_that_there_is(zone: str) -> None:
 
 @pytest.mark.parametrize(
     "zone",
-    ["", "Europe", "Europe/Bärlin", "Mars/Phobos", "../UTC", "/etc/passwd", "x\0", "Z" * 5000, '"'],
+    [
+        "",
+        "Europe",
+        "Europe/Bärlin",
+        "Mars/Phobos",
+        "../UTC",
+        "/etc/passwd",
+        "x\0",
+        "Z" * 5000,
+        '"',
+    ],
 )
 def test_a_time_zone_that_there_is_not(zone: str) -> None:
     with pytest.raises(TimezoneError) as refused:
@@ -137,7 +158,9 @@ ALONE = """\
         (["--timezone", "UTC"], 2, ALONE),
     ],
 )
-def test_the_words_of_the_refusals(options: list[str], code: int, words: str, run: Run) -> None:
+def test_the_words_of_the_refusals(
+    options: list[str], code: int, words: str, run: Run
+) -> None:
     assert run("add", "task", "a.b", *options) == Outcome(code, "", words)
 
 

@@ -31,7 +31,10 @@ def with_import(text: str, wanted: Import = TASK) -> tuple[str, str]:
     [
         ("from app.background import task\n", "task"),
         ("from app.background import task as t\n", "t"),
-        ("from app.background import (\n    background_tasks,\n    task as t,\n)\n", "t"),
+        (
+            "from app.background import (\n    background_tasks,\n    task as t,\n)\n",
+            "t",
+        ),
         ("import app.background\n", "app.background.task"),
         ("import app.background as bg\n", "bg.task"),
         ("import app.background.door\n", "app.background.task"),
@@ -53,9 +56,18 @@ def test_what_is_imported_already_is_used_as_it_is_called(text: str, name: str) 
         ("x = 1", "from app.background import task\n\nx = 1"),
         ('"""Tasks."""\n', '"""Tasks."""\n\nfrom app.background import task\n'),
         ('"""Tasks."""', '"""Tasks."""\n\nfrom app.background import task\n'),
-        ('"""Tasks."""\n\nx = 1\n', '"""Tasks."""\n\nfrom app.background import task\n\nx = 1\n'),
-        ('"""Tasks."""\n\n\nx = 1\n', '"""Tasks."""\n\nfrom app.background import task\n\nx = 1\n'),
-        ('"""Tasks."""\nx = 1\n', '"""Tasks."""\n\nfrom app.background import task\n\nx = 1\n'),
+        (
+            '"""Tasks."""\n\nx = 1\n',
+            '"""Tasks."""\n\nfrom app.background import task\n\nx = 1\n',
+        ),
+        (
+            '"""Tasks."""\n\n\nx = 1\n',
+            '"""Tasks."""\n\nfrom app.background import task\n\nx = 1\n',
+        ),
+        (
+            '"""Tasks."""\nx = 1\n',
+            '"""Tasks."""\n\nfrom app.background import task\n\nx = 1\n',
+        ),
         (
             '"""Tasks."""\n\n\nclass A: ...\n',
             '"""Tasks."""\n\nfrom app.background import task\n\n\nclass A: ...\n',
@@ -90,7 +102,10 @@ def test_what_is_imported_already_is_used_as_it_is_called(text: str, name: str) 
         ),
         ("import os\nx = 1\n", "import os\n\nfrom app.background import task\nx = 1\n"),
         ("import os", "import os\n\nfrom app.background import task\n"),
-        ("import os\r\nx = 1\r\n", "import os\r\n\r\nfrom app.background import task\r\nx = 1\r\n"),
+        (
+            "import os\r\nx = 1\r\n",
+            "import os\r\n\r\nfrom app.background import task\r\nx = 1\r\n",
+        ),
         (
             "from app.background import background_tasks\n",
             "from app.background import background_tasks, task\n",
@@ -139,7 +154,9 @@ def test_an_import_comes_where_sorted_imports_have_it(before: str, after: str) -
         ("from logging import INFO\n", "import logging\nfrom logging import INFO\n"),
     ],
 )
-def test_a_module_comes_before_what_is_imported_from_modules(before: str, after: str) -> None:
+def test_a_module_comes_before_what_is_imported_from_modules(
+    before: str, after: str
+) -> None:
     assert with_import(before, Import("logging")) == (after, "logging")
 
 
@@ -164,7 +181,11 @@ def test_a_name_that_is_too_long_for_sorted_imports_is_wrapped() -> None:
         ("from celery import task\n", "task", "tasks.py has it already"),
         ("def task(): ...\n", "task", "tasks.py has it already"),
         ("if 1:\n    import task\n", "task", "tasks.py has it already"),
-        ("import app.background as bg\nbg = 1\n", "bg", "tasks.py imports it, and assigns it too"),
+        (
+            "import app.background as bg\nbg = 1\n",
+            "bg",
+            "tasks.py imports it, and assigns it too",
+        ),
         (
             "from app.background import task\nfor task in (): ...\n",
             "task",
@@ -172,7 +193,9 @@ def test_a_name_that_is_too_long_for_sorted_imports_is_wrapped() -> None:
         ),
     ],
 )
-def test_a_name_that_means_something_else_is_refused(text: str, value: str, reason: str) -> None:
+def test_a_name_that_means_something_else_is_refused(
+    text: str, value: str, reason: str
+) -> None:
     with pytest.raises(NameTakenError) as refused:
         with_import(text)
     assert (refused.value.value, refused.value.reason) == (value, reason)
@@ -244,7 +267,9 @@ def test_an_import_loses_no_name() -> None:
         (b"x = '\xff'\n", "invalid or missing encoding declaration"),
     ],
 )
-def test_a_file_that_python_cannot_read_is_refused(raw: bytes, reason: str, tmp_path: Path) -> None:
+def test_a_file_that_python_cannot_read_is_refused(
+    raw: bytes, reason: str, tmp_path: Path
+) -> None:
     file = tmp_path / "tasks.py"
     file.write_bytes(raw)
     with pytest.raises(UneditableFileError) as refused:
@@ -279,7 +304,11 @@ def test_bytes_stay_as_they_are(raw: bytes, tmp_path: Path) -> None:
 
 STARTS = ("", '"""Tasks."""\n', "# Mine.\n", '# Mine.\n\n"""Tasks."""\n')
 STANDARD = ("", "import os\n", "import os\nfrom pathlib import Path\n")
-OTHERS = ("", "from fastapi import APIRouter\n", "import httpx\nfrom pydantic import Field\n")
+OTHERS = (
+    "",
+    "from fastapi import APIRouter\n",
+    "import httpx\nfrom pydantic import Field\n",
+)
 HOUSE = (
     "",
     "from app.settings import settings\n",
@@ -287,7 +316,13 @@ HOUSE = (
     "from app.background import report as r\nfrom app.database import Base\n",
     "import app.main\nfrom app.background.door import BackgroundTasks\n",
 )
-CODE = ("", "LIMIT = 1\n", "# Why.\nLIMIT = 1\n", "class A:\n    pass\n", "# Why.\ndef f(): ...\n")
+CODE = (
+    "",
+    "LIMIT = 1\n",
+    "# Why.\nLIMIT = 1\n",
+    "class A:\n    pass\n",
+    "# Why.\ndef f(): ...\n",
+)
 
 
 def test_what_was_sorted_and_formatted_stays_so(tmp_path: Path) -> None:
@@ -304,7 +339,9 @@ def test_what_was_sorted_and_formatted_stays_so(tmp_path: Path) -> None:
         loaded = source_editor.load_source(file, "app.shop", OWN, 100, "")
         for wanted in (Import("logging"), TASK, Import("pydantic", "BaseModel")):
             loaded, _ = source_editor.add_import(loaded, wanted)
-        file.write_bytes(source_editor.append_code(loaded, "def added() -> None: ...\n").content)
+        file.write_bytes(
+            source_editor.append_code(loaded, "def added() -> None: ...\n").content
+        )
     ruff(tmp_path, "check", "--select=I")
     ruff(tmp_path, "format", "--check")
 
@@ -312,5 +349,7 @@ def test_what_was_sorted_and_formatted_stays_so(tmp_path: Path) -> None:
 def ruff(folder: Path, *arguments: str) -> None:
     """Run ruff with its own rules in a folder, and demand that it finds nothing."""
     command = [sys.executable, "-m", "ruff", *arguments, "--isolated", "--no-cache"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr

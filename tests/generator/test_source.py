@@ -18,16 +18,22 @@ def test_a_checkout_is_its_own_source() -> None:
     assert location() == helpers.ROOT
 
 
-def test_a_wheel_holds_a_bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wheel_holds_a_bundle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "template.bundle").write_text("")
     monkeypatch.setattr(bgscaffold.template.source, "PACKAGE", tmp_path)
     assert location() == tmp_path / "template.bundle"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a checkout away")
-def test_a_checkout_may_be_another_users(run: Run, machine: Machine, tmp_path: Path) -> None:
+def test_a_checkout_may_be_another_users(
+    run: Run, machine: Machine, tmp_path: Path
+) -> None:
     checkout = tmp_path / "checkout"
-    helpers.git("clone", "--quiet", str(helpers.template_repo()), str(checkout), cwd=tmp_path)
+    helpers.git(
+        "clone", "--quiet", str(helpers.template_repo()), str(checkout), cwd=tmp_path
+    )
     for path in (checkout, checkout / ".git"):
         os.chown(path, 1234, 1234)
     with pytest.MonkeyPatch.context() as patch:
@@ -48,7 +54,8 @@ def test_git_tells_why_it_failed_meanwhile(tmp_path: Path) -> None:
     checking_out = git_in_background("checkout", "v1", cwd=tmp_path, env=isolated_env())
     with (
         pytest.raises(
-            GitCommandError, match="^A git command failed: 'git checkout' .fatal: not a git rep"
+            GitCommandError,
+            match="^A git command failed: 'git checkout' .fatal: not a git rep",
         ),
         checking_out,
     ):

@@ -35,14 +35,18 @@ def test_an_update_waits_for_a_promote(shop: Path, tmp_path: Path) -> None:
     with start_promote(shop, PATH=f"{slow}:{os.environ['PATH']}:{os.defpath}") as first:
         wait_for(held, "merging", first)
         command = helpers.process("update", "--with-ai")
-        with subprocess.Popen(command, cwd=shop, stderr=subprocess.PIPE, text=True) as second:
+        with subprocess.Popen(
+            command, cwd=shop, stderr=subprocess.PIPE, text=True
+        ) as second:
             with pytest.raises(subprocess.TimeoutExpired):
                 second.wait(3)
             (held / "go").touch()
             _out, err = first.communicate(timeout=20)
             assert (first.returncode, err) == (0, "")
             _out, err = second.communicate(timeout=20)
-    assert err.startswith(f"Tracked files hold changes that are not committed: '{shop}' (")
+    assert err.startswith(
+        f"Tracked files hold changes that are not committed: '{shop}' ("
+    )
     assert like_new(shop, "celery")
 
 
@@ -122,10 +126,14 @@ def test_a_file_that_is_saved_before_the_merge(
     assert status(shop) == "M pyproject.toml"
 
 
-def test_another_git_that_takes_the_index_first(run: Run, machine: Machine, shop: Path) -> None:
+def test_another_git_that_takes_the_index_first(
+    run: Run, machine: Machine, shop: Path
+) -> None:
     real = (machine.bin / "git").readlink()
     mine = "echo mine >README.md; echo >.git/index.lock"
-    machine.install("git", f'if [ "$1" = cherry-pick ]; then {mine}; fi; exec {real} "$@"')
+    machine.install(
+        "git", f'if [ "$1" = cherry-pick ]; then {mine}; fi; exec {real} "$@"'
+    )
     assert run("promote", "celery") == refused(
         "Another git command is at work in the repository",
         shop / ".git/index.lock",

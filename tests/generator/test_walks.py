@@ -37,7 +37,9 @@ def renders(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     def taken(
         project: RecordedProject, goal: UpgradeTarget, scratch: Path
     ) -> tuple[Path, Path, list[str]]:
-        options = tuple(f"--with-{name}" for name in ("schedule", "ai") if project.answers[name])
+        options = tuple(
+            f"--with-{name}" for name in ("schedule", "ai") if project.answers[name]
+        )
         old = rendered(project.pattern, options, scratch / "old")
         return old, rendered(goal.pattern, options, scratch / "new"), [".env"]
 
@@ -48,7 +50,9 @@ def renders(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
 def rendered(pattern: str, options: tuple[str, ...], to: Path) -> Path:
     """Copy what a pattern renders to."""
     unwanted = shutil.ignore_patterns(".git")
-    return shutil.copytree(evolving.original(pattern, *options), to / "shop", ignore=unwanted)
+    return shutil.copytree(
+        evolving.original(pattern, *options), to / "shop", ignore=unwanted
+    )
 
 
 @dataclass
@@ -63,7 +67,9 @@ class Walker:
 
     def files(self) -> list[str]:
         """Return the files that he may edit, in an order that depends on nothing else."""
-        return sorted(path for path in helpers.tree(self.project) if path != ".copier-answers.yml")
+        return sorted(
+            path for path in helpers.tree(self.project) if path != ".copier-answers.yml"
+        )
 
     def edit(self) -> None:
         """Insert a line somewhere, or put it in the place of one of the template's."""
@@ -80,9 +86,13 @@ class Walker:
     def add(self) -> None:
         """Add a file of his own, sometimes with the name of one of another pattern."""
         others = [
-            path for name in helpers.PATTERNS for path in helpers.tree(evolving.original(name))
+            path
+            for name in helpers.PATTERNS
+            for path in helpers.tree(evolving.original(name))
         ]
-        free = [path for path in sorted(set(others)) if not (self.project / path).exists()]
+        free = [
+            path for path in sorted(set(others)) if not (self.project / path).exists()
+        ]
         path = self.random.choice([*free, f"app/own{len(self.lines)}/tasks.py"])
         line = f"# line {len(self.lines)} of the user"
         (self.project / path).parent.mkdir(parents=True, exist_ok=True)
@@ -94,7 +104,9 @@ class Walker:
         """Delete a file, and with it the lines in it."""
         path = self.random.choice(self.files())
         (self.project / path).unlink()
-        self.lines = {line: where for line, where in self.lines.items() if where != path}
+        self.lines = {
+            line: where for line, where in self.lines.items() if where != path
+        }
         self.said.append(f"delete {path}")
 
     def rename(self) -> None:
@@ -128,7 +140,9 @@ class Walker:
         ):
             act()
         helpers.git("add", "--all", cwd=self.project)
-        helpers.git("commit", "--quiet", "--allow-empty", "--message=mine", cwd=self.project)
+        helpers.git(
+            "commit", "--quiet", "--allow-empty", "--message=mine", cwd=self.project
+        )
 
     def promote(self, pattern: Pattern) -> UpgradeReport:
         """Promote as foretold, having tried whether it can be undone."""
@@ -151,7 +165,9 @@ class Walker:
             file = self.project / path
             if file.exists():
                 text = file.read_text().splitlines(keepends=True)
-                file.write_text("".join(line for line in text if not MARKER.match(line)))
+                file.write_text(
+                    "".join(line for line in text if not MARKER.match(line))
+                )
         helpers.git("add", "--all", cwd=self.project)
         helpers.git("commit", "--quiet", "--allow-empty", "--no-edit", cwd=self.project)
 
@@ -176,14 +192,18 @@ def steps(walker: Walker) -> Iterator[Pattern]:
     """Yield patterns to promote to, never the one that a project has."""
     pattern = Pattern.SIMPLE
     for _ in range(STEPS):
-        pattern = walker.random.choice([each for each in Pattern if each is not pattern])
+        pattern = walker.random.choice(
+            [each for each in Pattern if each is not pattern]
+        )
         yield pattern
 
 
 @pytest.mark.parametrize("seed", range(SEED, SEED + WALKS))
 @pytest.mark.usefixtures("renders")
 def test_no_line_is_ever_lost(seed: int, machine: Machine) -> None:
-    project = evolving.copy("simple", machine.here / "shop", *OPTIONS[seed % len(OPTIONS)])
+    project = evolving.copy(
+        "simple", machine.here / "shop", *OPTIONS[seed % len(OPTIONS)]
+    )
     walker = Walker(project, random.Random(seed))
     for pattern in steps(walker):
         walker.edit_at_random()

@@ -25,7 +25,10 @@ class NewTask:
     def declared(self) -> list[str]:
         """Return what its decorator declares."""
         schedule = {"cron": self.cron, "timezone": self.timezone}
-        return [f'"{self.name}"', *(f'{key}="{value}"' for key, value in schedule.items() if value)]
+        return [
+            f'"{self.name}"',
+            *(f'{key}="{value}"' for key, value in schedule.items() if value),
+        ]
 
     @property
     def path(self) -> str:
@@ -79,7 +82,9 @@ def route_function(new: NewTask, path: str, names: dict[str, str], width: int) -
     function, answer = new.name.function, names["Accepted"]
     parameters = [*new.arguments, f"background_tasks: {names['BackgroundTasksDep']}"]
     call = ", ".join([names[function], *(["item_id"] if new.arguments else [])])
-    decorator = wrap_brackets("@router.post(", [f'"{path}"', "status_code=202"], ")", width)
+    decorator = wrap_brackets(
+        "@router.post(", [f'"{path}"', "status_code=202"], ")", width
+    )
     signature = wrap_brackets(
         f"async def enqueue_{function}(", parameters, f") -> {answer}:", width
     )
@@ -122,8 +127,13 @@ def test_the_task_says_what_it_works_on(caplog: pytest.LogCaptureFixture) -> Non
 def imports_of_test(new: NewTask, url: str) -> str:
     """Return the imports of the test file."""
     own = f"from {new.name.module} import {new.name.function}"
-    standard = ["import asyncio"] * new.is_async + ["from typing import Any"] * bool(url)
-    others = ["import pytest", *["from fastapi.testclient import TestClient"] * bool(url)]
+    standard = ["import asyncio"] * new.is_async + ["from typing import Any"] * bool(
+        url
+    )
+    others = [
+        "import pytest",
+        *["from fastapi.testclient import TestClient"] * bool(url),
+    ]
     tests = ["from tests.servers import Project, wait_for"] * bool(url)
     groups = [standard, others, [own, *tests]]
     return "\n\n".join("\n".join(group) for group in groups if group)

@@ -24,9 +24,20 @@ from bgscaffold.add_task.router_editor import (
     require_free_route,
     router_prefix,
 )
-from bgscaffold.add_task.source_editor import Import, Source, add_import, append_code, load_source
+from bgscaffold.add_task.source_editor import (
+    Import,
+    Source,
+    add_import,
+    append_code,
+    load_source,
+)
 from bgscaffold.add_task.task_name import TaskName
-from bgscaffold.analysis.syntax import argument, decorator_calls, parse_modules, string_value
+from bgscaffold.analysis.syntax import (
+    argument,
+    decorator_calls,
+    parse_modules,
+    string_value,
+)
 from bgscaffold.git.repository import require_no_open_conflicts
 from bgscaffold.project.project import Project
 from bgscaffold.system.atomic_files import write_atomically
@@ -62,7 +73,11 @@ def add_task(project: Project, new: NewTask, *, route: bool) -> NewTaskFiles:
         }
         contents[test_file(project, new)] = task_test(new, url).encode()
         files = {path: "changed" if path.exists() else "new" for path in contents}
-        stored = {source.path: source.stored for source in sources if source.stored is not None}
+        stored = {
+            source.path: source.stored
+            for source in sources
+            if source.stored is not None
+        }
         write_atomically(resolve_links(contents), resolve_links(stored))
     return NewTaskFiles(project, new, url, files)
 
@@ -77,9 +92,13 @@ def validate_new_task(project: Project, new: NewTask) -> None:
     root, domain = project.root, new.name.domain
     for folder in ("app", "tests"):
         if (root / folder / f"{domain}.py").exists():
-            raise TaskNameError(str(new.name), f"{folder}/{domain}.py is a module already")
+            raise TaskNameError(
+                str(new.name), f"{folder}/{domain}.py is a module already"
+            )
         if not is_inside(root / folder / domain, root):
-            raise TaskNameError(str(new.name), f"{folder}/{domain} is a link out of the project")
+            raise TaskNameError(
+                str(new.name), f"{folder}/{domain} is a link out of the project"
+            )
     if new.cron and "cron" not in project.supports:
         raise SchedulesMissingError(new.cron, "it has no schedules")
     for file, tree in parse_modules(root, "app/**/*.py"):
@@ -95,22 +114,31 @@ def is_inside(path: Path, root: Path) -> bool:
 
 def edit_tasks(project: Project, new: NewTask) -> Source:
     """Return the domain's tasks.py with the task at its end."""
-    source = load_domain_file(project, new.name, "tasks.py", new_tasks_module(new.name.domain))
+    source = load_domain_file(
+        project, new.name, "tasks.py", new_tasks_module(new.name.domain)
+    )
     source.refuse_taken(new.name.function)
     source, logging = add_import(source, Import("logging"))
     source, decorator = add_import(source, Import("app.background", "task"))
-    return append_code(source, task_function(new, decorator, logging, project.line_length))
+    return append_code(
+        source, task_function(new, decorator, logging, project.line_length)
+    )
 
 
 def edit_router(project: Project, new: NewTask) -> tuple[Source, str]:
     """Return the domain's router.py with the route at its end, and the URL of the route."""
-    source = load_domain_file(project, new.name, "router.py", new_router_module(new.name.domain))
+    source = load_domain_file(
+        project, new.name, "router.py", new_router_module(new.name.domain)
+    )
     before = router_prefix(source)
     path = new.path if before else f"/{new.name.domain.replace('_', '-')}{new.path}"
     require_free_route(project, before + path)
     source.refuse_taken(f"enqueue_{new.name.function}")
     names = {}
-    for needed in (Import("app.background", "BackgroundTasksDep"), wanted_function(new)):
+    for needed in (
+        Import("app.background", "BackgroundTasksDep"),
+        wanted_function(new),
+    ):
         source, names[needed.member] = add_import(source, needed)
     source, names["Accepted"] = ensure_response_model(source, project)
     code = route_function(new, path, names, project.line_length)
@@ -124,7 +152,9 @@ def wanted_function(new: NewTask) -> Import:
 
 def missing_packages(project: Project, new: NewTask) -> dict[Path, bytes]:
     """Return the files that make packages of the domain's folders, where they are missing."""
-    files = [project.root / top / new.name.domain / "__init__.py" for top in ("app", "tests")]
+    files = [
+        project.root / top / new.name.domain / "__init__.py" for top in ("app", "tests")
+    ]
     missing = [file for file in files if not file.exists()]
     for file in missing:
         require_inside_project(file, project)

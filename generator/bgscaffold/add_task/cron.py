@@ -3,7 +3,11 @@
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from bgscaffold.add_task.errors import CronError, TimezoneError, TimezoneWithoutCronError
+from bgscaffold.add_task.errors import (
+    CronError,
+    TimezoneError,
+    TimezoneWithoutCronError,
+)
 
 # What stands beside the zones, where they are installed.
 HOST_SPECIFIC = {"localtime", "posixrules", "Factory", "posix", "right"}
@@ -40,5 +44,9 @@ def validate_timezone(timezone: str, *, alone: bool) -> None:
         raise TimezoneError(timezone, "it is not the same on every host")
     try:
         ZoneInfo(timezone)
-    except (KeyError, ValueError, OSError) as error:  # OSError: "Europe" is a folder of names
+    except (
+        KeyError,
+        ValueError,
+        OSError,
+    ) as error:  # OSError: "Europe" is a folder of names
         raise TimezoneError(timezone) from error

@@ -54,10 +54,10 @@ class UneditableFileError(BgscaffoldError):
     """A file cannot be added to without a risk to what stands in it; nothing was changed."""
 
     what = "Cannot add to the file"
-    allowed = (
-        "a Python file that may be written, without a syntax error, as the formatter leaves it"
+    allowed = "a Python file that may be written, without a syntax error, as the formatter leaves it"
+    remedy = (
+        "mend the file, or run `uv run poe format`, then run the same command again"
     )
-    remedy = "mend the file, or run `uv run poe format`, then run the same command again"
 
 
 class CronError(BgscaffoldError):
@@ -95,4 +95,6 @@ class SchedulesMissingError(BgscaffoldError):
 
     what = "This project cannot run tasks by the clock"
     allowed = "--cron in a project with schedules"
-    remedy = "leave out --cron, or bring the schedules: bgscaffold update --with-schedule"
+    remedy = (
+        "leave out --cron, or bring the schedules: bgscaffold update --with-schedule"
+    )

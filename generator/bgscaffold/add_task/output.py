@@ -16,7 +16,12 @@ def new_task_text(done: NewTaskFiles) -> str:
     return "\n".join(
         [
             f"Added the task {done.task.name} to {project.root}, pattern {project.pattern}.",
-            *table([(project_path(project, file), state) for file, state in done.files.items()]),
+            *table(
+                [
+                    (project_path(project, file), state)
+                    for file, state in done.files.items()
+                ]
+            ),
             "",
             "Next:",
             *table(next_steps(done)),
@@ -35,9 +40,15 @@ def how_to_enqueue(done: NewTaskFiles) -> str:
 def next_steps(done: NewTaskFiles) -> list[tuple[str, str]]:
     """Return the commands to try the task with, each with what it does."""
     there = done.project.root
-    curl = [(f"curl -X POST localhost:8000{done.url}", "enqueue it")] if done.url else []
+    curl = (
+        [(f"curl -X POST localhost:8000{done.url}", "enqueue it")] if done.url else []
+    )
     return [
-        *([] if there == Path.cwd() else [(f"cd {shlex.quote(relative_to_cwd(there))}", "")]),
+        *(
+            []
+            if there == Path.cwd()
+            else [(f"cd {shlex.quote(relative_to_cwd(there))}", "")]
+        ),
         ("uv run poe dev", RECORDS[done.project.pattern].dev),
         *curl,
         (f"uv run pytest tests/{done.task.name.domain}", "run the domain's tests"),
@@ -61,7 +72,10 @@ def new_task_json(done: NewTaskFiles) -> str:
         "task": str(done.task.name),
         "path": str(done.project.root),
         "pattern": done.project.pattern.value,
-        "files": {project_path(done.project, file): state for file, state in done.files.items()},
+        "files": {
+            project_path(done.project, file): state
+            for file, state in done.files.items()
+        },
         "route": f"POST {done.url}" if done.url else None,
         "next_steps": [command for command, _purpose in next_steps(done)],
     }

@@ -19,7 +19,12 @@ from bgscaffold.add_task.source_editor import (
     load_source,
     resolve_name,
 )
-from bgscaffold.analysis.routes import may_accept_post, paths_overlap, prefix_in, router_of
+from bgscaffold.analysis.routes import (
+    may_accept_post,
+    paths_overlap,
+    prefix_in,
+    router_of,
+)
 from bgscaffold.analysis.syntax import (
     argument,
     decorator_calls,
@@ -40,7 +45,10 @@ HARMLESS_ARGUMENTS = frozenset(
     ]
 )
 PREFIX = re.compile(r"(?:/[\w.~-]+)*", re.ASCII)
-RESPONSE_MODELS = ("Accepted", "AcceptedTask")  # the second where the first is something else
+RESPONSE_MODELS = (
+    "Accepted",
+    "AcceptedTask",
+)  # the second where the first is something else
 
 
 # ---- Where a route lies --------------------------------------------------------------------------
@@ -80,7 +88,11 @@ def require_free_route(project: Project, path: str) -> None:
         for call in decorator_calls(tree):
             written = string_value(argument(call, "path"), tree)
             there = f"{prefix_in(tree) or ''}{written}"
-            if written is not None and may_accept_post(call) and paths_overlap(there, path):
+            if (
+                written is not None
+                and may_accept_post(call)
+                and paths_overlap(there, path)
+            ):
                 raise RouteTakenError(path, f"{file}, line {call.lineno}: {there}")
 
 
@@ -95,7 +107,9 @@ def ensure_response_model(source: Source, project: Project) -> tuple[Source, str
             return append_code(source, accepted_class(name, base)), name
         if is_response_model(source, name, project):
             return source, name
-    raise NameTakenError(", ".join(RESPONSE_MODELS), f"{source.path} has both, for something else")
+    raise NameTakenError(
+        ", ".join(RESPONSE_MODELS), f"{source.path} has both, for something else"
+    )
 
 
 def is_response_model(source: Source, name: str, project: Project) -> bool:

@@ -20,9 +20,7 @@ from typing import TypeGuard
 from bgscaffold.add_task.errors import NameTakenError, UneditableFileError
 from bgscaffold.analysis.syntax import source_of
 
-DEFAULT_WIDTH = (
-    88  # columns: the line length of ruff's own, under which imports are to be sorted too
-)
+DEFAULT_WIDTH = 88  # columns: the line length of ruff's own, under which imports are to be sorted too
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,9 @@ class Import:
 
     def __str__(self) -> str:
         return (
-            f"from {self.module} import {self.member}" if self.member else f"import {self.module}"
+            f"from {self.module} import {self.member}"
+            if self.member
+            else f"import {self.module}"
         )
 
     @property
@@ -82,7 +82,8 @@ class Source:
         """Return it with another text, once it is proven that nothing was lost."""
         after = replace(self, text=text)
         if not (
-            preserves_characters(self.text, text) and preserves_statements(self.tree, after.tree)
+            preserves_characters(self.text, text)
+            and preserves_statements(self.tree, after.tree)
         ):
             raise UneditableFileError(
                 str(self.path), "its lines are laid out in a way that is not foreseen"
@@ -138,12 +139,19 @@ def parse_module(text: str, path: Path) -> ast.Module:
         with warnings.catch_warnings(action="ignore"):
             compile(text, str(path), "exec", dont_inherit=True)
             return ast.parse(text)
-    except (SyntaxError, ValueError) as error:  # for a null byte, older ones raise the second
+    except (
+        SyntaxError,
+        ValueError,
+    ) as error:  # for a null byte, older ones raise the second
         line = getattr(error, "lineno", None)
         where = f"line {line}: " if line else ""
-        raise UneditableFileError(str(path), where + getattr(error, "msg", str(error))) from error
+        raise UneditableFileError(
+            str(path), where + getattr(error, "msg", str(error))
+        ) from error
     except (RecursionError, MemoryError) as error:
-        raise UneditableFileError(str(path), "it is too deeply nested for Python") from error
+        raise UneditableFileError(
+            str(path), "it is too deeply nested for Python"
+        ) from error
 
 
 def split_lines(text: str) -> list[str]:
@@ -169,8 +177,13 @@ def preserves_statements(before: ast.Module, after: ast.Module) -> bool:
 def is_preserved(before: ast.stmt, after: ast.stmt) -> bool:
     """Tell whether a statement is the same, or the same import with more names."""
     if isinstance(before, ast.ImportFrom) and isinstance(after, ast.ImportFrom):
-        old, new = ({(a.name, a.asname) for a in each.names} for each in (before, after))
-        return (before.module, before.level) == (after.module, after.level) and old <= new
+        old, new = (
+            {(a.name, a.asname) for a in each.names} for each in (before, after)
+        )
+        return (before.module, before.level) == (
+            after.module,
+            after.level,
+        ) and old <= new
     return tree_shape(before) == tree_shape(after)
 
 
@@ -183,7 +196,11 @@ def node_facts(node: ast.AST) -> Iterator[object]:
     """Yield what a node holds: of nodes, which are walked to as well, only that there are some."""
     for name, value in ast.iter_fields(node):
         each = value if isinstance(value, list) else [value]
-        yield name, len(each), [None if isinstance(v, ast.AST) else (type(v), v) for v in each]
+        yield (
+            name,
+            len(each),
+            [None if isinstance(v, ast.AST) else (type(v), v) for v in each],
+        )
 
 
 # ---- Names ---------------------------------------------------------------------------------------
@@ -205,11 +222,15 @@ def imported_names(source: Source) -> Iterator[tuple[str, str]]:
         if isinstance(statement, ast.Import):
             for alias in statement.names:
                 yield from (
-                    [(alias.asname, alias.name)] if alias.asname else parent_packages(alias.name)
+                    [(alias.asname, alias.name)]
+                    if alias.asname
+                    else parent_packages(alias.name)
                 )
         elif isinstance(statement, ast.ImportFrom):
             module = source_module(statement, source.package)
-            yield from ((a.asname or a.name, f"{module}.{a.name}") for a in statement.names)
+            yield from (
+                (a.asname or a.name, f"{module}.{a.name}") for a in statement.names
+            )
 
 
 def parent_packages(module: str) -> Iterator[tuple[str, str]]:
@@ -265,7 +286,12 @@ def is_plain_import_from(statement: ast.stmt, module: str) -> TypeGuard[ast.Impo
 def add_name_to_import(source: Source, statement: ast.ImportFrom, member: str) -> str:
     """Put a member between those that a statement imports."""
     later = next(
-        (a for a in statement.names if member_sort_key(a.name) > member_sort_key(member)), None
+        (
+            a
+            for a in statement.names
+            if member_sort_key(a.name) > member_sort_key(member)
+        ),
+        None,
     )
     near = later or statement.names[-1]
     all_lines = split_lines(source.text)
@@ -294,13 +320,18 @@ def text_before(line: str, column: int) -> str:
 
 def member_sort_key(member: str) -> tuple[int, list[int | str]]:
     """Return where a member stands among sorted ones: constants, classes, then all else."""
-    kind = 0 if member.isupper() and len(member) > 1 else 1 if member[:1].isupper() else 2
+    kind = (
+        0 if member.isupper() and len(member) > 1 else 1 if member[:1].isupper() else 2
+    )
     return kind, natural_sort_key(member)
 
 
 def natural_sort_key(name: str) -> list[int | str]:
     """Return a key that sorts numbers within names by what they count."""
-    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name.lower())]
+    return [
+        int(part) if part.isdecimal() else part
+        for part in re.split(r"(\d+)", name.lower())
+    ]
 
 
 def insert_import_statement(source: Source, wanted: Import) -> str:
@@ -308,19 +339,24 @@ def insert_import_statement(source: Source, wanted: Import) -> str:
     block = import_block(source.tree)
     new = ast.parse(str(wanted)).body[0]
     index = sum(
-        import_sort_key(each, source.own) < import_sort_key(new, source.own) for each in block
+        import_sort_key(each, source.own) < import_sort_key(new, source.own)
+        for each in block
     )
     text = wrap_import(f"{wanted}{source.newline}", source)
     if not block:
         return insert_first_import(source, text)
-    if index and import_section(block[index - 1], source.own) == import_section(new, source.own):
-        return insert_lines(source, block[index - 1].end_lineno or 0, text)
-    if index < len(block) and import_section(block[index], source.own) == import_section(
+    if index and import_section(block[index - 1], source.own) == import_section(
         new, source.own
     ):
+        return insert_lines(source, block[index - 1].end_lineno or 0, text)
+    if index < len(block) and import_section(
+        block[index], source.own
+    ) == import_section(new, source.own):
         return insert_lines(source, line_above(source, block[index]), text)
     if index:
-        return insert_lines(source, block[index - 1].end_lineno or 0, source.newline + text)
+        return insert_lines(
+            source, block[index - 1].end_lineno or 0, source.newline + text
+        )
     return insert_lines(source, line_above(source, block[0]), text + source.newline)
 
 
@@ -338,7 +374,9 @@ def import_sort_key(statement: ast.stmt, own: frozenset[str]) -> tuple[object, .
     """Return where an import stands among sorted ones."""
     is_from = isinstance(statement, ast.ImportFrom)
     first = (
-        member_sort_key(statement.names[0].name) if isinstance(statement, ast.ImportFrom) else ()
+        member_sort_key(statement.names[0].name)
+        if isinstance(statement, ast.ImportFrom)
+        else ()
     )
     return (
         import_section(statement, own),
@@ -415,7 +453,9 @@ def is_definition(statement: ast.stmt) -> bool:
 def insert_lines(source: Source, after: int, text: str) -> str:
     """Put text after so many lines."""
     all_lines = split_lines(source.text)
-    return "".join([*ensure_newline(all_lines[:after], source), text, *all_lines[after:]])
+    return "".join(
+        [*ensure_newline(all_lines[:after], source), text, *all_lines[after:]]
+    )
 
 
 def ensure_newline(some: list[str], source: Source) -> list[str]:
@@ -433,4 +473,6 @@ def append_code(source: Source, code: str) -> Source:
     all_lines = ensure_newline(split_lines(source.text), source)
     empty = next((n for n, line in enumerate(reversed(all_lines)) if line.strip()), 0)
     gap = [source.newline] * (2 - empty)
-    return source.changed("".join([*all_lines, *gap, code.replace("\n", source.newline)]))
+    return source.changed(
+        "".join([*all_lines, *gap, code.replace("\n", source.newline)])
+    )

@@ -14,7 +14,15 @@ RESERVED_DOMAINS = frozenset(["background", "migrations", "tasks", "celery"])
 # What the generated code itself calls by these names.
 RESERVED_FUNCTIONS = frozenset(
     [
-        *("app", "asyncio", "background_tasks", "caplog", "client", "enqueued", "item_id"),
+        *(
+            "app",
+            "asyncio",
+            "background_tasks",
+            "caplog",
+            "client",
+            "enqueued",
+            "item_id",
+        ),
         *("logging", "pytest", "router", "server", "task", "task_id", "wait_for"),
     ]
 )

@@ -22,9 +22,15 @@ class Revision:
 class MigrationDivergence:
     """What migrations that are new mean to those that a project has already."""
 
-    twins: list[tuple[str, str]] = field(default_factory=list)  # the project's, and the new one
-    heads: list[str] = field(default_factory=list)  # all that nothing follows, if not only one
-    back: str = ""  # to which a database goes back that has the new ones; '' when none is new
+    twins: list[tuple[str, str]] = field(
+        default_factory=list
+    )  # the project's, and the new one
+    heads: list[str] = field(
+        default_factory=list
+    )  # all that nothing follows, if not only one
+    back: str = (
+        ""  # to which a database goes back that has the new ones; '' when none is new
+    )
 
     def __bool__(self) -> bool:
         return bool(self.twins or self.heads)
@@ -46,7 +52,9 @@ def find_divergence(project: Path, old: Path, new: Path) -> MigrationDivergence:
     return MigrationDivergence(twins, ends if brought and len(ends) > 1 else [], back)
 
 
-def downgrade_target(present: list[Revision], brought: list[Revision], renamed: set[str]) -> str:
+def downgrade_target(
+    present: list[Revision], brought: list[Revision], renamed: set[str]
+) -> str:
     """Return what `alembic downgrade` takes to leave what the project had, and nothing else.
 
     Where others follow the same revision, Alembic takes those back too, unless a branch is named.
@@ -82,7 +90,9 @@ def revisions(project: Path) -> Iterator[Revision]:
             facts = literal_assignments(file)
             if isinstance(name := facts.get("revision"), str):
                 path = file.relative_to(project).as_posix()
-                yield Revision(path, name, frozenset(revision_names(facts.get("down_revision"))))
+                yield Revision(
+                    path, name, frozenset(revision_names(facts.get("down_revision")))
+                )
 
 
 def literal_assignments(file: Path) -> dict[str, object]:
@@ -91,7 +101,9 @@ def literal_assignments(file: Path) -> dict[str, object]:
     for node in parse_file(file).body:
         if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value:
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            for name in [target.id for target in targets if isinstance(target, ast.Name)]:
+            for name in [
+                target.id for target in targets if isinstance(target, ast.Name)
+            ]:
                 with suppress(ValueError):
                     found[name] = ast.literal_eval(node.value)
     return found

@@ -59,9 +59,15 @@ def domain_collisions(project: Path, old: Path, new: Path) -> list[str]:
     """Return the folders of the project where a domain that is new has to go."""
     brought = domains(new) - domains(old)
     folders = [
-        package / name for package in application_packages(project)[:1] for name in sorted(brought)
+        package / name
+        for package in application_packages(project)[:1]
+        for name in sorted(brought)
     ]
-    return [each.relative_to(project).as_posix() for each in folders if any(each.glob("*.py"))]
+    return [
+        each.relative_to(project).as_posix()
+        for each in folders
+        if any(each.glob("*.py"))
+    ]
 
 
 def domains(render: Path) -> set[str]:
@@ -107,7 +113,10 @@ def tables(project: Path) -> Iterator[Definition]:
 def tables_in(tree: ast.Module) -> Iterator[tuple[str, int]]:
     """Yield the tables that a module declares, each with its line."""
     for node in all_nodes(tree):
-        if isinstance(node, ast.Assign | ast.AnnAssign) and assigned_name(node) == "__tablename__":
+        if (
+            isinstance(node, ast.Assign | ast.AnnAssign)
+            and assigned_name(node) == "__tablename__"
+        ):
             name = string_value(node.value, tree)
         elif isinstance(node, ast.Call) and last_name(node.func) == "Table":
             name = string_value(argument(node, "name"), tree)
@@ -126,7 +135,9 @@ def route_collisions(project: Path, old: Path, new: Path) -> Iterator[str]:
     brought = [route for route in routes(new) if route.file not in before]
     for own in routes(project):
         taken = [
-            each for each in brought if each.domain != own.domain and routes_overlap(own, each)
+            each
+            for each in brought
+            if each.domain != own.domain and routes_overlap(own, each)
         ]
         for file, there in groupby(taken, lambda route: route.file):
             names = ", ".join(route.name for route in there)

@@ -10,13 +10,25 @@ from bgscaffold.analysis.syntax import (
 )
 
 OTHER_METHODS = frozenset(
-    ["get", "put", "patch", "delete", "head", "options", "trace", "websocket", "websocket_route"]
+    [
+        "get",
+        "put",
+        "patch",
+        "delete",
+        "head",
+        "options",
+        "trace",
+        "websocket",
+        "websocket_route",
+    ]
 )
 
 
 def router_of(tree: ast.Module) -> ast.Call | None:
     """Return the call that makes a module's router."""
-    made = [statement for statement in tree.body if assigned_name(statement) == "router"]
+    made = [
+        statement for statement in tree.body if assigned_name(statement) == "router"
+    ]
     calls = [s.value for s in made if isinstance(s, ast.Assign | ast.AnnAssign)]
     return next((call for call in calls if isinstance(call, ast.Call)), None)
 
@@ -24,9 +36,15 @@ def router_of(tree: ast.Module) -> ast.Call | None:
 def prefix_in(tree: ast.Module) -> str | None:
     """Return the prefix that a module's router has, None when only a running program knows it."""
     written = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
-    if any(isinstance(a.ctx, ast.Store) and source_of(a) == "router.prefix" for a in written):
+    if any(
+        isinstance(a.ctx, ast.Store) and source_of(a) == "router.prefix"
+        for a in written
+    ):
         return None
-    keywords = {keyword.arg: keyword.value for keyword in getattr(router_of(tree), "keywords", [])}
+    keywords = {
+        keyword.arg: keyword.value
+        for keyword in getattr(router_of(tree), "keywords", [])
+    }
     return string_value(keywords["prefix"], tree) if "prefix" in keywords else ""
 
 
@@ -44,7 +62,8 @@ def path_matches(taker: str, path: str) -> bool:
     """Tell whether a path takes the URLs of another, whatever its parameters are called."""
     parts = re.split(r"(\{[^}]*\})", taker)
     pattern = "".join(
-        re.escape(part) if part[:1] != "{" else parameter_pattern(part) for part in parts
+        re.escape(part) if part[:1] != "{" else parameter_pattern(part)
+        for part in parts
     )
     return re.fullmatch(pattern, re.sub(r"\{[^}]*\}", "7", path)) is not None
 

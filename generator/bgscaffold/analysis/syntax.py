@@ -14,9 +14,19 @@ def parse_modules(root: Path, pattern: str) -> Iterator[tuple[Path, ast.Module]]
     for file in sorted(root.glob(pattern)):
         if file.is_file() and "background" not in file.relative_to(root).parts:
             try:
-                with tokenize.open(file) as opened, warnings.catch_warnings(action="ignore"):
+                with (
+                    tokenize.open(file) as opened,
+                    warnings.catch_warnings(action="ignore"),
+                ):
                     tree = ast.parse(opened.read())
-            except (OSError, SyntaxError, ValueError, LookupError, RecursionError, MemoryError):
+            except (
+                OSError,
+                SyntaxError,
+                ValueError,
+                LookupError,
+                RecursionError,
+                MemoryError,
+            ):
                 continue
             yield file, tree
 
@@ -33,7 +43,9 @@ def decorator_calls(tree: ast.Module) -> Iterator[ast.Call]:
     """Give each call that decorates a function, also where it is written as a call of its result."""
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield from (call for call in node.decorator_list if isinstance(call, ast.Call))
+            yield from (
+                call for call in node.decorator_list if isinstance(call, ast.Call)
+            )
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Call):
             yield node.func
 
@@ -50,7 +62,9 @@ def string_value(expression: ast.expr | None, tree: ast.Module) -> str | None:
         case ast.Constant(value=str(text)):
             return text
         case ast.Name(id=name) if is_bound_once(tree, name):
-            given = [getattr(s, "value", None) for s in tree.body if assigned_name(s) == name]
+            given = [
+                getattr(s, "value", None) for s in tree.body if assigned_name(s) == name
+            ]
             return string_value(given[0], ast.Module([], [])) if given else None
     return None
 
@@ -58,7 +72,10 @@ def string_value(expression: ast.expr | None, tree: ast.Module) -> str | None:
 def assigned_name(statement: ast.stmt) -> str:
     """Return the name that a statement gives a value or a type to, '' when it is another kind."""
     match statement:
-        case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+        case (
+            ast.Assign(targets=[ast.Name(id=name)])
+            | ast.AnnAssign(target=ast.Name(id=name))
+        ):
             return name
     return ""
 
@@ -73,7 +90,11 @@ def bound_names(node: ast.AST) -> list[str]:
     match node:
         case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
             return [name]
-        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+        case (
+            ast.FunctionDef(name=name)
+            | ast.AsyncFunctionDef(name=name)
+            | ast.ClassDef(name=name)
+        ):
             return [name]
         case ast.Import(names=names) | ast.ImportFrom(names=names):
             return [alias.asname or alias.name.split(".")[0] for alias in names]
@@ -82,7 +103,10 @@ def bound_names(node: ast.AST) -> list[str]:
 
 def application_packages(folder: Path) -> list[Path]:
     """Return the packages of a project: those with a mechanism, under whatever name, or in src/."""
-    found = [*folder.glob("*/background/task.py"), *folder.glob("*/*/background/task.py")]
+    found = [
+        *folder.glob("*/background/task.py"),
+        *folder.glob("*/*/background/task.py"),
+    ]
     return sorted(task.parents[1] for task in found)
 
 

@@ -54,7 +54,9 @@ def option_uses_in(file: Path, name: str) -> Iterator[OptionUse]:
 def is_absent_key(keyword: ast.keyword) -> bool:
     """Tell whether it is `key=None`, which every pattern can do."""
     value = keyword.value
-    return keyword.arg == "key" and isinstance(value, ast.Constant) and value.value is None
+    return (
+        keyword.arg == "key" and isinstance(value, ast.Constant) and value.value is None
+    )
 
 
 def task_aliases(code: Sequence[ast.AST]) -> Iterator[str]:
@@ -62,7 +64,9 @@ def task_aliases(code: Sequence[ast.AST]) -> Iterator[str]:
     for node in code:
         if isinstance(node, ast.ImportFrom):
             yield from (
-                known.asname for known in node.names if known.name == "task" and known.asname
+                known.asname
+                for known in node.names
+                if known.name == "task" and known.asname
             )
 
 
@@ -82,7 +86,8 @@ def setting_names(project: Path) -> list[str]:
         for file in sorted(project.glob("app/**/*.py"))
         if b"BaseSettings" in file.read_bytes()
         for node in all_nodes(parse_file(file))
-        if isinstance(node, ast.ClassDef) and "BaseSettings" in map(last_name, node.bases)
+        if isinstance(node, ast.ClassDef)
+        and "BaseSettings" in map(last_name, node.bases)
         for field in node.body
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
     ]

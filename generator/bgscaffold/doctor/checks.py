@@ -28,9 +28,7 @@ from bgscaffold.system.processes import last_line, run_with_timeout
 PROBE = Path(__file__).with_name("probe.py")
 VERSION_TIMEOUT = 3.0  # seconds for a program that only tells its version
 DOTENV_TIMEOUT = 10.0  # seconds for a password manager, which may ask somebody first
-PROBE_TIMEOUT = (
-    60.0  # seconds for all that the probe does, each part of which has a limit of its own
-)
+PROBE_TIMEOUT = 60.0  # seconds for all that the probe does, each part of which has a limit of its own
 MAX_DETAIL = 1_000  # characters of a detail
 SIMILARITY = 0.85  # a misspelt name; 1 would be the same
 BACKEND = "app/background/backend.py"
@@ -38,7 +36,9 @@ MARKERS = re.compile(r"^<{7} .*^>{7} ", re.MULTILINE | re.DOTALL)
 ANSWERS = ("_commit", "_src_path", "pattern", "project_name")
 FACTS = {"python", "fastapi", "missing"}
 END = {"end": True}
-FROM_PIPE = "import sys; sys.stdout.buffer.write(open(sys.argv[1], 'rb').read(1_000_000))"
+FROM_PIPE = (
+    "import sys; sys.stdout.buffer.write(open(sys.argv[1], 'rb').read(1_000_000))"
+)
 
 
 @dataclass(frozen=True)
@@ -65,11 +65,18 @@ def run_checks(project: Project) -> list[Finding]:
     """Look at everything, and hide every secret in what was found."""
     dotenv = read_dotenv(project.root / ".env")
     hidden = Redactor(find_secrets(os.environ, dotenv or ""))
-    found = [*check_machine(), *check_repository(project.root), *check_template(project)]
+    found = [
+        *check_machine(),
+        *check_repository(project.root),
+        *check_template(project),
+    ]
     if dotenv is None:  # nor is it known what is secret in it
         found.append(unreadable_dotenv())
     else:
-        found += [*check_dotenv(project.root, dotenv), *check_from_inside(project, dotenv, hidden)]
+        found += [
+            *check_dotenv(project.root, dotenv),
+            *check_from_inside(project, dotenv, hidden),
+        ]
     return [
         replace(each, detail=truncate(hidden(each.detail)), remedy=hidden(each.remedy))
         for each in found
@@ -98,7 +105,9 @@ def check_machine() -> Iterator[Finding]:
     git = program_version("git")
     get_git = "install git 2.31 or newer from https://git-scm.com/downloads"
     if not git:
-        yield Finding("warn", "git", f"{lacking}; it is needed to create projects", get_git)
+        yield Finding(
+            "warn", "git", f"{lacking}; it is needed to create projects", get_git
+        )
     elif version_numbers(git) < MINIMUM_VERSION:
         yield Finding("warn", "git", f"{git} is too old to create projects", get_git)
     else:
@@ -110,9 +119,15 @@ def program_version(program: str) -> str:
     path = shutil.which(program)
     if path is None:
         return ""
-    options: dict[str, Any] = {"capture_output": True, "text": True, "stdin": subprocess.DEVNULL}
+    options: dict[str, Any] = {
+        "capture_output": True,
+        "text": True,
+        "stdin": subprocess.DEVNULL,
+    }
     try:
-        done = subprocess.run([path, "--version"], check=False, timeout=VERSION_TIMEOUT, **options)
+        done = subprocess.run(
+            [path, "--version"], check=False, timeout=VERSION_TIMEOUT, **options
+        )
     except (OSError, subprocess.TimeoutExpired):
         return ""
     found = re.search(r"\d+(\.\d+)+", done.stdout)
@@ -131,7 +146,10 @@ def check_repository(root: Path) -> Iterator[Finding]:
     """Look for conflicts that a promote, an update or another merge has left."""
     if files := conflicted_files(root):
         yield Finding(
-            "FAIL", "conflicts", f"not settled: {summarize_paths(files)}", RESOLVE_CONFLICTS
+            "FAIL",
+            "conflicts",
+            f"not settled: {summarize_paths(files)}",
+            RESOLVE_CONFLICTS,
         )
 
 
@@ -141,7 +159,9 @@ def check_repository(root: Path) -> Iterator[Finding]:
 def check_template(project: Project) -> Iterator[Finding]:
     """Look at the answers, and at the version that the project was made from."""
     if not (project.root / BACKEND).is_file():
-        yield Finding("FAIL", "backend", f"{BACKEND} is not there", restore_command(BACKEND))
+        yield Finding(
+            "FAIL", "backend", f"{BACKEND} is not there", restore_command(BACKEND)
+        )
     if wrong := answers_problem(project):
         restore = "restore .copier-answers.yml as it was committed"
         yield Finding("FAIL", "answers", wrong, restore)
@@ -174,7 +194,9 @@ def check_template_version(commit: str) -> Finding:
     """Compare the version of the template with that of this bgscaffold."""
     if not re.fullmatch(r"v\d+\.\d+\.\d+", commit):
         return Finding(
-            "ok", "template", f"{commit or 'unknown'}, no release, so it is not compared"
+            "ok",
+            "template",
+            f"{commit or 'unknown'}, no release, so it is not compared",
         )
     made, own = (tuple(map(int, v.split("."))) for v in (commit[1:], __version__))
     if made < own:
@@ -182,7 +204,9 @@ def check_template_version(commit: str) -> Finding:
         return Finding("warn", "template", told, "bgscaffold update")
     if made > own:
         told = f"{commit}, newer than this bgscaffold, {__version__}"
-        return Finding("warn", "template", told, "upgrade bgscaffold: uv tool upgrade bgscaffold")
+        return Finding(
+            "warn", "template", told, "upgrade bgscaffold: uv tool upgrade bgscaffold"
+        )
     return Finding("ok", "template", f"{commit}, the same as this bgscaffold")
 
 
@@ -213,8 +237,14 @@ def check_dotenv(root: Path, dotenv: str) -> Iterator[Finding]:
     example = text_of(root / ".env.example")
     known = set(re.findall(r"^#? ?([A-Z][A-Z0-9_]*)=", example, re.MULTILINE))
     given = {name.upper(): name for name, _value in assignments(dotenv)}
-    near = {given[name]: closest_setting(name, known) for name in given if name not in known}
-    typos = {name: meant for name, meant in near.items() if meant and not is_mentioned(name, root)}
+    near = {
+        given[name]: closest_setting(name, known) for name in given if name not in known
+    }
+    typos = {
+        name: meant
+        for name, meant in near.items()
+        if meant and not is_mentioned(name, root)
+    }
     if typos:
         told = f"no setting is called {', '.join(typos)}"
         remedy = f"if you mean {', '.join(dict.fromkeys(typos.values()))}, write that"
@@ -242,7 +272,9 @@ def is_mentioned(name: str, root: Path) -> bool:
 # ---- From inside ---------------------------------------------------------------------------------
 
 
-def check_from_inside(project: Project, dotenv: str, hidden: Redactor) -> Iterator[Finding]:
+def check_from_inside(
+    project: Project, dotenv: str, hidden: Redactor
+) -> Iterator[Finding]:
     """Let the project's own Python look at the rest."""
     if complaint := check_pyproject(project.root / "pyproject.toml"):
         yield complaint
@@ -269,11 +301,15 @@ def check_pyproject(file: Path) -> Finding | None:
         return Finding("FAIL", "pyproject", told, restore_command(file.name))
     if MARKERS.search(read_text(file)):
         told = "it holds the markers of a merge conflict"
-        return Finding("FAIL", "pyproject", told, f"settle it, then: git add {file.name}")
+        return Finding(
+            "FAIL", "pyproject", told, f"settle it, then: git add {file.name}"
+        )
     try:
         project = tomllib.loads(file.read_text(encoding="utf-8")).get("project")
     except FileNotFoundError:
-        return Finding("FAIL", "pyproject", f"{file.name} is not there", restore_command(file.name))
+        return Finding(
+            "FAIL", "pyproject", f"{file.name} is not there", restore_command(file.name)
+        )
     except (OSError, ValueError) as error:  # what is no TOML, and no UTF-8
         return Finding("FAIL", "pyproject", str(error), "mend pyproject.toml")
     listed = project.get("dependencies") if isinstance(project, dict) else None
@@ -308,7 +344,10 @@ def unfinished_finding(probed: ProbeResult) -> Finding:
 
 def interpreter(root: Path) -> Path | None:
     """Return the Python of the project's environment, where uv has it."""
-    chosen = [os.environ.get("UV_PROJECT_ENVIRONMENT") or ".venv", os.environ.get("VIRTUAL_ENV")]
+    chosen = [
+        os.environ.get("UV_PROJECT_ENVIRONMENT") or ".venv",
+        os.environ.get("VIRTUAL_ENV"),
+    ]
     for place in filter(None, chosen):
         for inner in ("bin/python", "Scripts/python.exe"):
             if (root / place / inner).exists():
@@ -354,7 +393,9 @@ def is_finding(told: dict[str, Any]) -> bool:
 
 def probe_env(dotenv: str, folder: str) -> dict[str, str]:
     """Return the variables for the probe: as under `poe dev`, unless ENVIRONMENT is set."""
-    said = re.search(r"^\s*(export\s+)?ENVIRONMENT\s*=", dotenv, re.MULTILINE | re.IGNORECASE)
+    said = re.search(
+        r"^\s*(export\s+)?ENVIRONMENT\s*=", dotenv, re.MULTILINE | re.IGNORECASE
+    )
     development = {} if said else {"ENVIRONMENT": "development"}
     # The metrics of the application get a folder that is removed afterwards.
     return development | os.environ | {"PROMETHEUS_MULTIPROC_DIR": folder}
@@ -366,7 +407,9 @@ def check_environment(python: Path, facts: dict[str, Any]) -> Iterator[Finding]:
         told = f"not installed: {', '.join(facts['missing'])}"
         yield Finding("FAIL", "environment", told, "uv sync")
     else:
-        yield Finding("ok", "environment", f"Python {facts['python']}, {python.parent.parent}")
+        yield Finding(
+            "ok", "environment", f"Python {facts['python']}, {python.parent.parent}"
+        )
     if facts["fastapi"]:
         yield check_fastapi(facts["fastapi"])
 
@@ -384,7 +427,9 @@ def check_fastapi(version: str) -> Finding:
         )
     if version_numbers(version) > newest:
         told = f"{version} is newer than what the order of commit and response was {tested} on"
-        return Finding("warn", "fastapi", told, "uv run poe test, which holds that order")
+        return Finding(
+            "warn", "fastapi", told, "uv run poe test, which holds that order"
+        )
     return Finding("ok", "fastapi", f"{version}, {tested}")
 
 

@@ -26,10 +26,10 @@ from urllib.parse import quote
 HERE = Path.cwd()
 PROCESSES = Path("/proc")
 SERVER_TIMEOUT = 3.0  # seconds for whatever asks a server
-IMPORT_TIMEOUT = 15.0  # seconds for what imports the project: on a busy machine that takes some
-MAX_MESSAGE = (
-    8_000  # characters of an error: more than a secret has, of which half would not be hidden
+IMPORT_TIMEOUT = (
+    15.0  # seconds for what imports the project: on a busy machine that takes some
 )
+MAX_MESSAGE = 8_000  # characters of an error: more than a secret has, of which half would not be hidden
 WORKER_TIMEOUT = 30.0  # seconds since a worker's last sign, as in compose.yaml
 PRUNE_TASK = "background.clean"  # the one task of Celery that is not the user's
 FIX_REMEDY = "mend it: the application does not start like this"
@@ -60,7 +60,8 @@ def facts() -> dict[str, Any]:
     """Return what is installed."""
     project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))
     needed = [
-        re.match(r"[\w.-]+", line) for line in project.get("project", {}).get("dependencies", [])
+        re.match(r"[\w.-]+", line)
+        for line in project.get("project", {}).get("dependencies", [])
     ]
     names = [found[0] for found in needed if found]
     return {
@@ -100,7 +101,9 @@ def tasks() -> Finding:
     import_module("app.main")
     if only := sorted(set(known) ^ worker):
         remedy = "declare each in the tasks.py of its domain, which is all that workers import"
-        return fail("tasks", f"known to the API, not to a worker: {', '.join(only)}", remedy)
+        return fail(
+            "tasks", f"known to the API, not to a worker: {', '.join(only)}", remedy
+        )
     same = ", the same in API and worker" if has_broker() else ""
     return ok("tasks", f"{len(known)} registered{same}")
 
@@ -108,7 +111,9 @@ def tasks() -> Finding:
 def registered_by_worker() -> set[str]:
     """Return the tasks that a Celery worker would take."""
     names = import_module("app.background.worker").celery_app.tasks
-    return {name for name in names if not name.startswith("celery.") and name != PRUNE_TASK}
+    return {
+        name for name in names if not name.startswith("celery.") and name != PRUNE_TASK
+    }
 
 
 def check_options() -> None:
@@ -140,13 +145,17 @@ def locate_error(error: BaseException) -> str:
     places = [(frame.filename, frame.lineno) for frame in frames]
     if isinstance(error, SyntaxError):
         places.append((error.filename or "", error.lineno))
-    own = [(path, line) for path, line in places if path.startswith(f"{HERE}{os.sep}app")]
+    own = [
+        (path, line) for path, line in places if path.startswith(f"{HERE}{os.sep}app")
+    ]
     placeless = isinstance(error, OSError | RuntimeError) or hasattr(error, "orig")
     if placeless or wrong_settings(error) or not own:
         return summarize(error)
     room = f"{HERE / 'app' / 'background'}{os.sep}"  # which only says what the user's own code does
     path, line = ([each for each in own if not each[0].startswith(room)] or own)[-1]
-    first = task_location(error_text(error), r"@task\('([\w.]+)'\): .* already has this name")
+    first = task_location(
+        error_text(error), r"@task\('([\w.]+)'\): .* already has this name"
+    )
     both = f" The first is at {first}." if first else ""
     return f"{format_location(path, line)}: {summarize(error)}{both}"
 
@@ -157,7 +166,9 @@ def task_location(text: str, pattern: str = r"task '([\w.]+)' declares") -> str:
     known: dict[str, Any] = import_module("app.background.task").TASKS if found else {}
     task = known.get(found[1]) if found else None
     return (
-        format_location(task.func.__code__.co_filename, task.func.__code__.co_firstlineno)
+        format_location(
+            task.func.__code__.co_filename, task.func.__code__.co_firstlineno
+        )
         if task
         else ""
     )
@@ -188,7 +199,9 @@ def full_message(error: BaseException) -> str:
 def wrong_settings(error: Any) -> str:
     """Return each setting that an error of pydantic calls wrong, '' for any other error."""
     with suppress(AttributeError, TypeError):  # it has no `errors`, or others
-        wrong = error.errors(include_url=False, include_input=False, include_context=False)
+        wrong = error.errors(
+            include_url=False, include_input=False, include_context=False
+        )
         return "; ".join(
             f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg'].removeprefix('Value error, ')}"
             for e in wrong
@@ -198,7 +211,9 @@ def wrong_settings(error: Any) -> str:
 
 def error_text(error: BaseException) -> str:
     """Return the text of an error, '' when it has none to give."""
-    with suppress(BaseException):  # its class may be of the project's, and fail in any way
+    with suppress(
+        BaseException
+    ):  # its class may be of the project's, and fail in any way
         return str((error.msg or "") if isinstance(error, SyntaxError) else error)
     return ""
 
@@ -227,7 +242,9 @@ def missing_sqlite_file(url: Any) -> Finding | None:
     folder = next(parent for parent in file.absolute().parents if parent.exists())
     if not os.access(folder, os.W_OK):
         remedy = "let the user who runs the application write there"
-        return fail("database", f"{file} is not there, and {folder} is not writable", remedy)
+        return fail(
+            "database", f"{file} is not there, and {folder} is not writable", remedy
+        )
     return ok("database", f"{file}, which the first start makes")
 
 
@@ -235,7 +252,9 @@ def engine(url: Any) -> Any:
     """Return an engine that changes nothing, and waits for nobody for long."""
     sa = import_module("sqlalchemy")
     if url.get_backend_name() != "sqlite":
-        return sa.create_engine(url, poolclass=sa.NullPool, connect_args={"connect_timeout": 2})
+        return sa.create_engine(
+            url, poolclass=sa.NullPool, connect_args={"connect_timeout": 2}
+        )
     file = quote(str(Path(url.database).absolute()))
     address = f"sqlite+pysqlite:///file:{file}?mode=ro&uri=true"
     return sa.create_engine(address, poolclass=sa.NullPool, connect_args={"timeout": 2})
@@ -243,7 +262,10 @@ def engine(url: Any) -> Any:
 
 def migrations() -> Finding:
     """Compare the revision of the database with the newest that the code has."""
-    sa, migration = import_module("sqlalchemy"), import_module("alembic.runtime.migration")
+    sa, migration = (
+        import_module("sqlalchemy"),
+        import_module("alembic.runtime.migration"),
+    )
     url = sa.make_url(import_module("app.settings").settings.database_url)
     itself = url.get_backend_name() == "sqlite"
     if complaint := migration_problem(load_migrations()):
@@ -252,21 +274,29 @@ def migrations() -> Finding:
     if itself and not Path(url.database or "").exists():
         return ok("migrations", f"{listed(needed)}, applied at the first start")
     with engine(url).connect() as connection:
-        present = set(migration.MigrationContext.configure(connection).get_current_heads())
+        present = set(
+            migration.MigrationContext.configure(connection).get_current_heads()
+        )
     if present == needed:
         return ok("migrations", f"current, {listed(needed)}")
     at = f"the database is at {listed(present)}"
     if present - known:
-        return fail("migrations", f"{at}, which this code does not know", downgrade_remedy(url))
+        return fail(
+            "migrations", f"{at}, which this code does not know", downgrade_remedy(url)
+        )
     behind = f"{at}, the code needs {listed(needed)}"
     if itself:
-        return warn("migrations", f"{behind}; the next start applies it", "uv run poe migrate")
+        return warn(
+            "migrations", f"{behind}; the next start applies it", "uv run poe migrate"
+        )
     return fail("migrations", behind, "uv run poe migrate")
 
 
 def downgrade_remedy(url: Any) -> str:
     """Return what to do about a database that was migrated by code that is not there."""
-    bring = "run the code that migrated it; if git has undone that, bring it back and take"
+    bring = (
+        "run the code that migrated it; if git has undone that, bring it back and take"
+    )
     database = " the database back first: uv run alembic downgrade, as its report says under Undo"
     remove = f"; in development you may remove {url.database}"
     return bring + database + (remove if url.get_backend_name() == "sqlite" else "")
@@ -296,8 +326,14 @@ def migration_problem(found: list[Migration]) -> Finding | None:
             return fail("migrations", both, other)
         if unknown := follows - first.keys():
             told = f"{file} follows {listed(unknown)}, which no file has"
-            return fail("migrations", told, "remove that file, or restore the one that it follows")
-    ends = [f"{name} ({file})" for file, name, _follows in found if name not in followed]
+            return fail(
+                "migrations",
+                told,
+                "remove that file, or restore the one that it follows",
+            )
+    ends = [
+        f"{name} ({file})" for file, name, _follows in found if name not in followed
+    ]
     if len(ends) > 1:
         told = f"{len(ends)} that nothing follows: {', '.join(ends)}"
         return fail("migrations", told, "uv run alembic merge heads -m merge")
@@ -310,7 +346,9 @@ def revisions() -> tuple[set[str], set[str]]:
     config.set_main_option("script_location", "app:migrations")
     config.set_main_option("path_separator", "os")
     scripts = import_module("alembic.script").ScriptDirectory.from_config(config)
-    return set(scripts.get_heads()), {script.revision for script in scripts.walk_revisions()}
+    return set(scripts.get_heads()), {
+        script.revision for script in scripts.walk_revisions()
+    }
 
 
 def listed(revisions: set[str]) -> str:
@@ -327,7 +365,11 @@ def broker() -> Finding:
     try:
         settings.refuse_embedded_broker_in_production()
     except Exception as error:  # noqa: BLE001  # whatever the application refuses with, it is told
-        return fail("broker", describe_error(error), "set BROKER_URL to redis://... or amqp://...")
+        return fail(
+            "broker",
+            describe_error(error),
+            "set BROKER_URL to redis://... or amqp://...",
+        )
     if settings.broker_url.startswith("sqla+"):
         return ok("broker", "the embedded one, a file, for development")
     celery_app = import_module("app.background.celery_app").celery_app
@@ -348,21 +390,29 @@ def beat() -> Finding:
         told = f"{len(running)} run on this machine, processes {', '.join(map(str, running))}"
         return warn("beat", told, "end all but one: each sends every scheduled task")
     if running:
-        return ok("beat", "one runs on this machine; other machines cannot be seen from here")
-    return ok("beat", f"not running on this machine; if it runs on no other: {start('beat')}")
+        return ok(
+            "beat", "one runs on this machine; other machines cannot be seen from here"
+        )
+    return ok(
+        "beat", f"not running on this machine; if it runs on no other: {start('beat')}"
+    )
 
 
 def worker() -> Finding:
     """Name the workers that have lately left a sign of life in this folder."""
     ages = {
-        file.stem: time.time() - file.stat().st_mtime for file in (HERE / "var").glob("*.alive")
+        file.stem: time.time() - file.stat().st_mtime
+        for file in (HERE / "var").glob("*.alive")
     }
     alive = sorted(name for name, age in ages.items() if age <= WORKER_TIMEOUT)
     if alive:
         return ok("worker", f"alive: {', '.join(alive)}")
     last = min(ages, key=ages.__getitem__, default="")
     before = f"; {last} was, {ages[last]:.0f} seconds ago" if last else ""
-    return ok("worker", f"none is alive here{before}; if it runs nowhere else: {start('worker')}")
+    return ok(
+        "worker",
+        f"none is alive here{before}; if it runs nowhere else: {start('worker')}",
+    )
 
 
 def start(verb: str) -> str:
@@ -375,7 +425,9 @@ def is_beat(process: Path) -> bool:
     """Tell whether a process is a beat of this project."""
     try:
         words = (process / "cmdline").read_bytes().decode(errors="replace").split("\0")
-        python = Path(words[0]).name.startswith("python")  # and not the uv that waits for it
+        python = Path(words[0]).name.startswith(
+            "python"
+        )  # and not the uv that waits for it
         own = python and "beat" in words and "app.background.worker" in words
         return own and (process / "cwd").resolve() == HERE.resolve()
     except OSError:  # it has ended, or belongs to somebody else
@@ -411,13 +463,27 @@ def look(say: Callable[[dict[str, Any]], None]) -> None:
         return found["state"] == "ok"
 
     if not at(settings, IMPORT_TIMEOUT, "correct it in the environment, or in .env"):
-        say(warn("the rest", "not looked at, for the settings do not load", "mend them first"))
+        say(
+            warn(
+                "the rest",
+                "not looked at, for the settings do not load",
+                "mend them first",
+            )
+        )
         return
     at(tasks, IMPORT_TIMEOUT, FIX_REMEDY)
     if at(database, SERVER_TIMEOUT, "start it, or correct DATABASE_URL"):
-        at(migrations, SERVER_TIMEOUT, "see whether app/migrations/ is as it was committed")
+        at(
+            migrations,
+            SERVER_TIMEOUT,
+            "see whether app/migrations/ is as it was committed",
+        )
     if has_broker():
-        at(broker, SERVER_TIMEOUT, "start it, or set BROKER_URL to redis://... or amqp://...")
+        at(
+            broker,
+            SERVER_TIMEOUT,
+            "start it, or set BROKER_URL to redis://... or amqp://...",
+        )
         at(beat, SERVER_TIMEOUT, "run it again")
         at(worker, SERVER_TIMEOUT, "run it again")
 
@@ -425,7 +491,9 @@ def look(say: Callable[[dict[str, Any]], None]) -> None:
 def main() -> None:
     """Print the facts, then the findings."""
     results = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # what the project's modules print when they are imported goes elsewhere
+    os.dup2(
+        2, 1
+    )  # what the project's modules print when they are imported goes elsewhere
 
     def say(what: dict[str, Any]) -> None:
         # On a line of its own, whatever a module has written to this descriptor.

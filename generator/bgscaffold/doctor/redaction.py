@@ -29,7 +29,9 @@ class Redactor:
     """Takes secrets out of texts: those that it is given, and whatever a URL has for a password."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        longest = sorted({each for each in secrets if each.strip()}, key=len, reverse=True)
+        longest = sorted(
+            {each for each in secrets if each.strip()}, key=len, reverse=True
+        )
         anywhere = "|".join(re.escape(each) for each in longest if len(each) >= SHORT)
         a_value = "|".join(re.escape(each) for each in longest if len(each) < SHORT)
         # Within quotes, after a =, or before the @ of a host: there a short one is told as a value.
@@ -64,7 +66,9 @@ def secret_parts(name: str, value: str) -> Iterator[str]:
     """Give what is secret in a variable: all of it, or the passwords of the URLs in it."""
     if SECRET_NAMES.search(name):
         yield value
-    if name.upper() in URLS and "://" not in value:  # a password that stands in the wrong place
+    if (
+        name.upper() in URLS and "://" not in value
+    ):  # a password that stands in the wrong place
         yield from password_parts(value)
     for url in re.split(r"[;,\s](?=[\w+.-]+://)", value):
         for address in SCHEME.split(url)[1:]:

@@ -17,7 +17,10 @@ from typing import Any
 from bgscaffold.git.errors import GitCommandError, GitNotFoundError, GitTooOldError
 
 MINIMUM_VERSION = (2, 31)  # the first that reads GIT_CONFIG_COUNT
-MERGE_TREE = (2, 38)  # the first that merges without a work tree: `git merge-tree --write-tree`
+MERGE_TREE = (
+    2,
+    38,
+)  # the first that merges without a work tree: `git merge-tree --write-tree`
 
 CONFIG = {
     "core.hooksPath": os.devnull,
@@ -73,10 +76,14 @@ def git(*arguments: str, cwd: Path, env: dict[str, str] | None = None) -> str:
 
 
 @contextmanager
-def git_in_background(*arguments: str, cwd: Path, env: dict[str, str]) -> Iterator[None]:
+def git_in_background(
+    *arguments: str, cwd: Path, env: dict[str, str]
+) -> Iterator[None]:
     """Run one git command while something else is done; it must succeed, and ends in any case."""
     command = ["git", *arguments]
-    with subprocess.Popen(command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, **PIPES) as process:
+    with subprocess.Popen(
+        command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, **PIPES
+    ) as process:
         try:
             yield
             out, err = process.communicate()
@@ -84,16 +91,28 @@ def git_in_background(*arguments: str, cwd: Path, env: dict[str, str]) -> Iterat
             process.kill()
             raise
     if process.returncode:
-        raise command_error(subprocess.CompletedProcess(command, process.returncode, out, err))
+        raise command_error(
+            subprocess.CompletedProcess(command, process.returncode, out, err)
+        )
 
 
 def run_git(
-    *arguments: str, cwd: Path, env: dict[str, str], stdin: str = "", alone: bool = False
+    *arguments: str,
+    cwd: Path,
+    env: dict[str, str],
+    stdin: str = "",
+    alone: bool = False,
 ) -> subprocess.CompletedProcess[str]:
     """Run one git command to its end; alone, no Ctrl-C of the terminal reaches it."""
     command = ["git", *arguments]
     return subprocess.run(
-        command, cwd=cwd, env=env, input=stdin, check=False, start_new_session=alone, **PIPES
+        command,
+        cwd=cwd,
+        env=env,
+        input=stdin,
+        check=False,
+        start_new_session=alone,
+        **PIPES,
     )
 
 
@@ -110,7 +129,11 @@ def isolated_env(config: dict[str, str] | None = None) -> dict[str, str]:
     """
     # A home, as GIT_CONFIG_GLOBAL does not keep git from ~/.config/git/attributes.
     nowhere = {"HOME": os.devnull, "XDG_CONFIG_HOME": os.devnull}
-    own = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_ATTR_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0"}
+    own = {
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_ATTR_NOSYSTEM": "1",
+        "GIT_TERMINAL_PROMPT": "0",
+    }
     pairs = list((CONFIG | (config or {})).items())
     for number, (key, value) in enumerate(pairs):
         own |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
@@ -140,7 +163,9 @@ def users_identity(folder: Path) -> dict[str, str]:
         told = git("config", "--null", "--get-regexp", NAMING, cwd=folder, env=env)
     entries = [entry.partition("\n") for entry in told.split("\0") if entry]
     return {key: value for key, _, value in entries} | {
-        key: os.environ[name] for name, key in NAMING_VARIABLES.items() if name in os.environ
+        key: os.environ[name]
+        for name, key in NAMING_VARIABLES.items()
+        if name in os.environ
     }
 
 

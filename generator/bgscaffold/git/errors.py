@@ -24,7 +24,9 @@ class GitCommandError(BgscaffoldError):
 
     what = "A git command failed"
     allowed = "an exit code of 0"
-    remedy = "mend what git names, or make room on the disk, then run the same command again"
+    remedy = (
+        "mend what git names, or make room on the disk, then run the same command again"
+    )
 
 
 RESOLVE_CONFLICTS = (
@@ -37,8 +39,12 @@ class NoRepositoryError(BgscaffoldError):
     """The project lies in no git repository, so nothing could be merged or undone."""
 
     what = "The project lies in no git repository"
-    allowed = "a repository with the project committed: what is merged can be undone then"
-    remedy = "git init, git add --all, git commit -m before, then run the same command again"
+    allowed = (
+        "a repository with the project committed: what is merged can be undone then"
+    )
+    remedy = (
+        "git init, git add --all, git commit -m before, then run the same command again"
+    )
 
 
 class BareRepositoryError(BgscaffoldError):
@@ -64,7 +70,9 @@ class ProjectNotCommittedError(BgscaffoldError):
     """The repository has no commit that holds the project."""
 
     what = "The project is in no commit yet"
-    allowed = "a repository with the project committed: what is merged can be undone then"
+    allowed = (
+        "a repository with the project committed: what is merged can be undone then"
+    )
     remedy = "git add --all, git commit -m before, then run the same command again"
 
 
@@ -73,7 +81,9 @@ class OperationInProgressError(BgscaffoldError):
 
     what = "The repository is in the middle of something else"
     allowed = "a repository at rest"
-    remedy = "finish it or end it (git status says how), then run the same command again"
+    remedy = (
+        "finish it or end it (git status says how), then run the same command again"
+    )
 
 
 class UnresolvedConflictsError(BgscaffoldError):

@@ -40,7 +40,10 @@ IDENTITY = {
     for what, value in (
         ("NAME", "bgscaffold"),
         ("EMAIL", "bgscaffold@localhost"),
-        ("DATE", "2026-01-01T00:00:00Z"),  # fixed, so that the same merge makes the same objects
+        (
+            "DATE",
+            "2026-01-01T00:00:00Z",
+        ),  # fixed, so that the same merge makes the same objects
     )
 }
 PLACES = ("--show-toplevel", "--absolute-git-dir", "--show-prefix")
@@ -66,7 +69,9 @@ class Repository:
     prefix: str  # of the project's paths: empty, or it ends with a slash
     env: dict[str, str]
 
-    def git(self, *arguments: str, stdin: str = "", env: dict[str, str] | None = None) -> str:
+    def git(
+        self, *arguments: str, stdin: str = "", env: dict[str, str] | None = None
+    ) -> str:
         """Run a git command that must succeed, and return what it printed."""
         done = self.call(*arguments, stdin=stdin, env=env)
         if done.returncode:
@@ -78,13 +83,19 @@ class Repository:
     ) -> subprocess.CompletedProcess[str]:
         """Run a git command at the root, where no Ctrl-C reaches it: it may be in mid-merge."""
         return run_git(
-            *arguments, cwd=self.root, env=self.env | (env or {}), stdin=stdin, alone=True
+            *arguments,
+            cwd=self.root,
+            env=self.env | (env or {}),
+            stdin=stdin,
+            alone=True,
         )
 
     @property
     def objects(self) -> Path:
         """Return where it keeps its objects, which linked work trees share."""
-        return self.root / self.git("rev-parse", "--git-path", "objects").removesuffix("\n")
+        return self.root / self.git("rev-parse", "--git-path", "objects").removesuffix(
+            "\n"
+        )
 
     def shown(self, path: str) -> str:
         """Return a path of the repository as it is called from the project's folder."""
@@ -97,7 +108,9 @@ class Repository:
     def beside(self, objects: Path) -> "Repository":
         """Return the same repository, with a folder elsewhere for what is written into it."""
         objects.mkdir()
-        alternate = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": quote_alternate(str(self.objects))}
+        alternate = {
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES": quote_alternate(str(self.objects))
+        }
         env = self.env | alternate | {"GIT_OBJECT_DIRECTORY": str(objects)}
         return replace(self, env=env)
 
@@ -174,7 +187,14 @@ def rev_parse(asked: Sequence[str], folder: Path, env: dict[str, str]) -> str:
 
 def require_project_committed(repository: Repository) -> None:
     """Refuse a repository whose last commit, if there is one, does not hold the project."""
-    answers = (LITERAL, "ls-tree", "-z", "HEAD", "--", f"{repository.prefix}{ANSWERS_FILE}")
+    answers = (
+        LITERAL,
+        "ls-tree",
+        "-z",
+        "HEAD",
+        "--",
+        f"{repository.prefix}{ANSWERS_FILE}",
+    )
     done = repository.call(*answers)
     unborn = "Not a valid object name HEAD" in done.stderr
     if done.returncode and not unborn:
@@ -194,7 +214,8 @@ def require_no_uncommitted_changes(repository: Repository) -> None:
     status = ("status", "--porcelain", "-z", "--no-renames", "--untracked-files=no")
     if changed := repository.git(*status, "--ignore-submodules=untracked"):
         raise UncommittedChangesError(
-            str(repository.root), summarize_paths([entry[3:] for entry in changed.split("\0")])
+            str(repository.root),
+            summarize_paths([entry[3:] for entry in changed.split("\0")]),
         )
 
 
@@ -214,7 +235,9 @@ def require_no_lock(repository: Repository) -> None:
 
 def require_no_hidden_changes(repository: Repository) -> None:
     """Refuse a project with files whose changes git was told to overlook: they would be lost."""
-    files = repository.git(LITERAL, "ls-files", "-v", "-z", "--", repository.prefix or ".")
+    files = repository.git(
+        LITERAL, "ls-files", "-v", "-z", "--", repository.prefix or "."
+    )
     entries = [entry.partition(" ") for entry in files.split("\0") if entry]
     if marked := [path for tag, _, path in entries if tag.islower() or tag == "S"]:
         raise HiddenChangesError(str(repository.root), summarize_paths(marked))

@@ -41,7 +41,9 @@ class NewProject:
     installed: bool
 
 
-def create(project: ProjectSpec, *, git: bool = True, install: bool = False) -> NewProject:
+def create(
+    project: ProjectSpec, *, git: bool = True, install: bool = False
+) -> NewProject:
     """Create the project, with a first commit and its dependencies if they are wanted."""
     require_git()
     uv = find_uv() if install else None
@@ -55,7 +57,9 @@ def create(project: ProjectSpec, *, git: bool = True, install: bool = False) -> 
     return NewProject(project, commit, repository, installed=install)
 
 
-def render_and_commit(project: ProjectSpec, stage: Path, *, git: bool) -> tuple[str, GitOutcome]:
+def render_and_commit(
+    project: ProjectSpec, stage: Path, *, git: bool
+) -> tuple[str, GitOutcome]:
     """Render the project in a staging folder and start its repository there."""
     commit = unpack(stage / "template", import_copier)
     render(stage / "template", commit, project.answers, stage / "project")
@@ -82,7 +86,9 @@ def find_uv() -> str:
 def sync(uv: str, folder: Path) -> None:
     """Install the project's dependencies into its own environment."""
     try:
-        subprocess.run([uv, "sync", "--quiet"], cwd=folder, check=True, stdin=subprocess.DEVNULL)
+        subprocess.run(
+            [uv, "sync", "--quiet"], cwd=folder, check=True, stdin=subprocess.DEVNULL
+        )
     except KeyboardInterrupt as error:
         raise InstallError(str(folder), "interrupted") from error
     except (OSError, subprocess.CalledProcessError) as error:

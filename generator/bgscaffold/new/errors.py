@@ -7,7 +7,9 @@ class PatternConflictError(BgscaffoldError):
     """`--with-celery` stands beside another pattern."""
 
     exit_code = 2
-    what = "--with-celery is the same as --pattern celery, but another pattern was given"
+    what = (
+        "--with-celery is the same as --pattern celery, but another pattern was given"
+    )
     allowed = "one of the two"
     remedy = "leave out --with-celery, or --pattern"
 
@@ -17,9 +19,7 @@ class UvNotFoundError(BgscaffoldError):
 
     what = "Cannot find what --install needs on PATH"
     allowed = "uv"
-    remedy = (
-        "install uv with `python3 -m pip install uv` or `pipx install uv`, or leave out --install"
-    )
+    remedy = "install uv with `python3 -m pip install uv` or `pipx install uv`, or leave out --install"
 
 
 class InstallError(BgscaffoldError):

@@ -31,7 +31,10 @@ def new_project_text(done: NewProject, *, chosen: bool) -> str:
             REPOSITORY[done.repository],
             "",
             "Next:",
-            *(f"  {command:<35} {purpose}".rstrip() for command, purpose in next_steps(done)),
+            *(
+                f"  {command:<35} {purpose}".rstrip()
+                for command, purpose in next_steps(done)
+            ),
             "",
             "Where your code goes: app/<domain>/tasks.py and app/<domain>/router.py",
             f"The same again: {equivalent_command(done)}",
@@ -59,7 +62,9 @@ def equivalent_command(done: NewProject) -> str:
     options += ["--with-schedule"] if project.schedule else []
     options += ["--no-git"] if done.repository is GitOutcome.NOT_WANTED else []
     options += ["--install"] if done.installed else []
-    return shlex.join(["bgscaffold", "new", relative_to_cwd(project.destination), *options])
+    return shlex.join(
+        ["bgscaffold", "new", relative_to_cwd(project.destination), *options]
+    )
 
 
 def new_project_json(done: NewProject) -> str:

@@ -39,8 +39,14 @@ QUESTIONS = (
 )
 
 ADVICE = {
-    (0, 0): (Pattern.SIMPLE, "Short work that may be lost needs no more than FastAPI itself."),
-    (1, 0): (Pattern.ASYNC, "Tasks run concurrently and bounded, and finish within the grace."),
+    (0, 0): (
+        Pattern.SIMPLE,
+        "Short work that may be lost needs no more than FastAPI itself.",
+    ),
+    (1, 0): (
+        Pattern.ASYNC,
+        "Tasks run concurrently and bounded, and finish within the grace.",
+    ),
     (2, 0): (
         Pattern.SAFE,
         "What outlasts the grace would be lost at every deploy, not only in a crash.",
@@ -53,7 +59,10 @@ ADVICE = {
         Pattern.SAFE,
         "Tasks wait in the database, so a crash loses none; no server is needed.",
     ),
-    (2, 1): (Pattern.SAFE, "Tasks wait in the database, and what a deploy cuts off runs again."),
+    (2, 1): (
+        Pattern.SAFE,
+        "Tasks wait in the database, and what a deploy cuts off runs again.",
+    ),
     (0, 2): (
         Pattern.CELERY,
         "Workers run the tasks, on as many machines as you like; none is lost.",
@@ -62,13 +71,18 @@ ADVICE = {
         Pattern.CELERY,
         "Workers run the tasks, on as many machines as you like; none is lost.",
     ),
-    (2, 2): (Pattern.CELERY, "Workers run the tasks, apart from the API; its deploys stop none."),
+    (2, 2): (
+        Pattern.CELERY,
+        "Workers run the tasks, apart from the API; its deploys stop none.",
+    ),
 }
 
 
 def is_interactive() -> bool:
     """Tell whether somebody sits at a terminal who can be asked."""
-    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
+    return all(
+        stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout)
+    )
 
 
 def ask_pattern(project: ProjectSpec) -> ProjectSpec:
@@ -76,7 +90,8 @@ def ask_pattern(project: ProjectSpec) -> ProjectSpec:
     require_free(project.destination)  # rather now than after the questions
     try:
         time, loss = (
-            ask_question(number, question) for number, question in enumerate(QUESTIONS, 1)
+            ask_question(number, question)
+            for number, question in enumerate(QUESTIONS, 1)
         )
         return replace(project, pattern=confirm_pattern(*ADVICE[time, loss]))
     except (KeyboardInterrupt, EOFError) as error:
@@ -107,7 +122,9 @@ def confirm_pattern(advice: Pattern, reason: str) -> Pattern:
     """Tell the advice with its reason, and return it, or the pattern that is wanted instead."""
     echo(f"Advice: {advice}. {reason}")
     return Pattern(
-        read_choice(f"Enter takes {advice}; or type {other_patterns(advice)}: ", ["", *Pattern])
+        read_choice(
+            f"Enter takes {advice}; or type {other_patterns(advice)}: ", ["", *Pattern]
+        )
         or advice
     )
 

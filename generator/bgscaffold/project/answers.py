@@ -38,14 +38,18 @@ def read_answers(folder: Path) -> RecordedProject:
     """Return what is recorded in a folder's answers file, or refuse it."""
     file = folder / ANSWERS_FILE
     content = parse_answers_file(file)
-    answers = {key: value for key, value in content.items() if not str(key).startswith("_")}
+    answers = {
+        key: value for key, value in content.items() if not str(key).startswith("_")
+    }
     commit, source = content.get("_commit"), content.get("_src_path", URL)
     if not isinstance(commit, str) or not commit:
         raise AnswersError(str(file), "it has no _commit")
     if not isinstance(source, str):
         raise AnswersError(str(file), "_src_path is not text")
     require_boolean_features(answers, file)
-    return RecordedProject(folder, commit, source, recorded_pattern(answers, file), answers)
+    return RecordedProject(
+        folder, commit, source, recorded_pattern(answers, file), answers
+    )
 
 
 def parse_answers_file(file: Path) -> dict[Any, Any]:
@@ -65,7 +69,9 @@ def require_boolean_features(answers: dict[str, Any], file: Path) -> None:
     """Refuse an overlay that is neither there nor not there; Copier would take it for there."""
     for overlay in Feature:
         if not isinstance(given := answers.get(overlay, False), bool):
-            raise AnswersError(str(file), f"{overlay}: {given!r} is neither true nor false")
+            raise AnswersError(
+                str(file), f"{overlay}: {given!r} is neither true nor false"
+            )
 
 
 def recorded_pattern(answers: dict[str, Any], file: Path) -> Pattern:
@@ -80,7 +86,10 @@ def recorded_pattern(answers: dict[str, Any], file: Path) -> Pattern:
 
 def require_known_answers(project: RecordedProject, template: Path) -> None:
     """Refuse answers to questions that the template, at the recorded commit, does not ask."""
-    if unknown := project.answers.keys() - answers_known_to(project.answers, template).keys():
+    if (
+        unknown := project.answers.keys()
+        - answers_known_to(project.answers, template).keys()
+    ):
         reason = f"it asks no question called {', '.join(sorted(map(str, unknown)))}"
         raise AnswersError(str(project.folder / ANSWERS_FILE), reason)
 

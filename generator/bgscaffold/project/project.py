@@ -11,8 +11,12 @@ from bgscaffold.project.errors import NotAProjectError
 
 HOUSE = ("app/domains.py", "app/background/__init__.py")  # what every project has
 ANSWER = re.compile(r"^(\w+):[ \t]+['\"]?(.*?)['\"]?[ \t]*$", re.MULTILINE)
-LINE_LENGTH = re.compile(r"^\[tool\.ruff\][^\[]*?^line-length\s*=\s*(\d+)", re.MULTILINE)
-SUPPORTS = re.compile(r"\bsupport(?:s|ed)\s*=\s*frozenset\((.*?)\)", re.IGNORECASE | re.DOTALL)
+LINE_LENGTH = re.compile(
+    r"^\[tool\.ruff\][^\[]*?^line-length\s*=\s*(\d+)", re.MULTILINE
+)
+SUPPORTS = re.compile(
+    r"\bsupport(?:s|ed)\s*=\s*frozenset\((.*?)\)", re.IGNORECASE | re.DOTALL
+)
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,9 @@ class Project:
     def supports(self) -> set[str]:
         """Return the options that its backend says it can honour."""
         room = sorted((self.root / "app" / "background").glob("*.py"))
-        declared = " ".join(part for file in room for part in SUPPORTS.findall(read_text(file)))
+        declared = " ".join(
+            part for file in room for part in SUPPORTS.findall(read_text(file))
+        )
         return set(re.findall(r"[\"']([\w ]+)[\"']", declared))
 
 
@@ -48,8 +54,12 @@ def find_project(start: str | None) -> Project:
 
 def find_root(start: str | None) -> Path:
     """Return the root of the project that a folder lies in: the given one, or the current."""
-    folder = Path(os.path.realpath(start or "."))  # git knows no other, and `..` has no parents
-    if not folder.is_dir():  # such as an option without its dashes; the current one is not meant
+    folder = Path(
+        os.path.realpath(start or ".")
+    )  # git knows no other, and `..` has no parents
+    if (
+        not folder.is_dir()
+    ):  # such as an option without its dashes; the current one is not meant
         there = os.path.lexists(folder)
         raise NotAProjectError(
             str(folder), "it is no folder" if there else "there is no such folder"
@@ -66,7 +76,9 @@ def open_project(root: Path) -> Project:
     """Return the project at this root, if it is one of bgscaffold."""
     answers = dict(ANSWER.findall(read_text(root / ANSWERS_FILE)))
     if answers.get("pattern") not in set(Pattern):
-        raise NotAProjectError(str(root), f"{ANSWERS_FILE} names no pattern of bgscaffold")
+        raise NotAProjectError(
+            str(root), f"{ANSWERS_FILE} names no pattern of bgscaffold"
+        )
     for part in HOUSE:
         if not (root / part).is_file():
             raise NotAProjectError(str(root), f"it has no {part}")
@@ -76,6 +88,8 @@ def open_project(root: Path) -> Project:
 def read_text(file: Path) -> str:
     """Return what a file holds, as far as it can be read; '' when it cannot, or would take for ever."""
     try:
-        return file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
+        return (
+            file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
+        )
     except OSError:
         return ""

@@ -12,7 +12,13 @@ from bgscaffold.project.errors import ProjectNameError
 
 NAME = re.compile(r"\A[a-z](?:[a-z0-9_-]{0,61}[a-z0-9])?\Z")
 WINDOWS_DEVICES = frozenset(
-    ["con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))]
+    [
+        "con",
+        "prn",
+        "aux",
+        "nul",
+        *(f"{port}{n}" for port in ("com", "lpt") for n in range(10)),
+    ]
 )
 
 # uv takes a project of the same name for the dependency itself, and then leaves that out.
@@ -45,19 +51,30 @@ class ProjectSpec:
     ai: bool = False
 
     def __post_init__(self) -> None:
-        taken = self.name in WINDOWS_DEVICES or self.name.replace("_", "-") in DEPENDENCIES.split()
+        taken = (
+            self.name in WINDOWS_DEVICES
+            or self.name.replace("_", "-") in DEPENDENCIES.split()
+        )
         if not NAME.search(self.name) or taken or iskeyword(self.name):
             raise ProjectNameError(self.name)
 
     @classmethod
     def at(
-        cls, path: str, *, pattern: Pattern, ci: Ci, schedule: bool = False, ai: bool = False
+        cls,
+        path: str,
+        *,
+        pattern: Pattern,
+        ci: Ci,
+        schedule: bool = False,
+        ai: bool = False,
     ) -> "ProjectSpec":
         """Take the last part of a path for the name: as it was typed, or that of the folder at `.`."""
         folder, name = os.path.split(path.rstrip("/" + os.sep))
         if name in (os.curdir, os.pardir):
             folder, name = os.path.split(os.path.realpath(path))
-        return cls(name, Path(os.path.realpath(folder), name), pattern, ci, schedule, ai)
+        return cls(
+            name, Path(os.path.realpath(folder), name), pattern, ci, schedule, ai
+        )
 
     @property
     def answers(self) -> dict[str, str | bool]:

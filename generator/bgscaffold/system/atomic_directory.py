@@ -40,9 +40,13 @@ def build_atomically(destination: Path, build: Callable[[Path], T]) -> T:
         remove_empty_folders(missing)
 
     try:
-        return run_interruptibly(work, clean_up, CommandInterruptedError(str(destination)))
+        return run_interruptibly(
+            work, clean_up, CommandInterruptedError(str(destination))
+        )
     except OSError as error:
-        raise WriteError(error.filename or str(destination), error.strerror or "") from error
+        raise WriteError(
+            error.filename or str(destination), error.strerror or ""
+        ) from error
 
 
 def move_into_place(folder: Path, destination: Path) -> None:
@@ -82,7 +86,9 @@ def move_contents(folder: Path, destination: Path) -> None:
 def require_free(destination: Path) -> None:
     """Refuse a destination that is there already, unless it is an empty folder."""
     try:
-        if destination.is_symlink():  # which can be replaced by a folder, but is not ours
+        if (
+            destination.is_symlink()
+        ):  # which can be replaced by a folder, but is not ours
             raise NotAFolderError(str(destination), "a symbolic link")
         if next(destination.iterdir(), None) is not None:
             raise FolderNotEmptyError(str(destination))

@@ -13,7 +13,12 @@ from bgscaffold.system.errors import (
     ConcurrentEditError,
     FilesNotWrittenError,
 )
-from bgscaffold.system.signals import SIGNALS, catch_signals, ignore_signals, is_interrupt
+from bgscaffold.system.signals import (
+    SIGNALS,
+    catch_signals,
+    ignore_signals,
+    is_interrupt,
+)
 
 Pair = tuple[Path, Path]  # a file, and what stands beside it until it takes its place
 
@@ -24,11 +29,16 @@ def write_atomically(contents: dict[Path, bytes], stored: dict[Path, bytes]) -> 
     What is `stored` is what was read; a file that is another by now is left to whoever wrote it.
     """
     handlers = {number: signal.getsignal(number) for number in SIGNALS}
-    parents = {parent for path in contents for parent in path.parents if not parent.exists()}
+    parents = {
+        parent for path in contents for parent in path.parents if not parent.exists()
+    }
     beside: list[Path] = []
     try:
         catch_signals()
-        new = [(path, write_beside(path, content, beside)) for path, content in contents.items()]
+        new = [
+            (path, write_beside(path, content, beside))
+            for path, content in contents.items()
+        ]
         old = [
             (path, write_beside(path, path.read_bytes(), beside))
             for path in contents
@@ -41,7 +51,9 @@ def write_atomically(contents: dict[Path, bytes], stored: dict[Path, bytes]) -> 
         if is_interrupt(error):
             raise CommandInterruptedError(", ".join(map(str, contents))) from error
         if isinstance(error, OSError):
-            raise FilesNotWrittenError(error.filename or "", error.strerror or "") from error
+            raise FilesNotWrittenError(
+                error.filename or "", error.strerror or ""
+            ) from error
         raise
     finally:
         ignore_signals()

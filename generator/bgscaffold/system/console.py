@@ -12,7 +12,11 @@ def echo(text: str, *, to_stderr: bool = False) -> bool:
         return False
     encoding = stream.encoding
     try:
-        print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
+        print(
+            text.encode(encoding, "backslashreplace").decode(encoding),
+            file=stream,
+            flush=True,
+        )
     except OSError:
         # What is left in its buffer would fail once more, with a complaint, when Python ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

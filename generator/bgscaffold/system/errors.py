@@ -7,9 +7,7 @@ class FolderNotEmptyError(BgscaffoldError):
     """The folder to create holds something already."""
 
     what = "The folder is not empty"
-    allowed = (
-        "a folder that does not exist yet, or an empty one (one with only .git counts as full)"
-    )
+    allowed = "a folder that does not exist yet, or an empty one (one with only .git counts as full)"
     remedy = "choose another path, or move away what the folder holds"
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from bgscaffold.system.errors import LockTimeoutError
 
-TIMEOUT = 10.0  # seconds; adding takes a fraction of one, a merge with its renders a few
+TIMEOUT = (
+    10.0  # seconds; adding takes a fraction of one, a merge with its renders a few
+)
 
 
 @contextmanager

@@ -11,7 +11,9 @@ from typing import IO, Any
 
 READER_TIMEOUT = 2.0  # seconds for what a process that was killed has still to say
 SHOWN_CHARACTERS = 300  # characters of one line that are shown
-SEARCHED_CHARACTERS = 8_000  # those in which secrets are looked for: more than a secret has
+SEARCHED_CHARACTERS = (
+    8_000  # those in which secrets are looked for: more than a secret has
+)
 KEPT_BYTES = 1_000_000  # bytes, the last ones, of what a project prints
 
 

@@ -8,7 +8,9 @@ class TemplateNotFoundError(BgscaffoldError):
 
     what = "Cannot find the template of bgscaffold"
     allowed = "an installed wheel, or an editable checkout"
-    remedy = "install bgscaffold again: python3 -m pip install --force-reinstall bgscaffold"
+    remedy = (
+        "install bgscaffold again: python3 -m pip install --force-reinstall bgscaffold"
+    )
 
 
 class RenderError(BgscaffoldError):

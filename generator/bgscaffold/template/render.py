@@ -15,7 +15,9 @@ import yaml
 from bgscaffold.layout import ANSWERS_FILE, URL
 from bgscaffold.template.errors import RenderError
 
-COMPILED: dict[Path, dict[tuple[Any, ...], CodeType]] = {}  # by template, for each has its options
+COMPILED: dict[
+    Path, dict[tuple[Any, ...], CodeType]
+] = {}  # by template, for each has its options
 
 
 def import_copier() -> None:
@@ -24,7 +26,11 @@ def import_copier() -> None:
 
 
 def render(
-    template: Path, commit: str, answers: dict[str, Any], destination: Path, source: str = URL
+    template: Path,
+    commit: str,
+    answers: dict[str, Any],
+    destination: Path,
+    source: str = URL,
 ) -> None:
     """Render an unpacked template, and record where it came from: the public template."""
     from copier import Settings, run_copy
@@ -77,6 +83,10 @@ def template_cache(template: Path) -> Iterator[None]:
 def record_source(answers_file: Path, commit: str, source: str) -> None:
     """Replace the folder that was rendered from by the lines Copier writes for its source."""
     text = answers_file.read_text(encoding="utf-8")
-    recorded = yaml.safe_dump({"_commit": commit, "_src_path": source}, allow_unicode=True)
-    pinned = re.sub(r"^_src_path:.*\n(?: .*\n)*", lambda _: recorded, text, flags=re.MULTILINE)
+    recorded = yaml.safe_dump(
+        {"_commit": commit, "_src_path": source}, allow_unicode=True
+    )
+    pinned = re.sub(
+        r"^_src_path:.*\n(?: .*\n)*", lambda _: recorded, text, flags=re.MULTILINE
+    )
     answers_file.write_bytes(pinned.encode())

@@ -47,7 +47,10 @@ def clone(into: Path) -> Path:
 
 
 def check_out(
-    repository: Path, commit: str, into: Path, meanwhile: Callable[[], object] = lambda: None
+    repository: Path,
+    commit: str,
+    into: Path,
+    meanwhile: Callable[[], object] = lambda: None,
 ) -> Path:
     """Write copier.yml and template/ of one commit into a new folder, and do something meanwhile."""
     into.mkdir()

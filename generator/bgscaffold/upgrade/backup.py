@@ -33,7 +33,9 @@ def back_up(files: Iterable[Path], aside: Path) -> Backup:
             copies[file] = aside / str(number)
             shutil.copy2(file, copies[file], follow_symlinks=False)
         else:
-            missing.update(path for path in [file, *file.parents] if not os.path.lexists(path))
+            missing.update(
+                path for path in [file, *file.parents] if not os.path.lexists(path)
+            )
     return Backup(copies, sorted(missing, reverse=True), sorted(folders))
 
 
@@ -74,7 +76,11 @@ def is_file(path: Path) -> bool:
 def is_same(file: Path, copy: Path) -> bool:
     """Tell whether a file is as it was."""
     if copy.is_symlink() or file.is_symlink():
-        return file.is_symlink() and copy.is_symlink() and file.readlink() == copy.readlink()
+        return (
+            file.is_symlink()
+            and copy.is_symlink()
+            and file.readlink() == copy.readlink()
+        )
     if not file.is_file() or file.stat().st_mode != copy.stat().st_mode:
         return False
     return filecmp.cmp(file, copy, shallow=False)

@@ -50,13 +50,22 @@ from bgscaffold.upgrade.errors import (
     UnsupportedOptionsError,
     UpgradeInterruptedError,
 )
-from bgscaffold.upgrade.merge import MergeResult, preview_merge, require_writable, write_sides
+from bgscaffold.upgrade.merge import (
+    MergeResult,
+    preview_merge,
+    require_writable,
+    write_sides,
+)
 from bgscaffold.upgrade.transaction import merge_transactionally, missing_files
 
 
 def require_supported_options(folder: Path, pattern: Pattern) -> None:
     """Refuse a pattern that cannot do what the code asks for, naming each place."""
-    wishes = [wish for wish in option_uses(folder) if wish.option not in RECORDS[pattern].supports]
+    wishes = [
+        wish
+        for wish in option_uses(folder)
+        if wish.option not in RECORDS[pattern].supports
+    ]
     if wishes:
         raise UnsupportedOptionsError(f"pattern {pattern}", "; ".join(map(str, wishes)))
 
@@ -89,7 +98,9 @@ class UpgradeReport:
         default_factory=MigrationDivergence
     )  # migrations, of the project and new ones
     locked: bool = False  # its uv.lock is tracked
-    clashes: list[str] = field(default_factory=list)  # names that are the project's, and new
+    clashes: list[str] = field(
+        default_factory=list
+    )  # names that are the project's, and new
 
     @property
     def nothing_to_do(self) -> bool:
@@ -109,7 +120,11 @@ def promote(path: str, pattern: Pattern, *, dry_run: bool = False) -> UpgradeRep
 
 
 def update(
-    path: str, to: str | None = None, overlays: Sequence[Feature] = (), *, dry_run: bool = False
+    path: str,
+    to: str | None = None,
+    overlays: Sequence[Feature] = (),
+    *,
+    dry_run: bool = False,
 ) -> UpgradeReport:
     """Move a project to another version, with the answers that it has; or add overlays; or both."""
     project = answers.read_answers(project_root_without_conflicts(path))
@@ -152,9 +167,13 @@ def in_temporary_workspace(
         shutil.rmtree(scratch, ignore_errors=True)
 
     try:
-        return run_interruptibly(begin, clean_up, UpgradeInterruptedError(str(project.folder)))
+        return run_interruptibly(
+            begin, clean_up, UpgradeInterruptedError(str(project.folder))
+        )
     except OSError as error:
-        raise WriteError(error.filename or str(scratch), error.strerror or "") from error
+        raise WriteError(
+            error.filename or str(scratch), error.strerror or ""
+        ) from error
 
 
 def temporary_folder() -> Path:
@@ -162,7 +181,9 @@ def temporary_folder() -> Path:
     try:
         return Path(tempfile.gettempdir()).resolve()
     except OSError as error:
-        raise WriteError(os.environ.get("TMPDIR", "/tmp"), error.strerror or "") from error
+        raise WriteError(
+            os.environ.get("TMPDIR", "/tmp"), error.strerror or ""
+        ) from error
 
 
 def require_space(folder: Path, error: Exception) -> None:
@@ -177,7 +198,9 @@ def target_version(project: RecordedProject, template: Path, to: str | None) -> 
     known, ours = versions(template), current_version(template)
     goal = ours if to is None or to == ours else f"v{to.removeprefix('v')}"
     if to is not None and goal not in (*known, ours):
-        raise UnknownVersionError(to, f"it knows {', '.join(dict.fromkeys([*known, ours]))}")
+        raise UnknownVersionError(
+            to, f"it knows {', '.join(dict.fromkeys([*known, ours]))}"
+        )
     before, after = parse_version(project.commit), parse_version(goal)
     if before and after and after < before:
         raise DowngradeError(goal, f"the project is at {project.commit}")
@@ -216,7 +239,9 @@ def upgrade_project(
         raise ConcurrentEditError(str(project.folder / ANSWERS_FILE))
     require_supported_options(project.folder, goal.pattern)
     old, new, kept = render_both(project, goal, scratch)
-    sides = write_sides(repository, old, new, kept=kept, message=commit_message(project, goal))
+    sides = write_sides(
+        repository, old, new, kept=kept, message=commit_message(project, goal)
+    )
     before, after = task_options.setting_names(old), task_options.setting_names(new)
     migrations, same = (
         find_divergence(project.folder, old, new),
@@ -228,7 +253,9 @@ def upgrade_project(
             missing_files(project.folder, sides.left_out),
         )
     else:
-        merged, written = merge_transactionally(repository, project.folder, sides, scratch / "kept")
+        merged, written = merge_transactionally(
+            repository, project.folder, sides, scratch / "kept"
+        )
     return UpgradeReport(
         project,
         goal,
@@ -260,7 +287,11 @@ def render_both(
     """Render a project as it was made and as it is to be; return what is kept where it is, too."""
     template = scratch / "template.git"
     before = resolve_commit(template, project.commit)
-    after = before if goal.commit == project.commit else resolve_commit(template, goal.commit)
+    after = (
+        before
+        if goal.commit == project.commit
+        else resolve_commit(template, goal.commit)
+    )
     if before is None or after is None:
         raise UnknownOriginError(
             project.commit, f"it knows {', '.join(versions(template)) or 'none'}"
@@ -268,12 +299,22 @@ def render_both(
     origin = check_out(template, before, scratch / "before", import_copier)
     answers.require_known_answers(project, origin)
     try:
-        old = render_project(project, origin, project.commit, project.answers, scratch / "old")
-    except RenderError as error:  # with what was rendered once: somebody has changed an answer
+        old = render_project(
+            project, origin, project.commit, project.answers, scratch / "old"
+        )
+    except (
+        RenderError
+    ) as error:  # with what was rendered once: somebody has changed an answer
         raise AnswersError(str(project.folder / ANSWERS_FILE), error.reason) from error
-    target = origin if after == before else check_out(template, after, scratch / "after")
+    target = (
+        origin if after == before else check_out(template, after, scratch / "after")
+    )
     require_known_features(goal, target)
-    given = project.answers | {"pattern": goal.pattern.value} | dict.fromkeys(goal.added, True)
+    given = (
+        project.answers
+        | {"pattern": goal.pattern.value}
+        | dict.fromkeys(goal.added, True)
+    )
     new = render_project(project, target, goal.commit, given, scratch / "new")
     return old, new, answers.skip_if_exists_patterns(target)
 
@@ -282,13 +323,27 @@ def require_known_features(goal: UpgradeTarget, template: Path) -> None:
     """Refuse overlays that the version to reach does not have yet."""
     asked = answers.answers_known_to(dict.fromkeys(goal.added, True), template)
     if lacking := [overlay.option for overlay in goal.added if overlay not in asked]:
-        raise UnknownFeatureError(" ".join(lacking), f"the version to reach is {goal.commit}")
+        raise UnknownFeatureError(
+            " ".join(lacking), f"the version to reach is {goal.commit}"
+        )
 
 
 def render_project(
-    project: RecordedProject, template: Path, commit: str, given: dict[str, object], into: Path
+    project: RecordedProject,
+    template: Path,
+    commit: str,
+    given: dict[str, object],
+    into: Path,
 ) -> Path:
     """Render a project into a folder of the same name."""
-    destination = into / project.folder.name.replace("\n", "-")  # git takes paths by lines
-    render(template, commit, answers.answers_known_to(given, template), destination, project.source)
+    destination = into / project.folder.name.replace(
+        "\n", "-"
+    )  # git takes paths by lines
+    render(
+        template,
+        commit,
+        answers.answers_known_to(given, template),
+        destination,
+        project.source,
+    )
     return destination

@@ -8,11 +8,16 @@ from bgscaffold.git.repository import Repository
 from bgscaffold.upgrade.backup import Backup
 from bgscaffold.upgrade.merge import MergeResult
 
-LABEL = re.compile(r"^([<|>]{7}) .*", re.MULTILINE)  # of a side in a conflict, foreseen as a hash
+LABEL = re.compile(
+    r"^([<|>]{7}) .*", re.MULTILINE
+)  # of a side in a conflict, foreseen as a hash
 
 
 def concurrently_modified(
-    kept: Backup, repository: Repository, foreseen: MergeResult, supplied: dict[Path, Path]
+    kept: Backup,
+    repository: Repository,
+    foreseen: MergeResult,
+    supplied: dict[Path, Path],
 ) -> list[Path]:
     """Return the files that are neither as they were, nor as the merge writes them, whole or half."""
 
@@ -21,7 +26,9 @@ def concurrently_modified(
             return read_normalized(supplied[path])
         name = path.relative_to(repository.root).as_posix()
         look = ("cat-file", "--filters", f"--path={name}", foreseen.blobs.get(name, ""))
-        return normalize(repository.call(*look).stdout)  # nothing, if there is no such blob
+        return normalize(
+            repository.call(*look).stdout
+        )  # nothing, if there is no such blob
 
     return [
         path
@@ -36,7 +43,9 @@ def read_normalized(path: Path | None) -> str:
     """Return what a file or a link holds, '' for all else."""
     if path is None or not (path.is_file() or path.is_symlink()):
         return ""
-    return normalize(str(path.readlink()) if path.is_symlink() else os.fsdecode(path.read_bytes()))
+    return normalize(
+        str(path.readlink()) if path.is_symlink() else os.fsdecode(path.read_bytes())
+    )
 
 
 def normalize(text: str) -> str:

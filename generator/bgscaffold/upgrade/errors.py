@@ -7,7 +7,9 @@ class UnsupportedOptionsError(BgscaffoldError):
     """Tasks or calls ask for what the pattern to promote to cannot do."""
 
     what = "The code asks for what the pattern cannot do"
-    allowed = "only options that the pattern supports, in @task(...) and in .options(...)"
+    allowed = (
+        "only options that the pattern supports, in @task(...) and in .options(...)"
+    )
     remedy = "remove them from the code and commit that, or choose a pattern that can: safe, celery"
 
 
@@ -25,9 +27,7 @@ class TemporaryFolderFullError(BgscaffoldError):
 
     what = "The folder for temporary files is full, nothing was changed"
     allowed = "some 10 MB of room"
-    remedy = (
-        "free some space there, or name another folder in TMPDIR, then run the same command again"
-    )
+    remedy = "free some space there, or name another folder in TMPDIR, then run the same command again"
 
 
 class UntrackedFilesError(BgscaffoldError):
@@ -103,13 +103,11 @@ class MergeError(BgscaffoldError):
 class PartialRollbackError(BgscaffoldError):
     """A merge stopped in the middle and was taken back, but somebody else has written files, too."""
 
-    what = (
-        "The merge could not be finished; all is as before, but what somebody else has just written"
+    what = "The merge could not be finished; all is as before, but what somebody else has just written"
+    allowed = (
+        "one who writes at a time, and files that git can write, on a disk with room"
     )
-    allowed = "one who writes at a time, and files that git can write, on a disk with room"
-    remedy = (
-        "look at these files (git diff), commit or restore them, then run the same command again"
-    )
+    remedy = "look at these files (git diff), commit or restore them, then run the same command again"
 
 
 class RollbackError(BgscaffoldError):

@@ -12,13 +12,25 @@ from bgscaffold.git.client import command_error
 from bgscaffold.git.errors import RepositoryLockedError
 from bgscaffold.git.repository import LITERAL, Repository, summarize_paths
 from bgscaffold.layout import ANSWERS_FILE
-from bgscaffold.upgrade.errors import FoldersNotWritableError, MergeError, UntrackedFilesError
+from bgscaffold.upgrade.errors import (
+    FoldersNotWritableError,
+    MergeError,
+    UntrackedFilesError,
+)
 
 Files = dict[str, Path]
 Stages = dict[str, dict[str, str]]  # by path, then by the number of the stage: a blob
 
 # Which of base, ours and theirs a conflict has, as numbers of its stages; the names are git's.
-KINDS = {"1": "DD", "2": "AU", "3": "UA", "12": "UD", "13": "DU", "23": "AA", "123": "UU"}
+KINDS = {
+    "1": "DD",
+    "2": "AU",
+    "3": "UA",
+    "12": "UD",
+    "13": "DU",
+    "23": "AA",
+    "123": "UU",
+}
 
 
 @dataclass(frozen=True)
@@ -48,7 +60,9 @@ class MergeResult:
     changes: list[Change]
     conflicts: dict[str, str]
     stay_deleted: list[str]
-    blobs: dict[str, str] = field(default_factory=dict, compare=False)  # what git is to write
+    blobs: dict[str, str] = field(
+        default_factory=dict, compare=False
+    )  # what git is to write
 
 
 def write_sides(
@@ -68,7 +82,9 @@ def write_sides(
             for path, file in files.items()
             if path not in left_out
         ]
-        trees.append(write_tree(repository, [*others, *entries], folder.with_name("index")))
+        trees.append(
+            write_tree(repository, [*others, *entries], folder.with_name("index"))
+        )
     base = repository.git("commit-tree", trees[0], "-m", "before").strip()
     theirs = repository.git("commit-tree", trees[1], "-p", base, "-m", message).strip()
     not_merged = {path: after[path] for path in sorted(left_out & after.keys())}
@@ -78,7 +94,9 @@ def write_sides(
 def rendered_files(folder: Path) -> Files:
     """Return every file of a render by its path in the project."""
     return {
-        file.relative_to(folder).as_posix(): file for file in folder.rglob("*") if file.is_file()
+        file.relative_to(folder).as_posix(): file
+        for file in folder.rglob("*")
+        if file.is_file()
     }
 
 
@@ -87,7 +105,9 @@ def excluded_paths(repository: Repository, files: Files, kept: list[str]) -> set
 
     Git takes what is ignored for expendable. A file that is tracked all the same is safe.
     """
-    places = {path: link_or_path(repository, f"{repository.prefix}{path}") for path in files}
+    places = {
+        path: link_or_path(repository, f"{repository.prefix}{path}") for path in files
+    }
     # `./`, for a name may begin with a colon, and this command knows no --literal-pathspecs.
     stdin = "".join(f"./{place}\0" for place in set(places.values()))
     done = repository.call("check-ignore", "-z", "--stdin", stdin=stdin)
@@ -104,7 +124,9 @@ def excluded_paths(repository: Repository, files: Files, kept: list[str]) -> set
 def link_or_path(repository: Repository, path: str) -> str:
     """Return a path, or the link on the way to it that stands in place of a folder."""
     outermost_first = [*reversed(PurePosixPath(path).parents)]
-    links = [parent for parent in outermost_first if (repository.root / parent).is_symlink()]
+    links = [
+        parent for parent in outermost_first if (repository.root / parent).is_symlink()
+    ]
     return str(links[0]) if links else path
 
 
@@ -115,7 +137,9 @@ def head_entries(repository: Repository) -> tuple[list[str], str]:
     its twin in another project of the same repository.
     """
     files = entries_of(repository, "HEAD")
-    others = [entry for path, entry in files.items() if not path.startswith(repository.prefix)]
+    others = [
+        entry for path, entry in files.items() if not path.startswith(repository.prefix)
+    ]
     return others, files[f"{repository.prefix}{ANSWERS_FILE}"].split()[2]
 
 
@@ -128,7 +152,9 @@ def entries_of(repository: Repository, commit: str) -> dict[str, str]:
 def write_blobs(repository: Repository, files: list[Path]) -> dict[Path, str]:
     """Write files into the repository's objects, byte for byte."""
     paths = "".join(f"{file}\n" for file in files)
-    blobs = repository.git("hash-object", "-w", "--no-filters", "--stdin-paths", stdin=paths)
+    blobs = repository.git(
+        "hash-object", "-w", "--no-filters", "--stdin-paths", stdin=paths
+    )
     return dict(zip(files, blobs.split(), strict=True))
 
 
@@ -149,7 +175,9 @@ def write_tree(repository: Repository, entries: list[str], index: Path) -> str:
 
 def preview_merge(repository: Repository, sides: Sides) -> MergeResult:
     """Tell what the merge will do, touching nothing; refuse it where it would overwrite a file."""
-    ours = repository.git("commit-tree", "HEAD^{tree}", "-p", sides.base, "-m", "ours").strip()
+    ours = repository.git(
+        "commit-tree", "HEAD^{tree}", "-p", sides.base, "-m", "ours"
+    ).strip()
     merging = ("merge-tree", "--write-tree", "-z", "--no-messages")
     done = repository.call(*merging, ours, sides.theirs)
     if done.returncode > 1:
@@ -163,11 +191,17 @@ def preview_merge(repository: Repository, sides: Sides) -> MergeResult:
     require_no_untracked(
         repository, [*new, *deleted_by_user(stages)]
     )  # which git writes for a moment
-    require_writable(nearest_folder(repository.root / change.path) for change in changes)
+    require_writable(
+        nearest_folder(repository.root / change.path) for change in changes
+    )
     deleted = original_names(repository, sides, stages)
-    blobs = {path: entry.split()[2] for path, entry in entries_of(repository, tree).items()}
+    blobs = {
+        path: entry.split()[2] for path, entry in entries_of(repository, tree).items()
+    }
     foreseen = MergeResult(changes, open_conflicts(stages), deleted, blobs)
-    return rename_sides(foreseen, {ours: "HEAD", sides.theirs: side_label(repository, sides)})
+    return rename_sides(
+        foreseen, {ours: "HEAD", sides.theirs: side_label(repository, sides)}
+    )
 
 
 def require_no_untracked(repository: Repository, new: list[str]) -> None:
@@ -187,7 +221,9 @@ def blocks_folder(path: Path) -> bool:
 
 def require_writable(folders: Iterable[Path]) -> None:
     """Refuse a merge that has to change folders which may not be changed."""
-    closed = sorted({str(each) for each in folders if not os.access(each, os.W_OK | os.X_OK)})
+    closed = sorted(
+        {str(each) for each in folders if not os.access(each, os.W_OK | os.X_OK)}
+    )
     if closed:
         raise FoldersNotWritableError(summarize_paths(closed))
 
@@ -199,7 +235,9 @@ def nearest_folder(path: Path) -> Path:
 
 def side_label(repository: Repository, sides: Sides) -> str:
     """Return what git will call the new version in markers and in names."""
-    return repository.git("show", "--no-patch", "--format=%h (%s)", sides.theirs).strip()
+    return repository.git(
+        "show", "--no-patch", "--format=%h (%s)", sides.theirs
+    ).strip()
 
 
 def rename_sides(merged: MergeResult, names: dict[str, str]) -> MergeResult:
@@ -215,14 +253,18 @@ def rename_sides(merged: MergeResult, names: dict[str, str]) -> MergeResult:
     return MergeResult(changes, unsettled, merged.stay_deleted, blobs)
 
 
-def tree_without(repository: Repository, tree: str, paths: list[str], index: Path) -> str:
+def tree_without(
+    repository: Repository, tree: str, paths: list[str], index: Path
+) -> str:
     """Return a tree that lacks some paths of another."""
     if not paths:
         return tree
     own = {"GIT_INDEX_FILE": str(index)}
     repository.git("read-tree", tree, env=own)
     stdin = "".join(f"{path}\0" for path in paths)
-    repository.git("update-index", "--force-remove", "-z", "--stdin", stdin=stdin, env=own)
+    repository.git(
+        "update-index", "--force-remove", "-z", "--stdin", stdin=stdin, env=own
+    )
     return repository.git("write-tree", "--missing-ok", env=own).strip()
 
 
@@ -233,9 +275,13 @@ def merge(repository: Repository, sides: Sides) -> MergeResult:
     if done.returncode and not stages:
         if "index.lock'" in done.stderr:
             raise RepositoryLockedError(str(repository.git_dir / "index.lock"))
-        if names := [line.strip() for line in done.stderr.split("\n") if line.startswith("\t")]:
+        if names := [
+            line.strip() for line in done.stderr.split("\n") if line.startswith("\t")
+        ]:
             raise UntrackedFilesError(summarize_paths(sorted(set(names))))
-        raise MergeError(str(repository.root), "; ".join(done.stderr.strip().split("\n")))
+        raise MergeError(
+            str(repository.root), "; ".join(done.stderr.strip().split("\n"))
+        )
     if paths := auto_resolved(stages):
         repository.git(LITERAL, "rm", "--quiet", "--force", "--", *paths)
     deleted = original_names(repository, sides, stages)
@@ -281,7 +327,11 @@ def original_names(repository: Repository, sides: Sides, stages: Stages) -> list
 def open_conflicts(stages: Stages) -> dict[str, str]:
     """Return the kind of each conflict that is left to the user."""
     settled = auto_resolved(stages)
-    return {path: conflict_kind(blobs) for path, blobs in stages.items() if path not in settled}
+    return {
+        path: conflict_kind(blobs)
+        for path, blobs in stages.items()
+        if path not in settled
+    }
 
 
 def conflict_kind(blobs: dict[str, str]) -> str:

@@ -25,7 +25,10 @@ CONFLICT_HELP = {
         "edit it between the markers, then: git add {path}",
     ),
     "AA": ("both sides added it", "edit it between the markers, then: git add {path}"),
-    "UD": ("you edited it, the new version has no such file; yours is kept", KEEP_OR_NOT),
+    "UD": (
+        "you edited it, the new version has no such file; yours is kept",
+        KEEP_OR_NOT,
+    ),
     "UA": ("new, where you moved or removed something", KEEP_OR_NOT),
     "AU": ("yours, where the new version has something else", KEEP_OR_NOT),
     "DD": ("both sides moved or removed it", "to agree: git rm {path}"),
@@ -48,7 +51,9 @@ def report_text(done: UpgradeReport) -> str:
         files(done),
         left_alone(done),
         conflicts(done),
-        "\n".join(["Before it runs:", *map(wrapped, told)] if (told := notes(done)) else []),
+        "\n".join(
+            ["Before it runs:", *map(wrapped, told)] if (told := notes(done)) else []
+        ),
         steps("Next:", next_steps(done)),
         last_lines(done),
     ]
@@ -58,7 +63,9 @@ def report_text(done: UpgradeReport) -> str:
 def steps(title: str, commands: list[tuple[str, str]]) -> str:
     """Return commands under a title, each with what it does."""
     width = max([34, *(len(do) for do, why in commands if why)])
-    return "\n".join([title, *(f"  {do:<{width}}  {why}".rstrip() for do, why in commands)])
+    return "\n".join(
+        [title, *(f"  {do:<{width}}  {why}".rstrip() for do, why in commands)]
+    )
 
 
 def nothing_to_do(done: UpgradeReport) -> str:
@@ -98,9 +105,13 @@ def is_promote(done: UpgradeReport) -> bool:
 
 def files(done: UpgradeReport) -> str:
     """List what became of each file, and the sum of it."""
-    changes = [replace(change, path=done.shown(change.path)) for change in done.merged.changes]
+    changes = [
+        replace(change, path=done.shown(change.path)) for change in done.merged.changes
+    ]
     width = max((len(change.path) for change in changes), default=0)
-    added, removed = (sum(getattr(each, side) for each in changes) for side in ("added", "removed"))
+    added, removed = (
+        sum(getattr(each, side) for each in changes) for side in ("added", "removed")
+    )
     total = f"{len(changes)} files, {added} lines added, {removed} removed."
     return "\n".join([*(line(change, width) for change in changes), total])
 
@@ -121,7 +132,10 @@ def left_alone(done: UpgradeReport) -> str:
     return "\n".join(
         [
             *deleted,
-            *(f"  {path}: written where it was missing; not staged" for path in done.written),
+            *(
+                f"  {path}: written where it was missing; not staged"
+                for path in done.written
+            ),
         ]
     )
 
@@ -132,7 +146,9 @@ def conflicts(done: UpgradeReport) -> str:
         f"  {each['kind']}  {each['path']}\n      {each['reason']}\n      {each['settle']}"
         for each in conflict_details(done)
     ]
-    return "\n".join(["Conflicts, to settle before the commit:", *lines] if lines else [])
+    return "\n".join(
+        ["Conflicts, to settle before the commit:", *lines] if lines else []
+    )
 
 
 def conflict_details(done: UpgradeReport) -> list[dict[str, str]]:
@@ -153,7 +169,11 @@ def notes(done: UpgradeReport) -> list[str]:
         f"New settings, which .env.example explains: {new}." if new else "",
         f"Settings that nothing reads any more: {gone}." if gone else "",
         PRODUCTION.get(done.goal.pattern, "") if is_promote(done) else "",
-        *(open_task_notes(done.project.pattern, done.goal.pattern) if is_promote(done) else []),
+        *(
+            open_task_notes(done.project.pattern, done.goal.pattern)
+            if is_promote(done)
+            else []
+        ),
         *done.clashes,
         *divergence_notes(done.parted),
         renamed_package(done),
@@ -164,15 +184,22 @@ def notes(done: UpgradeReport) -> list[str]:
 def open_task_notes(old: Pattern, new: Pattern) -> list[str]:
     """Say what becomes of the tasks that the running version has accepted and not finished."""
     if not RECORDS[old].durable:
-        return ["Open tasks: the old version finishes them at SIGTERM, within its grace."]
+        return [
+            "Open tasks: the old version finishes them at SIGTERM, within its grace."
+        ]
     if RECORDS[new].durable:
-        return [f"Open tasks: their rows stay, and {new} runs them. Stop the old version first."]
+        return [
+            f"Open tasks: their rows stay, and {new} runs them. Stop the old version first."
+        ]
     drain = (
         f"Open tasks: {new} does not run the rows of {old}. Before you stop the old version, send it"
         " no more requests, and wait until GET /tasks?state=pending, ?state=retrying and"
         " ?state=running list nothing (administrators: ADMIN_TOKEN)."
     )
-    return [drain, "Rows that are left stay in the table task_runs, and run after a promote back."]
+    return [
+        drain,
+        "Rows that are left stay in the table task_runs, and run after a promote back.",
+    ]
 
 
 def divergence_notes(parted: MigrationDivergence) -> list[str]:
@@ -188,7 +215,9 @@ def divergence_notes(parted: MigrationDivergence) -> list[str]:
 
 def wrapped(note: str) -> str:
     """Return a note in lines of 100 characters."""
-    return fill(note, 100, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
+    return fill(
+        note, 100, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False
+    )
 
 
 def migrations(done: UpgradeReport) -> str:
@@ -202,7 +231,9 @@ def renamed_package(done: UpgradeReport) -> str:
     names = [package.name for package in application_packages(done.project.folder)]
     if "app" in names or not names:
         return ""
-    return f"Your package is called {names[0]}; what is new imports from app: change that."
+    return (
+        f"Your package is called {names[0]}; what is new imports from app: change that."
+    )
 
 
 def next_steps(done: UpgradeReport) -> list[tuple[str, str]]:
@@ -236,7 +267,11 @@ def installing(done: UpgradeReport) -> list[tuple[str, str]]:
     if "pyproject.toml" not in changed(done):
         return []
     sync = ("uv sync", "install what pyproject.toml asks for now")
-    return [sync, ("git add uv.lock", "which uv sync has written")] if done.locked else [sync]
+    return (
+        [sync, ("git add uv.lock", "which uv sync has written")]
+        if done.locked
+        else [sync]
+    )
 
 
 def renaming(done: UpgradeReport) -> list[tuple[str, str]]:
@@ -261,8 +296,12 @@ def joining(done: UpgradeReport) -> list[tuple[str, str]]:
 
 def migrating(done: UpgradeReport) -> list[tuple[str, str]]:
     """Return the command that brings the database up to date, if it is not."""
-    durable = RECORDS[done.goal.pattern].durable and not RECORDS[done.project.pattern].durable
-    if not durable and not any("/migrations/versions/" in path for path in changed(done)):
+    durable = (
+        RECORDS[done.goal.pattern].durable and not RECORDS[done.project.pattern].durable
+    )
+    if not durable and not any(
+        "/migrations/versions/" in path for path in changed(done)
+    ):
         return []
     return [("uv run poe migrate", "PostgreSQL only; SQLite migrates itself")]
 
@@ -272,7 +311,11 @@ def last_lines(done: UpgradeReport) -> str:
     if done.dry_run:
         return "Nothing was changed."
     first = undo_first(done)
-    undo = steps("Undo all of it:", [*first, (UNDO, "")]) if first else f"Undo all of it: {UNDO}"
+    undo = (
+        steps("Undo all of it:", [*first, (UNDO, "")])
+        if first
+        else f"Undo all of it: {UNDO}"
+    )
     return f"{undo}\nThe same again: {command(done)}"
 
 
@@ -299,7 +342,10 @@ def command(done: UpgradeReport) -> str:
 def report_json(done: UpgradeReport) -> str:
     """Return all of it as one JSON object."""
     project, goal = done.project, done.goal
-    paths = [asdict(replace(each, path=done.shown(each.path))) for each in done.merged.changes]
+    paths = [
+        asdict(replace(each, path=done.shown(each.path)))
+        for each in done.merged.changes
+    ]
     facts = {
         "project_name": project.name,
         "path": str(project.folder),

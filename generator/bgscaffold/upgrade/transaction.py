@@ -7,14 +7,22 @@ from pathlib import Path, PurePosixPath
 
 from bgscaffold.git.client import supports_merge_tree
 from bgscaffold.git.errors import RepositoryLockedError
-from bgscaffold.git.repository import Repository, require_clean_repository, summarize_paths
+from bgscaffold.git.repository import (
+    Repository,
+    require_clean_repository,
+    summarize_paths,
+)
 from bgscaffold.system.signals import ignore_signals
 from bgscaffold.upgrade.backup import Backup, back_up, restore
 from bgscaffold.upgrade.concurrent_edits import concurrently_modified
 from bgscaffold.upgrade.errors import MergeError, PartialRollbackError, RollbackError
 from bgscaffold.upgrade.merge import Files, MergeResult, Sides, merge, preview_merge
 
-STATE = ("index", "MERGE_MSG", "AUTO_MERGE")  # what a merge writes into git's own folder
+STATE = (
+    "index",
+    "MERGE_MSG",
+    "AUTO_MERGE",
+)  # what a merge writes into git's own folder
 
 
 def merge_transactionally(
@@ -25,10 +33,14 @@ def merge_transactionally(
     files = set(touched_files(repository, folder, sides, foreseen))
     kept = back_up(sorted(files), aside)
     ignore_signals()
-    require_clean_repository(repository)  # by now; rendering takes long enough to save a file
+    require_clean_repository(
+        repository
+    )  # by now; rendering takes long enough to save a file
     try:
         return merge(repository, sides), copy_missing_files(folder, sides.left_out)
-    except RepositoryLockedError:  # git has touched nothing, and somebody else may be writing
+    except (
+        RepositoryLockedError
+    ):  # git has touched nothing, and somebody else may be writing
         raise
     except Exception as error:
         supplied = {folder / path: file for path, file in sides.left_out.items()}
@@ -42,7 +54,9 @@ def touched_files(
     """Yield every file that may be written, having made sure that none is overwritten."""
     yield from (repository.git_dir / name for name in STATE)
     yield from (folder / path for path in missing_files(folder, sides.left_out))
-    new = repository.git("diff", "--name-only", "-z", "--no-renames", sides.base, sides.theirs)
+    new = repository.git(
+        "diff", "--name-only", "-z", "--no-renames", sides.base, sides.theirs
+    )
     if foreseen:
         own = [*(change.path for change in foreseen.changes), *foreseen.conflicts]
     else:
@@ -61,10 +75,16 @@ def roll_back(
     failed = MergeError(str(repository.root), describe_error(error))
     try:
         # An old git foresees nothing, so nobody knows what it has written.
-        left = concurrently_modified(kept, repository, foreseen, supplied) if foreseen else []
+        left = (
+            concurrently_modified(kept, repository, foreseen, supplied)
+            if foreseen
+            else []
+        )
         restore(kept, left)
     except OSError as problem:
-        raise RollbackError(failed.value, f"{failed.reason}; {describe_error(problem)}") from error
+        raise RollbackError(
+            failed.value, f"{failed.reason}; {describe_error(problem)}"
+        ) from error
     if left:
         raise PartialRollbackError(
             summarize_paths(sorted(map(str, left))), failed.reason
@@ -95,5 +115,7 @@ def missing_files(folder: Path, files: Files) -> list[str]:
         path
         for path in files
         if not os.path.lexists(folder / path)
-        and not any((folder / parent).is_symlink() for parent in PurePosixPath(path).parents)
+        and not any(
+            (folder / parent).is_symlink() for parent in PurePosixPath(path).parents
+        )
     ]
