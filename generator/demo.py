@@ -29,7 +29,17 @@ PATIENCE = 180.0  # seconds, for a first install over a slow line
 def main() -> None:
     """Generate, start, ask, show, stop."""
     shutil.rmtree(FOLDER, ignore_errors=True)
-    run([sys.executable, "-m", "bgscaffold", "new", str(PROJECT), "--with-celery", "--no-git"])
+    run(
+        [
+            sys.executable,
+            "-m",
+            "bgscaffold",
+            "new",
+            str(PROJECT),
+            "--with-celery",
+            "--no-git",
+        ]
+    )
     run([UV, "sync", "--quiet"], PROJECT)
     port = free_port()
     with started([UV, "run", "--quiet", "poe", "dev"], port):
@@ -38,12 +48,17 @@ def main() -> None:
         task = f"http://localhost:{port}/tasks/{accepted['task_id']}"
         show(["curl", task])
         print(wait_for(lambda: finished(task)))
-    print(f"\nThe project is in {PROJECT}. Go there, and start it with: {UV} run poe dev")
+    print(
+        f"\nThe project is in {PROJECT}. Go there, and start it with: {UV} run poe dev"
+    )
 
 
 def sign_up(port: int) -> dict[str, Any]:
     """Send the request whose task sends a welcome mail, and return the answer."""
-    url, body = f"http://localhost:{port}/signup", json.dumps({"email": "ada@example.com"})
+    url, body = (
+        f"http://localhost:{port}/signup",
+        json.dumps({"email": "ada@example.com"}),
+    )
     header = "Content-Type: application/json"
     show(["curl", "-X", "POST", url, "-H", header, "-d", body])
     answer = get(Request(url, body.encode(), dict([header.split(": ")])))
@@ -81,13 +96,17 @@ def started(command: list[str], port: int) -> Iterator[None]:
 def run(command: list[str], folder: Path | None = None) -> None:
     """Show a command and run it to its end."""
     show(command)
-    if code := subprocess.run(command, cwd=folder, env=environment(), check=False).returncode:
+    if code := subprocess.run(
+        command, cwd=folder, env=environment(), check=False
+    ).returncode:
         sys.exit(code)
 
 
 def show(command: list[str]) -> None:
     """Print a command as a person would type it."""
-    words = [Path(word).name if word in (sys.executable, UV) else word for word in command]
+    words = [
+        Path(word).name if word in (sys.executable, UV) else word for word in command
+    ]
     print(f"\n$ {shlex.join(words)}", flush=True)
 
 
@@ -112,7 +131,9 @@ def wait_for(attempt: Any) -> Any:
 def environment() -> dict[str, str]:
     """Return this environment without the traces of the one we run in."""
     return {
-        k: v for k, v in os.environ.items() if k not in ("VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT")
+        k: v
+        for k, v in os.environ.items()
+        if k not in ("VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT")
     }
 
 

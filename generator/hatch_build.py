@@ -43,7 +43,9 @@ class BundleHook(BuildHookInterface[Any]):
         inside = BUNDLE if self.target_name == "wheel" else f"generator/{BUNDLE}"
         build_data["force_include"][str(bundle)] = inside
 
-    def finalize(self, version: str, _build_data: dict[str, Any], _artifact: str) -> None:
+    def finalize(
+        self, version: str, _build_data: dict[str, Any], _artifact: str
+    ) -> None:
         """Remove the bundle that is inside the artifact now."""
         if version != "editable":
             shutil.rmtree(self.scratch)
@@ -70,14 +72,25 @@ def make_bundle(root: Path, tag: str, bundle: Path) -> None:
 def check_out(root: Path, ref: str, content: Path) -> None:
     """Write what a clone holds at a ref, through an index of its own."""
     index = {"GIT_INDEX_FILE": f"{content}.index"}
-    git("--work-tree", str(content), "checkout", ref, "--", *CONTENT, cwd=root, variables=index)
+    git(
+        "--work-tree",
+        str(content),
+        "checkout",
+        ref,
+        "--",
+        *CONTENT,
+        cwd=root,
+        variables=index,
+    )
 
 
 def copy_files(root: Path, content: Path) -> None:
     """Copy what an export without .git holds."""
     shutil.copyfile(root / "copier.yml", content / "copier.yml")
     unwanted = shutil.ignore_patterns("__pycache__", "*.py[co]", ".*_cache")
-    shutil.copytree(root / "template", content / "template", ignore=unwanted, symlinks=True)
+    shutil.copytree(
+        root / "template", content / "template", ignore=unwanted, symlinks=True
+    )
 
 
 def commit(repository: Path, content: Path, tag: str) -> None:
@@ -90,7 +103,14 @@ def commit(repository: Path, content: Path, tag: str) -> None:
 
 def git(*arguments: str, cwd: Path, variables: dict[str, str] | None = None) -> str:
     """Run git without the user's line endings and return what it printed."""
-    command = ["git", "-c", "core.autocrlf=false", "-c", "core.fsmonitor=false", *arguments]
+    command = [
+        "git",
+        "-c",
+        "core.autocrlf=false",
+        "-c",
+        "core.fsmonitor=false",
+        *arguments,
+    ]
     environment = {**os.environ, **(variables or {})}
     done = subprocess.run(
         command, cwd=cwd, env=environment, stdout=subprocess.PIPE, text=True, check=True

@@ -27,8 +27,8 @@ import sys
 from bgscaffold import __main__ as command
 
 def run(arguments, run=command.run):
-    import bgscaffold.source, pathlib
-    bgscaffold.source.location = lambda: pathlib.Path(arguments[0])
+    import bgscaffold.template.source, pathlib
+    bgscaffold.template.source.location = lambda: pathlib.Path(arguments[0])
     run(arguments[1:])
 
 command.run = run

@@ -13,23 +13,25 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
-        from bgscaffold.errors import is_interrupt
+        from bgscaffold.system.signals import is_interrupt
 
         if is_interrupt(error):
             sys.exit(130)
         if os.environ.get("BGSCAFFOLD_TRACEBACK"):
             raise
         told = f"bgscaffold failed: {type(error).__name__}: {error}"
-        sys.exit(f"{told}\n  remedy:  set BGSCAFFOLD_TRACEBACK=1, run it again, report it")
+        sys.exit(
+            f"{told}\n  remedy:  set BGSCAFFOLD_TRACEBACK=1, run it again, report it"
+        )
 
 
 def run(arguments: list[str]) -> None:
     """Answer `--version` at once; leave everything else to the Typer application."""
     if arguments == ["--version"]:
         from bgscaffold import __version__
-        from bgscaffold.say import say
+        from bgscaffold.system.console import echo
 
-        sys.exit(not say(f"bgscaffold {__version__}"))
+        sys.exit(not echo(f"bgscaffold {__version__}"))
     from bgscaffold.cli import run_app
 
     run_app(arguments)

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bgscaffold import __version__
-from bgscaffold.errors import NoFolder, Refusal, WrongUsage
-from bgscaffold.patterns import Pattern, choose
-from bgscaffold.project import Ci, Project
-from bgscaffold.say import say
+from bgscaffold.errors import BgscaffoldError
+from bgscaffold.patterns import Pattern
+from bgscaffold.project.spec import Ci, ProjectSpec
+from bgscaffold.system.console import echo
+from bgscaffold.system.errors import CurrentFolderMissingError
 
 if TYPE_CHECKING:
-    from bgscaffold.evolve import Evolved
+    from bgscaffold.upgrade.command import UpgradeReport
 
 app = typer.Typer(
     help="FastAPI projects whose background tasks are right from the start.",
@@ -26,12 +27,16 @@ app = typer.Typer(
 )
 
 Folder = Annotated[str, typer.Argument(metavar="PATH", help="A folder of the project.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would change; change nothing.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Say what would change; change nothing.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 WithAi = Annotated[
     bool, typer.Option("--with-ai", help="Documents to upload and search, and a chat.")
 ]
-WithSchedule = Annotated[bool, typer.Option("--with-schedule", help="Tasks that run by the clock.")]
+WithSchedule = Annotated[
+    bool, typer.Option("--with-schedule", help="Tasks that run by the clock.")
+]
 MERGED_WITH_CONFLICTS = 3
 
 
@@ -39,11 +44,11 @@ def run_app(arguments: list[str]) -> None:
     """Run a command; print a refusal as text, or as JSON where JSON was asked for."""
     try:
         parse_and_call(arguments)
-    except Refusal as refusal:
+    except BgscaffoldError as refusal:
         if "--json" in arguments:
-            say(json.dumps(refusal.as_dict(), indent=2))
+            echo(json.dumps(refusal.as_dict(), indent=2))
         else:
-            say(str(refusal), to_stderr=True)
+            echo(str(refusal), to_stderr=True)
         raise SystemExit(refusal.exit_code) from refusal
 
 
@@ -54,14 +59,14 @@ def parse_and_call(arguments: list[str]) -> None:
         sys.exit(app(arguments, prog_name="bgscaffold", standalone_mode=not arguments))
     except typer.TyperException as error:
         reason = error.format_message().replace("Value error, ", "").rstrip(".")
-        raise WrongUsage(shlex.join(arguments), reason) from error
+        raise UsageError(shlex.join(arguments), reason) from error
     except FileNotFoundError as error:
-        if stands_nowhere():
-            raise NoFolder(os.curdir) from error
+        if cwd_is_missing():
+            raise CurrentFolderMissingError(os.curdir) from error
         raise
 
 
-def stands_nowhere() -> bool:
+def cwd_is_missing() -> bool:
     """Tell whether the folder that the user stands in was removed."""
     try:
         os.getcwd()
@@ -73,7 +78,7 @@ def stands_nowhere() -> bool:
 def show_version(wanted: bool) -> None:
     """Print the version and leave."""
     if wanted:
-        raise typer.Exit(not say(f"bgscaffold {__version__}"))
+        raise typer.Exit(not echo(f"bgscaffold {__version__}"))
 
 
 @app.callback()
@@ -89,7 +94,9 @@ def options(
 def new(
     path: Annotated[
         str,
-        typer.Argument(metavar="PATH", help="The folder to create; its last part is the name."),
+        typer.Argument(
+            metavar="PATH", help="The folder to create; its last part is the name."
+        ),
     ],
     pattern: Annotated[
         Pattern | None,
@@ -102,25 +109,33 @@ def new(
     ] = False,
     with_ai: WithAi = False,
     with_schedule: WithSchedule = False,
-    ci: Annotated[Ci, typer.Option(help="Where its tests run on each push.")] = Ci.GITHUB,
+    ci: Annotated[
+        Ci, typer.Option(help="Where its tests run on each push.")
+    ] = Ci.GITHUB,
     no_git: Annotated[
         bool, typer.Option("--no-git", help="Make no repository and no first commit.")
     ] = False,
-    install: Annotated[bool, typer.Option("--install", help="Run `uv sync` in it.")] = False,
+    install: Annotated[
+        bool, typer.Option("--install", help="Run `uv sync` in it.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Create a project."""
-    from bgscaffold import messages, wizard
-    from bgscaffold.new import create
+    from bgscaffold.new import output, wizard
+    from bgscaffold.new.create import create, resolve_pattern
 
-    chosen = choose(pattern, with_celery=with_celery)
-    project = Project.at(path, pattern=chosen, ci=ci, schedule=with_schedule, ai=with_ai)
+    chosen = resolve_pattern(pattern, with_celery=with_celery)
+    project = ProjectSpec.at(
+        path, pattern=chosen, ci=ci, schedule=with_schedule, ai=with_ai
+    )
     named = with_celery or pattern is not None
-    asked = not named and not as_json and wizard.is_possible()
-    project = wizard.advised(project) if asked else project
+    asked = not named and not as_json and wizard.is_interactive()
+    project = wizard.ask_pattern(project) if asked else project
     done = create(project, git=not no_git, install=install)
-    said = messages.created(done, chosen=named or asked) + (wizard.also(project) if asked else "")
-    say(messages.created_json(done) if as_json else said)
+    said = output.new_project_text(done, chosen=named or asked) + (
+        wizard.other_features_hint(project) if asked else ""
+    )
+    echo(output.new_project_json(done) if as_json else said)
 
 
 @app.command()
@@ -134,16 +149,17 @@ def promote(
     as_json: AsJson = False,
 ) -> None:
     """Move a project to another pattern; what you have written stays."""
-    from bgscaffold import evolve
+    from bgscaffold.upgrade import command
 
-    report(evolve.promote(path, pattern, dry_run=dry_run), as_json=as_json)
+    report(command.promote(path, pattern, dry_run=dry_run), as_json=as_json)
 
 
 @app.command()
 def update(
     path: Folder = ".",
     to: Annotated[
-        str | None, typer.Option(metavar="VERSION", help="Such as 0.2.0.  [default: this one]")
+        str | None,
+        typer.Option(metavar="VERSION", help="Such as 0.2.0.  [default: this one]"),
     ] = None,
     with_ai: WithAi = False,
     with_schedule: WithSchedule = False,
@@ -151,18 +167,18 @@ def update(
     as_json: AsJson = False,
 ) -> None:
     """Move a project to this version, or add AI or schedules to it."""
-    from bgscaffold import evolve
-    from bgscaffold.overlays import wanted
+    from bgscaffold.features import selected_features
+    from bgscaffold.upgrade import command
 
-    overlays = wanted(ai=with_ai, schedule=with_schedule)
-    report(evolve.update(path, to, overlays, dry_run=dry_run), as_json=as_json)
+    overlays = selected_features(ai=with_ai, schedule=with_schedule)
+    report(command.update(path, to, overlays, dry_run=dry_run), as_json=as_json)
 
 
-def report(done: "Evolved", *, as_json: bool) -> None:
+def report(done: "UpgradeReport", *, as_json: bool) -> None:
     """Print what became of a project; conflicts have an exit code of their own."""
-    from bgscaffold import reports
+    from bgscaffold.upgrade import output
 
-    say(reports.evolved_json(done) if as_json else reports.evolved(done))
+    echo(output.report_json(done) if as_json else output.report_text(done))
     raise typer.Exit(MERGED_WITH_CONFLICTS if done.merged.conflicts else 0)
 
 
@@ -184,7 +200,9 @@ def task(
             help="A folder of app/ and a function, as in invoices.send_reminder.",
         ),
     ],
-    is_async: Annotated[bool, typer.Option("--async", help="Make it an `async def`.")] = False,
+    is_async: Annotated[
+        bool, typer.Option("--async", help="Make it an `async def`.")
+    ] = False,
     cron: Annotated[
         str | None,
         typer.Option(metavar="EXPR", help="Run it by the clock, as in '0 3 * * *'."),
@@ -193,7 +211,9 @@ def task(
         str | None,
         typer.Option(metavar="ZONE", help="Where --cron counts. [SCHEDULE_TIMEZONE]"),
     ] = None,
-    route: Annotated[bool, typer.Option("--route", help="With a route that enqueues it.")] = False,
+    route: Annotated[
+        bool, typer.Option("--route", help="With a route that enqueues it.")
+    ] = False,
     path: Annotated[
         str | None,
         typer.Option(metavar="PATH", help="A folder of the project. [the current one]"),
@@ -201,16 +221,16 @@ def task(
     as_json: AsJson = False,
 ) -> None:
     """Add a task with its test, and with a route if you like."""
-    from bgscaffold import task_messages
-    from bgscaffold.add_task import add
-    from bgscaffold.cron import schedule
-    from bgscaffold.existing import find
-    from bgscaffold.task_code import NewTask
-    from bgscaffold.task_name import TaskName
+    from bgscaffold.add_task import output
+    from bgscaffold.add_task.code import NewTask
+    from bgscaffold.add_task.command import add_task
+    from bgscaffold.add_task.cron import validate_schedule
+    from bgscaffold.add_task.task_name import TaskName
+    from bgscaffold.project.project import find_project
 
-    new = NewTask(TaskName.of(name), is_async, *schedule(cron, timezone))
-    done = add(find(path), new, route=route)
-    say(task_messages.added_json(done) if as_json else task_messages.added(done))
+    new = NewTask(TaskName.of(name), is_async, *validate_schedule(cron, timezone))
+    done = add_task(find_project(path), new, route=route)
+    echo(output.new_task_json(done) if as_json else output.new_task_text(done))
 
 
 @app.command()
@@ -219,17 +239,34 @@ def doctor(
     as_json: AsJson = False,
 ) -> None:
     """Look for what is wrong with a project; say what to do."""
-    from bgscaffold.doctor import examine, is_well, project_at, told, told_json
+    from bgscaffold.doctor.checks import (
+        format_findings,
+        format_findings_json,
+        has_no_failures,
+        load_project,
+        run_checks,
+    )
 
-    project = project_at(path)
-    found = examine(project)
-    said = say(told_json(project, found) if as_json else told(found))
-    raise typer.Exit(0 if said and is_well(found) else 1)
+    project = load_project(path)
+    found = run_checks(project)
+    said = echo(
+        format_findings_json(project, found) if as_json else format_findings(found)
+    )
+    raise typer.Exit(0 if said and has_no_failures(found) else 1)
 
 
 @app.command()
 def patterns() -> None:
     """Show what each pattern promises, and what it does not."""
-    from bgscaffold import messages
+    from bgscaffold.new import output
 
-    raise typer.Exit(not say(messages.patterns()))
+    raise typer.Exit(not echo(output.patterns_table()))
+
+
+class UsageError(BgscaffoldError):
+    """The command line holds what no command takes, or lacks what it needs."""
+
+    exit_code = 2
+    what = "Cannot read the command line"
+    allowed = "what `bgscaffold --help` and `bgscaffold COMMAND --help` list"
+    remedy = "correct what is named, then run it again"

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bgscaffold.errors import PatternsDisagree
-
 
 class Pattern(StrEnum):
     """How a project runs its background tasks."""
@@ -41,21 +39,30 @@ PROMISES = (
 
 
 @dataclass(frozen=True)
-class Record:
+class PatternRecord:
     """What one pattern is, what it promises (in the order of `PROMISES`), and how it starts."""
 
     title: str
     promises: tuple[str, ...]
     dev: str
-    supports: frozenset[str]  # of the options in @task(...) and .options(...); a test compares
+    supports: frozenset[
+        str
+    ]  # of the options in @task(...) and .options(...); a test compares
     durable: bool  # it keeps tasks in the outbox
 
 
 IN_PROCESS = frozenset({"timeout"})
-DURABLE = IN_PROCESS | {"retries", "retry_on", "discard_on", "key", "run_at", "priority"}
+DURABLE = IN_PROCESS | {
+    "retries",
+    "retry_on",
+    "discard_on",
+    "key",
+    "run_at",
+    "priority",
+}
 
 RECORDS = {
-    Pattern.SIMPLE: Record(
+    Pattern.SIMPLE: PatternRecord(
         title="FastAPI's BackgroundTasks: one after another, in the web process",
         promises=(
             *("web process", "yes", "yes", "log, metrics", "of async def"),
@@ -67,7 +74,7 @@ RECORDS = {
         supports=IN_PROCESS,
         durable=False,
     ),
-    Pattern.ASYNC: Record(
+    Pattern.ASYNC: PatternRecord(
         title="concurrent and bounded, on the event loop of the web process",
         promises=(
             *("event loop", "yes", "yes", "log, metrics", "of async def"),
@@ -79,7 +86,7 @@ RECORDS = {
         supports=IN_PROCESS,
         durable=False,
     ),
-    Pattern.SAFE: Record(
+    Pattern.SAFE: PatternRecord(
         title="kept in the database, run by the web process, resumed after a crash",
         promises=(
             *("web process", "yes", "yes", "and in its row", "of async def"),
@@ -91,7 +98,7 @@ RECORDS = {
         supports=DURABLE,
         durable=True,
     ),
-    Pattern.CELERY: Record(
+    Pattern.CELERY: PatternRecord(
         title="kept in the database, run by Celery workers on many machines",
         promises=(
             *("workers", "yes", "yes", "and in its row", "of all tasks"),
@@ -104,66 +111,3 @@ RECORDS = {
         durable=True,
     ),
 }
-
-
-@dataclass(frozen=True)
-class Question:
-    """A question of the wizard, and its possible answers."""
-
-    text: str
-    answers: tuple[str, ...]
-
-
-QUESTIONS = (
-    Question(
-        "How long does your slowest task take? A server that is told to stop, as at every deploy,\n"
-        "gets a grace to finish what runs: 30 seconds on most platforms.",
-        (
-            "a moment: a mail, a line in a log",
-            "seconds, and it always ends within the grace",
-            "longer than the grace, or nobody knows",
-        ),
-    ),
-    Question(
-        "May a task that was accepted be lost, when the process crashes or the machine goes down?",
-        (
-            "yes, now and then",
-            "no",
-            "no, and tasks need processes or machines of their own",
-        ),
-    ),
-)
-
-ADVICE = {
-    (0, 0): (Pattern.SIMPLE, "Short work that may be lost needs no more than FastAPI itself."),
-    (1, 0): (Pattern.ASYNC, "Tasks run concurrently and bounded, and finish within the grace."),
-    (2, 0): (
-        Pattern.SAFE,
-        "What outlasts the grace would be lost at every deploy, not only in a crash.",
-    ),
-    (0, 1): (
-        Pattern.SAFE,
-        "Tasks wait in the database, so a crash loses none; no server is needed.",
-    ),
-    (1, 1): (
-        Pattern.SAFE,
-        "Tasks wait in the database, so a crash loses none; no server is needed.",
-    ),
-    (2, 1): (Pattern.SAFE, "Tasks wait in the database, and what a deploy cuts off runs again."),
-    (0, 2): (
-        Pattern.CELERY,
-        "Workers run the tasks, on as many machines as you like; none is lost.",
-    ),
-    (1, 2): (
-        Pattern.CELERY,
-        "Workers run the tasks, on as many machines as you like; none is lost.",
-    ),
-    (2, 2): (Pattern.CELERY, "Workers run the tasks, apart from the API; its deploys stop none."),
-}
-
-
-def choose(pattern: Pattern | None, *, with_celery: bool) -> Pattern:
-    """Return the pattern that the two options together ask for."""
-    if with_celery and pattern not in (None, Pattern.CELERY):
-        raise PatternsDisagree(f"--pattern {pattern} --with-celery")
-    return Pattern.CELERY if with_celery else pattern or DEFAULT

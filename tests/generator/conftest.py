@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-import bgscaffold.source
+import bgscaffold.template.source
 from bgscaffold.__main__ import main
 
 GITCONFIG = "[user]\n\tname = Ada\n\temail = ada@example.com\n"
@@ -47,7 +47,9 @@ Run = Callable[..., Outcome]
 
 
 @pytest.fixture
-def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, template_repo: Path) -> Machine:
+def machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, template_repo: Path
+) -> Machine:
     """Give a fresh machine with git and uv, and stand in an empty folder of it."""
     made = Machine(tmp_path / "home", tmp_path / "bin", tmp_path / "here")
     for folder in (made.home, made.bin, made.here):
@@ -62,14 +64,16 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, template_repo: Path
     monkeypatch.setenv("HOME", str(made.home))
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
     monkeypatch.setenv("PATH", str(made.bin))
-    monkeypatch.setattr(bgscaffold.source, "location", lambda: template_repo)
+    monkeypatch.setattr(bgscaffold.template.source, "location", lambda: template_repo)
     monkeypatch.chdir(made.here)
     return made
 
 
 @pytest.fixture
 def run(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    machine: Machine,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> Run:
     """Give a function that runs one command on the machine, in this process."""
 

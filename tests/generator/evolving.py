@@ -52,13 +52,20 @@ def commit(project: Path) -> None:
 
 def unsettle(project: Path, *paths: str) -> None:
     """Open a conflict in files that git tracks, as if both sides had changed the same lines."""
-    tracked = helpers.git("ls-files", "--stage", "--full-name", "--", *paths, cwd=project)
+    tracked = helpers.git(
+        "ls-files", "--stage", "--full-name", "--", *paths, cwd=project
+    )
     entries = []
     for facts, _tab, path in (line.partition("\t") for line in tracked.splitlines()):
         mode, blob, _stage = facts.split()
-        entries += [f"0 {'0' * 40}\t{path}", *(f"{mode} {blob} {n}\t{path}" for n in (1, 2, 3))]
+        entries += [
+            f"0 {'0' * 40}\t{path}",
+            *(f"{mode} {blob} {n}\t{path}" for n in (1, 2, 3)),
+        ]
     command = ("git", "update-index", "--index-info")
-    subprocess.run(command, cwd=project, input="\n".join(entries), text=True, check=True)
+    subprocess.run(
+        command, cwd=project, input="\n".join(entries), text=True, check=True
+    )
 
 
 def status(project: Path) -> str:

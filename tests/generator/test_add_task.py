@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-import bgscaffold.staging
-import bgscaffold.writing
-from bgscaffold import turns
+import bgscaffold.system.atomic_directory
+import bgscaffold.system.atomic_files
+from bgscaffold.system import locks
 from tests import helpers
 from tests.generator.conftest import Machine, Outcome, Run
 
@@ -120,7 +120,9 @@ def changes(project: Path, original: Path) -> dict[str, bytes]:
     """Return every file that differs from what was rendered, with what it holds."""
     before, after = helpers.tree(original), helpers.tree(project)
     assert before.keys() <= after.keys()
-    return {path: content for path, content in after.items() if before.get(path) != content}
+    return {
+        path: content for path, content in after.items() if before.get(path) != content
+    }
 
 
 # ---- What it writes ------------------------------------------------------------------------------
@@ -273,7 +275,11 @@ def scheduled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 LONG = f"{'d' * 30}.{'n' * 30}"
 OFTEN = "0,10,20,30,40,50 0,2,4,6,8,10,12,14,16,18,20,22 1,8,15,22 * mon-fri"
-PARTS = (f'"{LONG}"', 'cron="0 3 * * *"', 'timezone="UTC"')  # 104 columns with all around
+PARTS = (
+    f'"{LONG}"',
+    'cron="0 3 * * *"',
+    'timezone="UTC"',
+)  # 104 columns with all around
 
 
 @pytest.mark.parametrize(
@@ -283,7 +289,11 @@ PARTS = (f'"{LONG}"', 'cron="0 3 * * *"', 'timezone="UTC"')  # 104 columns with 
         (103, "0 3 * * *", f"@task(\n    {', '.join(PARTS)}\n)"),
         (101, "0 3 * * *", f"@task(\n    {', '.join(PARTS)}\n)"),
         (100, "0 3 * * *", "@task(\n    {},\n    {},\n    {},\n)".format(*PARTS)),
-        (88, OFTEN, f'@task(\n    {PARTS[0]},\n    cron="{OFTEN}",\n    {PARTS[2]},\n)'),
+        (
+            88,
+            OFTEN,
+            f'@task(\n    {PARTS[0]},\n    cron="{OFTEN}",\n    {PARTS[2]},\n)',
+        ),
     ],
 )
 def test_a_schedule_is_formatted_however_long_it_is(
@@ -291,7 +301,9 @@ def test_a_schedule_is_formatted_however_long_it_is(
 ) -> None:
     shop = shutil.copytree(scheduled, machine.here / "shop")
     (shop / "pyproject.toml").write_text(f"[tool.ruff]\nline-length = {width}\n")
-    done = run("add", "task", LONG, "--cron", cron, "--timezone", "UTC", "--path", "shop")
+    done = run(
+        "add", "task", LONG, "--cron", cron, "--timezone", "UTC", "--path", "shop"
+    )
     assert done.code == 0
     folder = shop / "app" / LONG.split(".")[0]
     assert f"\n{decorator}\ndef " in (folder / "tasks.py").read_text()
@@ -299,13 +311,17 @@ def test_a_schedule_is_formatted_however_long_it_is(
 
 
 @pytest.mark.parametrize("width", [72, 79, 88, 100, 120])
-def test_it_is_formatted_for_the_projects_own_line_length(width: int, run: Run, shop: Path) -> None:
+def test_it_is_formatted_for_the_projects_own_line_length(
+    width: int, run: Run, shop: Path
+) -> None:
     (shop / "pyproject.toml").write_text(f"[tool.ruff]\nline-length = {width}\n")
     run("add", "task", "invoices.send_reminder", "--route")
     assert_formatted(shop / "app/invoices")
 
 
-@pytest.mark.parametrize("options", [[], ["--async"], ["--route"], ["--async", "--route"]])
+@pytest.mark.parametrize(
+    "options", [[], ["--async"], ["--route"], ["--async", "--route"]]
+)
 @pytest.mark.parametrize(
     "name", ["a.b", f"{'d' * 30}.b", f"a.{'n' * 30}", f"{'d' * 30}.{'n' * 30}"]
 )
@@ -313,10 +329,14 @@ def test_it_is_formatted_whatever_it_is_called(
     name: str, options: list[str], run: Run, shop: Path
 ) -> None:
     run("add", "task", name, *options)
-    assert_formatted(shop / "app" / name.split(".")[0], shop / "tests" / name.split(".")[0])
+    assert_formatted(
+        shop / "app" / name.split(".")[0], shop / "tests" / name.split(".")[0]
+    )
 
 
-def test_without_a_configuration_lines_have_ruffs_own_length(run: Run, shop: Path) -> None:
+def test_without_a_configuration_lines_have_ruffs_own_length(
+    run: Run, shop: Path
+) -> None:
     (shop / "pyproject.toml").unlink()
     run("add", "task", "invoices.send_reminder", "--route")
     assert_formatted(shop / "app/invoices")
@@ -325,7 +345,14 @@ def test_without_a_configuration_lines_have_ruffs_own_length(run: Run, shop: Pat
 def assert_formatted(*folders: Path) -> None:
     """Let ruff look at what was written, under the configuration of the project."""
     for command in (["format", "--check"], ["check"], ["check", "--isolated"]):
-        ruff = [sys.executable, "-m", "ruff", *command, "--no-cache", *map(str, folders)]
+        ruff = [
+            sys.executable,
+            "-m",
+            "ruff",
+            *command,
+            "--no-cache",
+            *map(str, folders),
+        ]
         done = subprocess.run(ruff, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
 
@@ -499,7 +526,9 @@ def test_a_task_name_that_is_not_taken(text: str, run: Run, shop: Path) -> None:
 
 def test_a_function_that_is_there(run: Run, shop: Path, original: Path) -> None:
     with (shop / "app/actions/tasks.py").open("a") as tasks:
-        tasks.write("\n\ndef tidy() -> None: ...\n\n\n@print()\ndef other() -> None: ...\n")
+        tasks.write(
+            "\n\ndef tidy() -> None: ...\n\n\n@print()\ndef other() -> None: ...\n"
+        )
     assert refused(run, shop, original, "actions.tidy") == (
         f"The name is taken: 'tidy' ({shop}/app/actions/tasks.py has it already)"
     )
@@ -556,10 +585,14 @@ def test_where_no_project_is(run: Run, machine: Machine) -> None:
         ("pattern: 'safe'  \n", "it has no app/domains.py"),
     ],
 )
-def test_a_project_of_somebody_else(answers: str, reason: str, run: Run, machine: Machine) -> None:
+def test_a_project_of_somebody_else(
+    answers: str, reason: str, run: Run, machine: Machine
+) -> None:
     (machine.here / ".copier-answers.yml").write_text(answers)
     done = run("add", "task", "a.b", "--path", ".")
-    assert done.err.startswith(f"Not a project of bgscaffold: '{machine.here}' ({reason})\n")
+    assert done.err.startswith(
+        f"Not a project of bgscaffold: '{machine.here}' ({reason})\n"
+    )
 
 
 # ---- Files that are no plain files ---------------------------------------------------------------
@@ -663,8 +696,12 @@ def test_a_pipe_among_the_modules_is_not_waited_for(shop: Path) -> None:
     for path in ("app/background/pipe.py", "app/signup/pipe.py"):
         os.mkfifo(shop / path)
     command = helpers.process("add", "task", "a.b", "--cron", "* * * * *")
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
-    assert done.stderr.startswith("This project cannot run tasks by the clock: '* * * * *'")
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=30
+    )
+    assert done.stderr.startswith(
+        "This project cannot run tasks by the clock: '* * * * *'"
+    )
 
 
 def test_a_configuration_that_may_not_be_read_is_as_good_as_none(
@@ -702,7 +739,9 @@ def test_several_at_the_same_time_all_get_in(shop: Path) -> None:
         )
         for name in names
     ]
-    assert [(process.communicate()[1], process.returncode) for process in running] == [("", 0)] * 6
+    assert [(process.communicate()[1], process.returncode) for process in running] == [
+        ("", 0)
+    ] * 6
     tasks, router = (
         (shop / "app/invoices" / file).read_text() for file in ("tasks.py", "router.py")
     )
@@ -714,8 +753,8 @@ def test_several_at_the_same_time_all_get_in(shop: Path) -> None:
 def test_whoever_is_at_work_is_waited_for_but_not_for_ever(
     run: Run, shop: Path, original: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(turns, "PATIENCE", 0.2)
-    with turns.alone_in(shop):
+    monkeypatch.setattr(locks, "TIMEOUT", 0.2)
+    with locks.folder_lock(shop):
         assert refused(run, shop, original, "a.b") == (
             f"Another bgscaffold is at work in this folder: '{shop}'"
         )
@@ -730,14 +769,16 @@ def test_what_somebody_else_writes_meanwhile_stays(
 ) -> None:
     """Also where the system has no locks."""
     monkeypatch.setitem(sys.modules, "fcntl", None)
-    write = bgscaffold.writing.refuse_changed
+    write = bgscaffold.system.atomic_files.require_unchanged
 
     def write_before(*files: Any) -> None:
         (shop / name).parent.mkdir(exist_ok=True)
         (shop / name).write_text("mine\n")
         write(*files)
 
-    monkeypatch.setattr(bgscaffold.writing, "refuse_changed", write_before)
+    monkeypatch.setattr(
+        bgscaffold.system.atomic_files, "require_unchanged", write_before
+    )
     assert run("add", "task", f"{Path(name).parts[1]}.tidy", "--route") == Outcome(
         1,
         "",
@@ -775,7 +816,9 @@ def test_a_file_that_cannot_be_put_in_its_place(
         assert run("add", "task", "signup.tidy", "--route").code == 0
 
 
-def test_a_full_disk(run: Run, shop: Path, original: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk(
+    run: Run, shop: Path, original: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write = Path.write_bytes
 
     def fill(path: Path, content: bytes) -> int:
@@ -796,13 +839,18 @@ def test_a_signal_on_the_way(
     number: signal.Signals, run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = helpers.tree(shop)
-    handlers = [signal.getsignal(each) for each in bgscaffold.staging.SIGNALS]
+    handlers = [signal.getsignal(each) for each in bgscaffold.system.signals.SIGNALS]
     monkeypatch.setattr(Path, "write_bytes", lambda *_: os.kill(os.getpid(), number))
     done = run("add", "task", "invoices.tidy")
-    assert (done.code, done.err.split(":")[0]) == (130, "Interrupted, nothing was created")
+    assert (done.code, done.err.split(":")[0]) == (
+        130,
+        "Interrupted, nothing was created",
+    )
     assert helpers.tree(shop) == before
     assert not (shop / "app/invoices").exists()
-    assert [signal.getsignal(each) for each in bgscaffold.staging.SIGNALS] == handlers
+    assert [
+        signal.getsignal(each) for each in bgscaffold.system.signals.SIGNALS
+    ] == handlers
 
 
 def test_what_nobody_foresaw_changes_nothing_either(
@@ -812,7 +860,7 @@ def test_what_nobody_foresaw_changes_nothing_either(
         raise ZeroDivisionError
 
     before = helpers.tree(shop)
-    monkeypatch.setattr(bgscaffold.writing, "replace_all", fail)
+    monkeypatch.setattr(bgscaffold.system.atomic_files, "replace_all", fail)
     assert run("add", "task", "invoices.tidy").err.startswith(
         "bgscaffold failed: ZeroDivisionError"
     )
@@ -828,7 +876,9 @@ def test_a_folder_that_is_not_writable(run: Run, shop: Path, original: Path) -> 
     assert line.startswith("Cannot write the files, nothing was changed: ")
 
 
-@pytest.mark.skipif(not helpers.can_unshare(), reason="this container may not mount a disk")
+@pytest.mark.skipif(
+    not helpers.can_unshare(), reason="this container may not mount a disk"
+)
 def test_a_disk_that_is_full_in_earnest(original: Path, tmp_path: Path) -> None:
     script = """
         mount -t tmpfs -o size=2m tmpfs "$1"
@@ -845,7 +895,16 @@ def test_a_disk_that_is_full_in_earnest(original: Path, tmp_path: Path) -> None:
         exit $code
     """
     command = helpers.process("add", "task", "signup.purge", "--route")
-    unshared = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-ec", script, "sh"]
+    unshared = [
+        "unshare",
+        "--user",
+        "--map-root-user",
+        "--mount",
+        "sh",
+        "-ec",
+        script,
+        "sh",
+    ]
     full = [*unshared, str(tmp_path), str(original), *command]
     done = subprocess.run(full, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "the same\n"), done.stderr

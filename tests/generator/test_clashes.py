@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bgscaffold.clashes import clashes
-from bgscaffold.declared import settings
+from bgscaffold.analysis.name_collisions import find_collisions
+from bgscaffold.analysis.task_options import setting_names
 from tests import helpers
 from tests.generator import evolving
 from tests.generator.conftest import Machine, Run
@@ -41,7 +41,9 @@ def shop(tmp_path: Path) -> Path:
 
 def told(shop: Path) -> list[str]:
     """Return what is said when both overlays are added."""
-    return clashes(shop, evolving.original("safe"), evolving.original("safe", *BOTH))
+    return find_collisions(
+        shop, evolving.original("safe"), evolving.original("safe", *BOTH)
+    )
 
 
 def put(shop: Path, path: str, text: str) -> None:
@@ -73,27 +75,41 @@ def test_what_python_left_behind_is_no_domain(shop: Path) -> None:
 
 def test_what_an_earlier_update_brought_is_no_clash() -> None:
     new = evolving.original("safe", *BOTH)
-    assert clashes(new, new, new) == []
+    assert find_collisions(new, new, new) == []
 
 
 @pytest.mark.parametrize(
     ("text", "name", "model"),
     [
         ("class Mail(Base):\n    __tablename__ = 'messages'\n", "messages", "chat"),
-        ("class Mail(Base):\n    __tablename__: str = 'messages'\n", "messages", "chat"),
+        (
+            "class Mail(Base):\n    __tablename__: str = 'messages'\n",
+            "messages",
+            "chat",
+        ),
         ("NAME = 'chunks'\nsa.Table(NAME, metadata)\n", "chunks", "documents"),
-        ("from sqlalchemy import Table\nTable(name='documents')\n", "documents", "documents"),
+        (
+            "from sqlalchemy import Table\nTable(name='documents')\n",
+            "documents",
+            "documents",
+        ),
     ],
 )
-def test_a_table_of_the_name_of_a_new_one(text: str, name: str, model: str, shop: Path) -> None:
+def test_a_table_of_the_name_of_a_new_one(
+    text: str, name: str, model: str, shop: Path
+) -> None:
     put(shop, "app/mail/data.py", text)
-    assert told(shop) == [TABLE.format(name, "app/mail/data.py", 2, f"app/{model}/models.py")]
+    assert told(shop) == [
+        TABLE.format(name, "app/mail/data.py", 2, f"app/{model}/models.py")
+    ]
 
 
 def test_a_table_in_a_package_of_another_name(shop: Path) -> None:
     (shop / "app").rename(shop / "mine")
     put(shop, "mine/mail.py", "\n__tablename__ = 'messages'\n")
-    assert told(shop) == [TABLE.format("messages", "mine/mail.py", 2, "app/chat/models.py")]
+    assert told(shop) == [
+        TABLE.format("messages", "mine/mail.py", 2, "app/chat/models.py")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -115,21 +131,66 @@ def test_tables_of_other_names(text: str, shop: Path) -> None:
 @pytest.mark.parametrize(
     ("place", "prefix", "decorator", "name", "new", "answers"),
     [
-        ("app/home/router.py", "", 'get("/")', "GET /", "app/page/router.py: GET /", YOURS),
-        ("app/home/router.py", "", "get(PAGE)", "GET /", "app/page/router.py: GET /", YOURS),
-        ("app/home/router.py", "", 'api_route("/")', "GET /", "app/page/router.py: GET /", YOURS),
-        ("app/zoo/router.py", "", 'get("/")', "GET /", "app/page/router.py: GET /", THE_NEW_ONE),
         (
-            *("app/home/router.py", "", 'api_route("/", methods=["POST", "GET"])', "GET /"),
-            *("app/page/router.py: GET /", YOURS),
+            "app/home/router.py",
+            "",
+            'get("/")',
+            "GET /",
+            "app/page/router.py: GET /",
+            YOURS,
         ),
         (
-            *("app/zoo/router.py", 'prefix="/documents"', 'get("/{day}")', "GET /documents/{day}"),
-            *("app/documents/router.py: GET /documents/search, GET /documents/{document_id}",),
+            "app/home/router.py",
+            "",
+            "get(PAGE)",
+            "GET /",
+            "app/page/router.py: GET /",
+            YOURS,
+        ),
+        (
+            "app/home/router.py",
+            "",
+            'api_route("/")',
+            "GET /",
+            "app/page/router.py: GET /",
+            YOURS,
+        ),
+        (
+            "app/zoo/router.py",
+            "",
+            'get("/")',
+            "GET /",
+            "app/page/router.py: GET /",
             THE_NEW_ONE,
         ),
         (
-            *("app/home/router.py", 'prefix="/chat"', 'websocket("/ws")', "WEBSOCKET /chat/ws"),
+            *(
+                "app/home/router.py",
+                "",
+                'api_route("/", methods=["POST", "GET"])',
+                "GET /",
+            ),
+            *("app/page/router.py: GET /", YOURS),
+        ),
+        (
+            *(
+                "app/zoo/router.py",
+                'prefix="/documents"',
+                'get("/{day}")',
+                "GET /documents/{day}",
+            ),
+            *(
+                "app/documents/router.py: GET /documents/search, GET /documents/{document_id}",
+            ),
+            THE_NEW_ONE,
+        ),
+        (
+            *(
+                "app/home/router.py",
+                'prefix="/chat"',
+                'websocket("/ws")',
+                "WEBSOCKET /chat/ws",
+            ),
             *("app/chat/router.py: WEBSOCKET /chat/ws", THE_NEW_ONE),
         ),
         (
@@ -139,15 +200,29 @@ def test_tables_of_other_names(text: str, shop: Path) -> None:
     ],
 )
 def test_a_route_of_the_url_of_a_new_one(
-    place: str, prefix: str, decorator: str, name: str, new: str, answers: str, shop: Path
+    place: str,
+    prefix: str,
+    decorator: str,
+    name: str,
+    new: str,
+    answers: str,
+    shop: Path,
 ) -> None:
     put(shop, place, ROUTER.format(prefix, decorator))
-    assert told(shop) == [f"{name} ({place}, line 7) is yours; new, in {new}. {answers}"]
+    assert told(shop) == [
+        f"{name} ({place}, line 7) is yours; new, in {new}. {answers}"
+    ]
 
 
 @pytest.mark.parametrize(
     "decorator",
-    ['post("/")', 'get("/home")', "get(unknown)", 'route("/", methods=["POST"])', 'task("/")'],
+    [
+        'post("/")',
+        'get("/home")',
+        "get(unknown)",
+        'route("/", methods=["POST"])',
+        'task("/")',
+    ],
 )
 def test_routes_of_other_urls_or_methods(decorator: str, shop: Path) -> None:
     put(shop, "app/home/router.py", ROUTER.format("", decorator))
@@ -175,7 +250,9 @@ def test_an_update_says_it(
 
 
 def test_the_settings_of_a_schedule_are_settings() -> None:
-    before, after = (settings(evolving.original("safe", *with_it)) for with_it in ((), BOTH[1:]))
+    before, after = (
+        setting_names(evolving.original("safe", *with_it)) for with_it in ((), BOTH[1:])
+    )
     assert [name for name in after if name not in before] == [
         "SCHEDULE_TIMEZONE",
         "SCHEDULE_GRACE",
@@ -186,4 +263,4 @@ def test_the_settings_of_a_schedule_are_settings() -> None:
 def test_only_settings_are_settings(pattern: str) -> None:
     project = evolving.original(pattern)
     example = (project / ".env.example").read_text()
-    assert [name for name in settings(project) if f"{name}=" not in example] == []
+    assert [name for name in setting_names(project) if f"{name}=" not in example] == []

@@ -6,8 +6,12 @@ from datetime import UTC, datetime
 import pytest
 from cronsim import CronSim
 
-from bgscaffold import cron
-from bgscaffold.errors import BadCron, BadTimezone, TimezoneAlone
+from bgscaffold.add_task import cron
+from bgscaffold.add_task.errors import (
+    CronError,
+    TimezoneError,
+    TimezoneWithoutCronError,
+)
 from tests import helpers
 from tests.generator.conftest import Outcome, Run
 
@@ -15,21 +19,26 @@ from tests.generator.conftest import Outcome, Run
 @pytest.mark.parametrize(
     "expression",
     [
-        *("* * * * *", "0 3 * * *", "*/5 0-6/2 1,15 jan-MAR,12 mon-fri", "59 23 31 12 6"),
+        *(
+            "* * * * *",
+            "0 3 * * *",
+            "*/5 0-6/2 1,15 jan-MAR,12 mon-fri",
+            "59 23 31 12 6",
+        ),
         *("0 0 1 1 0", "0 0 * * 7", "0 0 L * *", "0 0 * * fri#2", "5/10 * * * *"),
         *("30 0 3 * * *", "0 0 29 2 *", "0 0 30 2 mon", f"*/{'9' * 4000} * * * *"),
     ],
 )
 def test_what_names_a_moment(expression: str) -> None:
-    assert cron.schedule(expression, None) == (expression, "")
+    assert cron.validate_schedule(expression, None) == (expression, "")
 
 
 def test_blanks_are_single_afterwards() -> None:
-    assert cron.schedule("  0  3 *\t* * ", "UTC") == ("0 3 * * *", "UTC")
+    assert cron.validate_schedule("  0  3 *\t* * ", "UTC") == ("0 3 * * *", "UTC")
 
 
 def test_a_task_may_have_no_schedule() -> None:
-    assert cron.schedule(None, None) == ("", "")
+    assert cron.validate_schedule(None, None) == ("", "")
 
 
 @pytest.mark.parametrize(
@@ -59,8 +68,8 @@ def test_a_task_may_have_no_schedule() -> None:
 )
 def test_what_names_none(expression: str, reason: str) -> None:
     begun = time.monotonic()
-    with pytest.raises(BadCron) as refused:
-        cron.schedule(expression, None)
+    with pytest.raises(CronError) as refused:
+        cron.validate_schedule(expression, None)
     assert (refused.value.value, refused.value.reason) == (expression, reason)
     assert time.monotonic() - begun < 1
 
@@ -74,8 +83,10 @@ def test_what_names_none(expression: str, reason: str) -> None:
         ("0 0 * * 5L", ["Jan 30", "Feb 27", "Mar 27"]),
     ],
 )
-def test_the_moments_that_the_refusal_promises(expression: str, days: list[str]) -> None:
-    assert cron.schedule(expression, None) == (expression, "")
+def test_the_moments_that_the_refusal_promises(
+    expression: str, days: list[str]
+) -> None:
+    assert cron.validate_schedule(expression, None) == (expression, "")
     moments = CronSim(expression, datetime(2026, 1, 1, tzinfo=UTC))
     assert [f"{next(moments):%b %d}" for _ in range(3)] == days
 
@@ -84,30 +95,40 @@ def test_the_moments_that_the_refusal_promises(expression: str, days: list[str])
     "zone", ["localtime", "posixrules", "Factory", "posix/Europe/Berlin", "right/UTC"]
 )
 def test_a_time_zone_of_this_host_only(zone: str) -> None:
-    with pytest.raises(BadTimezone) as refused:
-        cron.schedule("0 3 * * *", zone)
+    with pytest.raises(TimezoneError) as refused:
+        cron.validate_schedule("0 3 * * *", zone)
     assert refused.value.value == zone
     assert refused.value.reason == "it is not the same on every host"
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/Argentina/Ushuaia"])
 def test_a_time_zone_that_there_is(zone: str) -> None:
-    assert cron.schedule("0 3 * * *", zone) == ("0 3 * * *", zone)
+    assert cron.validate_schedule("0 3 * * *", zone) == ("0 3 * * *", zone)
 
 
 @pytest.mark.parametrize(
     "zone",
-    ["", "Europe", "Europe/Bärlin", "Mars/Phobos", "../UTC", "/etc/passwd", "x\0", "Z" * 5000, '"'],
+    [
+        "",
+        "Europe",
+        "Europe/Bärlin",
+        "Mars/Phobos",
+        "../UTC",
+        "/etc/passwd",
+        "x\0",
+        "Z" * 5000,
+        '"',
+    ],
 )
 def test_a_time_zone_that_there_is_not(zone: str) -> None:
-    with pytest.raises(BadTimezone) as refused:
-        cron.schedule("0 3 * * *", zone)
+    with pytest.raises(TimezoneError) as refused:
+        cron.validate_schedule("0 3 * * *", zone)
     assert refused.value.value == zone
 
 
 def test_a_time_zone_needs_a_schedule() -> None:
-    with pytest.raises(TimezoneAlone):
-        cron.schedule(None, "UTC")
+    with pytest.raises(TimezoneWithoutCronError):
+        cron.validate_schedule(None, "UTC")
 
 
 NO_CRON = """\
@@ -137,7 +158,9 @@ ALONE = """\
         (["--timezone", "UTC"], 2, ALONE),
     ],
 )
-def test_the_words_of_the_refusals(options: list[str], code: int, words: str, run: Run) -> None:
+def test_the_words_of_the_refusals(
+    options: list[str], code: int, words: str, run: Run
+) -> None:
     assert run("add", "task", "a.b", *options) == Outcome(code, "", words)
 
 

@@ -16,9 +16,11 @@ from typing import Any
 
 import pytest
 
-from bgscaffold import bounded, doctor, probe, repository
-from bgscaffold.doctor import Finding
-from bgscaffold.tested import FASTAPI
+from bgscaffold.doctor import checks, probe
+from bgscaffold.doctor.checks import Finding
+from bgscaffold.doctor.supported_versions import FASTAPI_RANGE
+from bgscaffold.git import repository
+from bgscaffold.system import processes as bgscaffold_processes
 from tests import helpers
 from tests.generator.conftest import Machine, Outcome, Run
 from tests.generator.evolving import unsettle
@@ -32,7 +34,9 @@ Install = Callable[..., None]
 @pytest.fixture(scope="session")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Render a project, once."""
-    return helpers.render("celery", "none", tmp_path_factory.mktemp("original") / "shop")
+    return helpers.render(
+        "celery", "none", tmp_path_factory.mktemp("original") / "shop"
+    )
 
 
 @pytest.fixture
@@ -47,7 +51,9 @@ def shop(machine: Machine, original: Path, monkeypatch: pytest.MonkeyPatch) -> P
     return machine.here / "shop"
 
 
-def installs(shop: Path, *lines: object, script: str = "", place: str = ".venv/bin/python") -> None:
+def installs(
+    shop: Path, *lines: object, script: str = "", place: str = ".venv/bin/python"
+) -> None:
     """Give the project a Python that tells what a probe would, whatever it is asked to run."""
     python = shop / place
     python.parent.mkdir(parents=True)
@@ -93,21 +99,29 @@ def test_a_remedy_stands_under_what_it_mends(run: Run, shop: Path) -> None:
 
 
 def test_no_project(run: Run, machine: Machine) -> None:
-    assert run("doctor").err.startswith(f"Not a project of bgscaffold: '{machine.here}' (")
+    assert run("doctor").err.startswith(
+        f"Not a project of bgscaffold: '{machine.here}' ("
+    )
 
 
 def found(run: Run, what: str) -> tuple[str, str, str]:
     """Return the state, detail and remedy of one finding."""
     checks = json.loads(run("doctor", "--json").out)["checks"]
-    [one] = [(c["state"], c["detail"], c["remedy"]) for c in checks if c["what"] == what]
+    [one] = [
+        (c["state"], c["detail"], c["remedy"]) for c in checks if c["what"] == what
+    ]
     return one
 
 
 @pytest.mark.parametrize("script", [None, "exit 3", "exec /bin/sleep 9"])
 def test_a_uv_that_does_not_answer_is_none(
-    script: str | None, run: Run, shop: Path, machine: Machine, monkeypatch: pytest.MonkeyPatch
+    script: str | None,
+    run: Run,
+    shop: Path,
+    machine: Machine,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(doctor, "PATIENCE", 0.2)
+    monkeypatch.setattr(checks, "VERSION_TIMEOUT", 0.2)
     (machine.bin / "uv").unlink()
     if script:
         machine.install("uv", script)
@@ -121,7 +135,10 @@ def test_a_uv_that_does_not_answer_is_none(
 @pytest.mark.parametrize(
     ("script", "detail"),
     [
-        ("exit 1", "not on PATH, or it does not answer; it is needed to create projects"),
+        (
+            "exit 1",
+            "not on PATH, or it does not answer; it is needed to create projects",
+        ),
         ("echo git version 2.30.9.windows.1", "2.30.9 is too old to create projects"),
     ],
 )
@@ -137,7 +154,11 @@ def test_git_is_missed_by_bgscaffold_only(
     ("before", "after", "detail"),
     [
         ("_src_path: ", "from: ", "without _src_path"),
-        ("pattern: celery", "pattern: safe", "they say safe, app/background/ is of pattern celery"),
+        (
+            "pattern: celery",
+            "pattern: safe",
+            "they say safe, app/background/ is of pattern celery",
+        ),
     ],
 )
 def test_answers_that_cannot_be_right(
@@ -165,7 +186,9 @@ def test_answers_of_no_project_are_refused_as_update_refuses_them(
     answers.write_text(answers.read_text().replace("pattern: celery", line))
     done = run("doctor")
     assert done == run("update")
-    assert done.err.startswith(f"Cannot use the recorded answers: '{answers}' ({reason})")
+    assert done.err.startswith(
+        f"Cannot use the recorded answers: '{answers}' ({reason})"
+    )
 
 
 @pytest.mark.parametrize(
@@ -187,7 +210,9 @@ def test_answers_that_update_would_refuse(
     assert f" ({reason})" in run("update").err
 
 
-def test_a_folder_that_is_no_project_although_its_answers_are_well(run: Run, shop: Path) -> None:
+def test_a_folder_that_is_no_project_although_its_answers_are_well(
+    run: Run, shop: Path
+) -> None:
     (shop / "app/domains.py").unlink()
     assert "(it has no app/domains.py)" in run("doctor").err
 
@@ -198,7 +223,12 @@ def test_a_folder_that_is_no_project_although_its_answers_are_well(run: Run, sho
         ("v0.1.0", Finding("ok", "template", "v0.1.0, the same as this bgscaffold")),
         (
             "v0.0.9",
-            Finding("warn", "template", "v0.0.9, this bgscaffold has v0.1.0", "bgscaffold update"),
+            Finding(
+                "warn",
+                "template",
+                "v0.0.9, this bgscaffold has v0.1.0",
+                "bgscaffold update",
+            ),
         ),
         (
             "v0.10.0",
@@ -211,13 +241,15 @@ def test_a_folder_that_is_no_project_although_its_answers_are_well(run: Run, sho
         ),
         (
             "v0.1.0-3-gabc",
-            Finding("ok", "template", "v0.1.0-3-gabc, no release, so it is not compared"),
+            Finding(
+                "ok", "template", "v0.1.0-3-gabc, no release, so it is not compared"
+            ),
         ),
         ("", Finding("ok", "template", "unknown, no release, so it is not compared")),
     ],
 )
 def test_the_version_of_the_template(commit: str, finding: Finding) -> None:
-    assert doctor.compared(commit) == finding
+    assert checks.check_template_version(commit) == finding
 
 
 @pytest.mark.parametrize(
@@ -231,12 +263,14 @@ def test_the_version_of_the_template(commit: str, finding: Finding) -> None:
     ],
 )
 def test_the_version_of_fastapi(version: str, state: str) -> None:
-    assert doctor.of_fastapi(version).state == state
+    assert checks.check_fastapi(version).state == state
 
 
 def test_the_oldest_fastapi_is_that_of_the_template() -> None:
-    project = (helpers.ROOT / "template/pyproject.toml.jinja").read_text(encoding="utf-8")
-    assert f'"fastapi>={doctor.dotted(FASTAPI[0])},<1"' in project
+    project = (helpers.ROOT / "template/pyproject.toml.jinja").read_text(
+        encoding="utf-8"
+    )
+    assert f'"fastapi>={checks.dotted(FASTAPI_RANGE[0])},<1"' in project
 
 
 # ---- The repository ------------------------------------------------------------------------------
@@ -276,7 +310,9 @@ def test_conflicts_that_are_not_settled(run: Run, tracked: Path) -> None:
 
 def test_many_conflicts_are_counted(run: Run, tracked: Path) -> None:
     unsettle(tracked, "app/signup", "docs")
-    names = sorted(set(helpers.git("ls-files", "app/signup", "docs", cwd=tracked).splitlines()))
+    names = sorted(
+        set(helpers.git("ls-files", "app/signup", "docs", cwd=tracked).splitlines())
+    )
     _state, detail, _remedy = found(run, "conflicts")
     assert detail == f"not settled: {', '.join(names[:5])} and {len(names) - 5} more"
 
@@ -294,11 +330,13 @@ def test_only_conflicts_of_the_project_are_its_own(run: Run, tracked: Path) -> N
 def test_a_git_that_hangs(
     run: Run, shop: Path, machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(repository, "PATIENCE", 0.2)
+    monkeypatch.setattr(repository, "TIMEOUT", 0.2)
     script = 'if [ "$1" = --version ]; then echo git version 2.39.5; else exec /bin/sleep 60; fi'
     machine.install("git", script)
     began = time.monotonic()
-    assert run("doctor").out.startswith("ok    uv           0.9.1\nok    git          2.39.5\nok  ")
+    assert run("doctor").out.startswith(
+        "ok    uv           0.9.1\nok    git          2.39.5\nok  "
+    )
     assert time.monotonic() - began < 30
 
 
@@ -323,7 +361,11 @@ def test_an_environment_elsewhere(
 
 def test_packages_that_are_missing(run: Run, shop: Path) -> None:
     installs(shop, FACTS | {"missing": ["celery", "redis"], "fastapi": ""})
-    assert found(run, "environment") == ("FAIL", "not installed: celery, redis", "uv sync")
+    assert found(run, "environment") == (
+        "FAIL",
+        "not installed: celery, redis",
+        "uv sync",
+    )
     assert "fastapi" not in run("doctor").out
 
 
@@ -334,7 +376,9 @@ def test_packages_that_are_missing(run: Run, shop: Path) -> None:
         ("exit 4", "exit code 4"),
     ],
 )
-def test_a_python_that_does_not_work(script: str, complaint: str, run: Run, shop: Path) -> None:
+def test_a_python_that_does_not_work(
+    script: str, complaint: str, run: Run, shop: Path
+) -> None:
     installs(shop, script=script)
     assert found(run, "environment") == (
         "FAIL",
@@ -352,11 +396,17 @@ def test_a_python_that_cannot_be_run(run: Run, shop: Path) -> None:
 def test_a_probe_that_dies_on_the_way(run: Run, shop: Path) -> None:
     installs(shop, FACTS, *WELL, script="echo out of memory >&2; exit 137")
     assert found(run, "settings") == ("ok", "they load", "")
-    assert found(run, "the rest") == ("FAIL", "not looked at: out of memory", "run it again")
+    assert found(run, "the rest") == (
+        "FAIL",
+        "not looked at: out of memory",
+        "run it again",
+    )
 
 
-def test_a_probe_that_does_not_end(run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "PROBING", 0.5)
+def test_a_probe_that_does_not_end(
+    run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks, "PROBE_TIMEOUT", 0.5)
     installs(shop, FACTS, *WELL, script="exec /bin/sleep 60")
     assert found(run, "settings") == ("ok", "they load", "")
     assert found(run, "the rest")[1] == "not looked at: no end within 0.5 s"
@@ -383,8 +433,8 @@ def test_an_application_that_ends_the_probe_is_told(
     shop: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(doctor, "PROBING", 1.5)
-    monkeypatch.setattr(bounded, "KEPT", 2000)
+    monkeypatch.setattr(checks, "PROBE_TIMEOUT", 1.5)
+    monkeypatch.setattr(bgscaffold_processes, "KEPT_BYTES", 2000)
     installs(shop, FACTS, *WELL, LOOKING, script=script)
     last = f"; the last that was printed: {printed}" if printed else ""
     assert found(run, "settings") == ("ok", "they load", "")
@@ -403,7 +453,7 @@ def test_what_an_application_leaves_behind_holds_nobody_up(
     installs(shop, FACTS, *WELL, LOOKING, script="/bin/sleep 60 & exit 3")
     assert found(run, "tasks")[1].startswith("exit code 3 while")
     # One that has left the session cannot be ended, but nobody waits for what it may still say.
-    monkeypatch.setattr(bounded, "ENDING", 0.1)
+    monkeypatch.setattr(bgscaffold_processes, "READER_TIMEOUT", 0.1)
     monkeypatch.setattr(os, "killpg", lambda *_: None)
     shutil.rmtree(shop / ".venv")
     installs(shop, FACTS, *WELL, LOOKING, script="/bin/sleep 3 & exit 4")
@@ -413,9 +463,21 @@ def test_what_an_application_leaves_behind_holds_nobody_up(
 
 @pytest.mark.parametrize(
     "line",
-    ["garbage}", "{", "3", "[]", "[" * 100_000, "9" * 5000, '{"state": "ok"}', '{"state": 1}', ""],
+    [
+        "garbage}",
+        "{",
+        "3",
+        "[]",
+        "[" * 100_000,
+        "9" * 5000,
+        '{"state": "ok"}',
+        '{"state": 1}',
+        "",
+    ],
 )
-def test_what_an_application_writes_between_is_not_told(line: str, run: Run, shop: Path) -> None:
+def test_what_an_application_writes_between_is_not_told(
+    line: str, run: Run, shop: Path
+) -> None:
     between = f"/bin/cat <<'END'\n{line}\n{json.dumps(WELL[0])}\n{json.dumps(END)}\n{line}\nEND"
     installs(shop, FACTS, script=f"echo '{line[:9]}'\n{between}")
     done = run("doctor")
@@ -426,7 +488,7 @@ def test_what_an_application_writes_between_is_not_told(line: str, run: Run, sho
 def test_facts_that_are_cut_off_are_none(
     run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bounded, "KEPT", 100)
+    monkeypatch.setattr(bgscaffold_processes, "KEPT_BYTES", 100)
     installs(shop, FACTS, *WELL)
     assert found(run, "environment")[1].endswith("does not work: exit code 0")
 
@@ -437,15 +499,23 @@ RESTORED = "restore it as it was committed: git checkout HEAD -- {}"
 @pytest.mark.parametrize(
     ("content", "detail"),
     [
-        (b"[project\n", "Expected ']' at the end of a table declaration (at line 1, column 9)"),
-        (b"\xff", "'utf-8' codec can't decode byte 0xff in position 0: invalid start byte"),
+        (
+            b"[project\n",
+            "Expected ']' at the end of a table declaration (at line 1, column 9)",
+        ),
+        (
+            b"\xff",
+            "'utf-8' codec can't decode byte 0xff in position 0: invalid start byte",
+        ),
         (b"", "[project] has no list of dependencies"),
         (b"project = 3\n", "[project] has no list of dependencies"),
         (b"[project]\ndependencies = 'x'\n", "[project] has no list of dependencies"),
         (b"[project]\ndependencies = [3]\n", "[project] has no list of dependencies"),
     ],
 )
-def test_a_pyproject_that_cannot_be_used(content: bytes, detail: str, run: Run, shop: Path) -> None:
+def test_a_pyproject_that_cannot_be_used(
+    content: bytes, detail: str, run: Run, shop: Path
+) -> None:
     (shop / "pyproject.toml").write_bytes(content)
     assert found(run, "pyproject") == ("FAIL", detail, "mend pyproject.toml")
 
@@ -473,7 +543,11 @@ def test_files_that_are_not_there(run: Run, shop: Path) -> None:
         ("backend", "app/background/backend.py"),
     ):
         (shop / file).unlink()
-        assert found(run, what) == ("FAIL", f"{file} is not there", RESTORED.format(file))
+        assert found(run, what) == (
+            "FAIL",
+            f"{file} is not there",
+            RESTORED.format(file),
+        )
 
 
 # ---- Names in .env -------------------------------------------------------------------------------
@@ -484,7 +558,11 @@ def test_files_that_are_not_there(run: Run, shop: Path) -> None:
     [
         ("DATABSE_URL=geheim", "DATABSE_URL", "DATABASE_URL"),
         ("export databse_url=x", "databse_url", "DATABASE_URL"),
-        ("ADMINTOKEN=x\nTASK_LEESE=3", "ADMINTOKEN, TASK_LEESE", "ADMIN_TOKEN, TASK_LEASE"),
+        (
+            "ADMINTOKEN=x\nTASK_LEESE=3",
+            "ADMINTOKEN, TASK_LEESE",
+            "ADMIN_TOKEN, TASK_LEASE",
+        ),
         ("DATABASE_URI=x\nDATABSE_URL=y", "DATABASE_URI, DATABSE_URL", "DATABASE_URL"),
     ],
 )
@@ -499,7 +577,13 @@ def test_a_name_that_is_nearly_that_of_a_setting(
 @pytest.mark.parametrize(
     "dotenv",
     [
-        *("", "DATABASE_URL=x", "database_url=x", "STRIPE_KEY=x", "TEST_DATABASE_URL=x"),
+        *(
+            "",
+            "DATABASE_URL=x",
+            "database_url=x",
+            "STRIPE_KEY=x",
+            "TEST_DATABASE_URL=x",
+        ),
         *("ACTION_LOGS=x", "# DATABSE_URL=x", "SMTP_USER=x", "UV_CACHE_DIR=x"),
     ],
 )
@@ -515,13 +599,15 @@ def test_without_an_example_no_name_is_unknown(run: Run, shop: Path) -> None:
     assert ".env" not in run("doctor").out
 
 
-PIPED = "it is a pipe that gives nothing within 0.2 s, and the application may wait, too"
+PIPED = (
+    "it is a pipe that gives nothing within 0.2 s, and the application may wait, too"
+)
 
 
 def test_a_pipe_that_gives_nothing_is_not_waited_for(
     run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doctor, "ALLOWING", 0.2)
+    monkeypatch.setattr(checks, "DOTENV_TIMEOUT", 0.2)
     os.mkfifo(shop / ".env")
     installs(shop, FACTS, *WELL)
     assert found(run, ".env") == (
@@ -538,26 +624,42 @@ def test_a_pipe_that_a_password_manager_writes_into_is_read(
     monkeypatch.delenv("ENVIRONMENT", raising=False)
     os.mkfifo(shop / ".env")
     installs(shop, script='echo "${ENVIRONMENT-unset} geheim" >&2; exit 1')
-    with subprocess.Popen(["/bin/sh", "-c", "echo 'MY_TOKEN=geheim\nENVIRONMENT=x' > .env"]):
+    with subprocess.Popen(
+        ["/bin/sh", "-c", "echo 'MY_TOKEN=geheim\nENVIRONMENT=x' > .env"]
+    ):
         assert found(run, "environment")[1].endswith(": unset ***")
 
 
-@pytest.mark.parametrize("make", [Path.mkdir, lambda link: link.symlink_to("/dev/zero")])
-def test_what_is_no_file_is_not_read(make: Callable[[Path], None], run: Run, shop: Path) -> None:
+@pytest.mark.parametrize(
+    "make", [Path.mkdir, lambda link: link.symlink_to("/dev/zero")]
+)
+def test_what_is_no_file_is_not_read(
+    make: Callable[[Path], None], run: Run, shop: Path
+) -> None:
     make(shop / ".env")
     told = "it is no regular file, and was not read"
     assert found(run, ".env") == ("warn", told, "put a file in its place")
 
 
 @pytest.mark.parametrize(
-    "name", ["pyproject.toml", ".env.example", "app/actions/tasks.py", "app/background/backend.py"]
+    "name",
+    [
+        "pyproject.toml",
+        ".env.example",
+        "app/actions/tasks.py",
+        "app/background/backend.py",
+    ],
 )
-def test_a_pipe_in_the_place_of_a_file_holds_nobody_up(name: str, run: Run, shop: Path) -> None:
+def test_a_pipe_in_the_place_of_a_file_holds_nobody_up(
+    name: str, run: Run, shop: Path
+) -> None:
     (shop / name).unlink()
     os.mkfifo(shop / name)
     (shop / ".env").write_text("DATABSE_URL=x")
     installs(shop, FACTS, *WELL)
-    assert run("doctor").code == (name in ("pyproject.toml", "app/background/backend.py"))
+    assert run("doctor").code == (
+        name in ("pyproject.toml", "app/background/backend.py")
+    )
 
 
 @pytest.mark.parametrize(
@@ -588,7 +690,9 @@ def test_it_looks_as_poe_dev_would(
 # ---- Secrets -------------------------------------------------------------------------------------
 
 
-def test_no_secret_is_told(run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_secret_is_told(
+    run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("ADMIN_TOKEN", "t0ken")
     monkeypatch.setenv("DATABASE_URL", "postgresql://ada:p%40ss/w@rd@db/app")
     (shop / ".env").write_text(
@@ -665,7 +769,11 @@ def runs_in(monkeypatch: pytest.MonkeyPatch, environment: str) -> None:
     [("development", "dev", "dev"), ("production", "beat", "worker")],
 )
 def test_what_is_not_running_is_started_as_the_environment_asks(
-    environment: str, beat: str, worker: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    environment: str,
+    beat: str,
+    worker: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     runs_in(monkeypatch, environment)
     monkeypatch.setattr(probe, "HERE", tmp_path)
@@ -683,7 +791,11 @@ BEAT = "/x/bin/python3 -m celery --app app.background.worker beat"
 @pytest.mark.parametrize(
     ("command_lines", "state", "detail"),
     [
-        ((), "ok", "not running on this machine; if it runs on no other: uv run poe beat"),
+        (
+            (),
+            "ok",
+            "not running on this machine; if it runs on no other: uv run poe beat",
+        ),
         (
             (
                 "uv run celery --app app.background.worker beat",
@@ -721,7 +833,10 @@ def test_the_beat_of_another_project_is_not_counted(
     [
         ({}, "none is alive here; if it runs nowhere else: uv run poe worker"),
         ({"celery@one": 1}, "alive: celery@one"),
-        ({"celery@two": 2, "celery@one": 1, "celery@old": 90}, "alive: celery@one, celery@two"),
+        (
+            {"celery@two": 2, "celery@one": 1, "celery@old": 90},
+            "alive: celery@one, celery@two",
+        ),
         (
             {"celery@one": 90, "celery@two": 9000},
             (
@@ -744,9 +859,13 @@ def test_a_worker_is_named_by_its_sign_of_life(
     assert probe.worker() == probe.ok("worker", detail)
 
 
-def test_a_system_that_shows_no_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_system_that_shows_no_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(probe, "PROCESSES", tmp_path)
-    assert probe.beat() == probe.ok("beat", "whether one runs cannot be seen on this system")
+    assert probe.beat() == probe.ok(
+        "beat", "whether one runs cannot be seen on this system"
+    )
 
 
 def test_a_check_that_hangs_is_a_finding() -> None:
@@ -813,7 +932,9 @@ def test_an_error_is_told_however_odd_it_is(error: Exception, told: str) -> None
 
 
 def test_what_an_error_says_is_cut() -> None:
-    assert probe.words(RuntimeError("x" * 2_000_000)) == "RuntimeError: " + "x" * (probe.SAID - 14)
+    assert probe.summarize(RuntimeError("x" * 2_000_000)) == "RuntimeError: " + "x" * (
+        probe.MAX_MESSAGE - 14
+    )
 
 
 def test_a_folder_where_no_database_can_be_made(
@@ -821,7 +942,7 @@ def test_a_folder_where_no_database_can_be_made(
 ) -> None:
     monkeypatch.setattr("os.access", lambda *_: False)
     url = SimpleNamespace(database=str(tmp_path / "var/app.db"))
-    assert probe.no_file(url) == probe.fail(
+    assert probe.missing_sqlite_file(url) == probe.fail(
         "database",
         f"{tmp_path}/var/app.db is not there, and {tmp_path} is not writable",
         "let the user who runs the application write there",
@@ -837,7 +958,11 @@ VERSIONS = "app/migrations/versions"
     ("files", "finding"),
     [
         (
-            {"a": "'10'; down_revision = None", "b": "'20'; down_revision = '10'", "notes": "None"},
+            {
+                "a": "'10'; down_revision = None",
+                "b": "'20'; down_revision = '10'",
+                "notes": "None",
+            },
             None,
         ),
         (
@@ -850,7 +975,11 @@ VERSIONS = "app/migrations/versions"
             None,
         ),
         (
-            {"a": "'10'", "b": "'20'; down_revision = '10'", "c": "'30'; down_revision = '10'"},
+            {
+                "a": "'10'",
+                "b": "'20'; down_revision = '10'",
+                "c": "'30'; down_revision = '10'",
+            },
             probe.fail(
                 "migrations",
                 f"2 that nothing follows: 20 ({VERSIONS}/b.py), 30 ({VERSIONS}/c.py)",
@@ -858,7 +987,11 @@ VERSIONS = "app/migrations/versions"
             ),
         ),
         (
-            {"a": "'10'", "b": "'20'; down_revision = '10'", "c": "'20'; down_revision = '10'"},
+            {
+                "a": "'10'",
+                "b": "'20'; down_revision = '10'",
+                "c": "'20'; down_revision = '10'",
+            },
             probe.fail(
                 "migrations",
                 f"revision 20 stands in two files, {VERSIONS}/b.py and {VERSIONS}/c.py",
@@ -885,4 +1018,4 @@ def test_migrations_that_do_not_follow_one_another(
     (tmp_path / VERSIONS).mkdir(parents=True)
     for name, revision in files.items():
         (tmp_path / VERSIONS / f"{name}.py").write_text(f"revision = {revision}\n")
-    assert probe.disorder(probe.written()) == finding
+    assert probe.migration_problem(probe.load_migrations()) == finding

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-import bgscaffold.apply
-import bgscaffold.evolve
-from bgscaffold.errors import GitFailed
+import bgscaffold.upgrade.command
+import bgscaffold.upgrade.transaction
+from bgscaffold.git.errors import GitCommandError
 from tests import helpers
 from tests.generator import evolving
 from tests.generator.conftest import Machine, Outcome, Run
@@ -21,7 +21,9 @@ from tests.generator.test_refusals import refused
 
 ANSWERS = ".copier-answers.yml"
 COMMITTED = "a repository with the project committed: what is merged can be undone then"
-AS_WRITTEN = "the file as bgscaffold or Copier wrote it, with _commit, pattern and project_name"
+AS_WRITTEN = (
+    "the file as bgscaffold or Copier wrote it, with _commit, pattern and project_name"
+)
 FROM_HISTORY = (
     "take it from the history: git log -- .copier-answers.yml,"
     " git checkout COMMIT -- .copier-answers.yml"
@@ -53,7 +55,8 @@ def test_a_folder_without_a_project(run: Run, machine: Machine) -> None:
 
 @pytest.mark.parametrize("path", ["with-ai", "app/nowhere", "README.md"])
 @pytest.mark.parametrize(
-    "command", [("update",), ("promote", "celery"), ("doctor",), ("add", "task", "a.b", "--path")]
+    "command",
+    [("update",), ("promote", "celery"), ("doctor",), ("add", "task", "a.b", "--path")],
 )
 def test_a_path_that_is_no_folder_of_the_project(
     command: tuple[str, ...], path: str, run: Run, shop: Path
@@ -79,7 +82,10 @@ def test_a_folder_inside_the_project_is_enough(
     run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(shop / "app" / "signup")
-    assert run("promote", "safe").out == "Nothing to do: shop has pattern safe, version v0.1.0.\n"
+    assert (
+        run("promote", "safe").out
+        == "Nothing to do: shop has pattern safe, version v0.1.0.\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -87,7 +93,10 @@ def test_a_folder_inside_the_project_is_enough(
     [
         ("pattern: [safe", "while parsing a flow sequence"),
         ("\x00", "unacceptable character #x0000: special characters are not allowed"),
-        ("[\n" * 3000, "maximum recursion depth exceeded while calling a Python object"),
+        (
+            "[\n" * 3000,
+            "maximum recursion depth exceeded while calling a Python object",
+        ),
         ("- safe\n", "it is no mapping of names to answers"),
         ("", "it is no mapping of names to answers"),
         ("pattern: safe\n", "it has no _commit"),
@@ -112,11 +121,17 @@ def test_a_folder_inside_the_project_is_enough(
         ),
     ],
 )
-def test_answers_that_are_not_as_written(text: str, reason: str, run: Run, shop: Path) -> None:
+def test_answers_that_are_not_as_written(
+    text: str, reason: str, run: Run, shop: Path
+) -> None:
     write(shop, ANSWERS, text)
     before = state(shop)
     assert run("promote", "celery") == refused(
-        "Cannot use the recorded answers", shop / ANSWERS, AS_WRITTEN, FROM_HISTORY, reason
+        "Cannot use the recorded answers",
+        shop / ANSWERS,
+        AS_WRITTEN,
+        FROM_HISTORY,
+        reason,
     )
     assert state(shop) == before
 
@@ -130,18 +145,23 @@ def test_answers_that_no_question_allows(run: Run, shop: Path) -> None:
 
 def test_answers_that_cannot_be_read(run: Run, shop: Path) -> None:
     (shop / ANSWERS).write_bytes(b"\xff")
-    assert run("update").err.startswith(f"Cannot use the recorded answers: '{shop / ANSWERS}' (")
+    assert run("update").err.startswith(
+        f"Cannot use the recorded answers: '{shop / ANSWERS}' ("
+    )
 
 
 @pytest.mark.parametrize("name", ["project_name", "ci", "ai"])
 def test_a_list_for_an_answer(name: str, run: Run, shop: Path) -> None:
     text = re.sub(
-        rf"^{name}: .*", f"{name}: [a, b]", (shop / ANSWERS).read_text(), flags=re.MULTILINE
+        rf"^{name}: .*",
+        f"{name}: [a, b]",
+        (shop / ANSWERS).read_text(),
+        flags=re.MULTILINE,
     )
     write(shop, ANSWERS, text)
     before = state(shop)
     told = json.loads(run("promote", "celery", "--json").out)
-    assert (told["error"], told["value"]) == ("AnswersUnreadable", str(shop / ANSWERS))
+    assert (told["error"], told["value"]) == ("AnswersError", str(shop / ANSWERS))
     assert state(shop) == before
 
 
@@ -151,7 +171,9 @@ def test_answers_behind_a_link(loop: bool, run: Run, shop: Path) -> None:
     (shop / ANSWERS).symlink_to(ANSWERS if loop else "answers.yml")
     commit(shop)
     if loop:
-        assert run("promote", "celery") == no_project(shop, "its .copier-answers.yml is no file")
+        assert run("promote", "celery") == no_project(
+            shop, "its .copier-answers.yml is no file"
+        )
     else:
         assert run("promote", "celery") == refused(
             "Cannot use the recorded answers",
@@ -163,17 +185,25 @@ def test_answers_behind_a_link(loop: bool, run: Run, shop: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
-def test_answers_that_are_no_file(make: Callable[[Path], None], run: Run, shop: Path) -> None:
+def test_answers_that_are_no_file(
+    make: Callable[[Path], None], run: Run, shop: Path
+) -> None:
     (shop / ANSWERS).unlink()
     make(shop / ANSWERS)
-    assert run("promote", "celery") == no_project(shop, "its .copier-answers.yml is no file")
+    assert run("promote", "celery") == no_project(
+        shop, "its .copier-answers.yml is no file"
+    )
 
 
 @pytest.mark.parametrize(
-    "command", [("promote", "celery"), ("new", "x"), ("new", "."), ("doctor",), ("update", "x")]
+    "command",
+    [("promote", "celery"), ("new", "x"), ("new", "."), ("doctor",), ("update", "x")],
 )
 def test_a_folder_that_is_gone(
-    command: tuple[str, ...], run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch
+    command: tuple[str, ...],
+    run: Run,
+    machine: Machine,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (machine.here / "gone").mkdir()
     monkeypatch.chdir(machine.here / "gone")
@@ -222,7 +252,9 @@ def test_no_repository(run: Run, shop: Path) -> None:
     )
 
 
-def test_a_repository_that_git_does_not_trust(run: Run, machine: Machine, shop: Path) -> None:
+def test_a_repository_that_git_does_not_trust(
+    run: Run, machine: Machine, shop: Path
+) -> None:
     machine.install(
         "git",
         'if [ "$1" = rev-parse ]; then echo fatal: detected dubious ownership >&2; exit 128; fi\n'
@@ -275,7 +307,9 @@ def test_a_git_file_that_leads_nowhere(text: str, run: Run, shop: Path) -> None:
     shutil.rmtree(shop / ".git")
     (shop / ".git").write_text(text)
     told = json.loads(run("promote", "celery", "--json").out)
-    assert told["error"] == ("NotInGit" if text.startswith("gitdir") else "GitFailed")
+    assert told["error"] == (
+        "NoRepositoryError" if text.startswith("gitdir") else "GitCommandError"
+    )
 
 
 @pytest.mark.parametrize("broken", ["HEAD:README.md", "HEAD^{tree}", "HEAD"])
@@ -290,8 +324,10 @@ def test_a_broken_object(
     file.write_bytes(b"rubbish")
     before = state(shop)
     told = json.loads(run("promote", "celery", "broken", *arguments, "--json").out)
-    assert (told["error"], told["what"]) == ("GitFailed", "A git command failed")
-    assert told["value"] == ("git diff" if broken == "HEAD:README.md" else "git ls-tree")
+    assert (told["error"], told["what"]) == ("GitCommandError", "A git command failed")
+    assert told["value"] == (
+        "git diff" if broken == "HEAD:README.md" else "git ls-tree"
+    )
     after = state(shop)
     assert after == before or not arguments
     assert (shop / "README.md").read_bytes() == (
@@ -324,7 +360,9 @@ def test_no_commit_of_the_project(born: bool, run: Run, shop: Path) -> None:
         ("sequencer", "a cherry-pick or a revert of several commits"),
     ],
 )
-def test_the_middle_of_something_else(name: str, what: str, run: Run, shop: Path) -> None:
+def test_the_middle_of_something_else(
+    name: str, what: str, run: Run, shop: Path
+) -> None:
     (shop / ".git" / name).touch()
     assert run("promote", "celery", "--dry-run") == refused(
         "The repository is in the middle of something else",
@@ -401,7 +439,9 @@ def promoted(run: Run, shop: Path) -> Path:
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_conflicts_that_are_not_settled(command: tuple[str, ...], run: Run, promoted: Path) -> None:
+def test_conflicts_that_are_not_settled(
+    command: tuple[str, ...], run: Run, promoted: Path
+) -> None:
     before = state(promoted)
     assert run(*command) == not_settled(promoted, BOTH)
     assert state(promoted) == before
@@ -409,7 +449,11 @@ def test_conflicts_that_are_not_settled(command: tuple[str, ...], run: Run, prom
 
 def test_conflicts_that_are_not_settled_in_json(run: Run, promoted: Path) -> None:
     told = json.loads(run("promote", "celery", "--json").out)
-    assert (told["error"], told["value"], told["reason"]) == ("Unsettled", str(promoted), BOTH)
+    assert (told["error"], told["value"], told["reason"]) == (
+        "UnresolvedConflictsError",
+        str(promoted),
+        BOTH,
+    )
 
 
 def test_conflicts_are_settled_by_git_add(run: Run, promoted: Path) -> None:
@@ -432,12 +476,16 @@ def test_many_conflicts_are_counted(run: Run, shop: Path) -> None:
     unsettle(shop, "app/signup", "docs")
     files = git(shop, "ls-files", "app/signup", "docs").splitlines()
     names = list(dict.fromkeys(files))
-    assert run("update") == not_settled(shop, f"{', '.join(names[:5])} and {len(names) - 5} more")
+    assert run("update") == not_settled(
+        shop, f"{', '.join(names[:5])} and {len(names) - 5} more"
+    )
 
 
 def test_a_conflict_in_the_answers(run: Run, shop: Path) -> None:
     unsettle(shop, ANSWERS)
-    (shop / ANSWERS).write_text("<<<<<<< HEAD\npattern: safe\n=======\n>>>>>>> theirs\n")
+    (shop / ANSWERS).write_text(
+        "<<<<<<< HEAD\npattern: safe\n=======\n>>>>>>> theirs\n"
+    )
     assert run("update") == not_settled(shop, ANSWERS)
 
 
@@ -462,13 +510,19 @@ def test_a_conflict_beside_the_project(run: Run, machine: Machine) -> None:
     commit(root)
     unsettle(root, "a/README.md")
     for dry in ((), ("--dry-run",)):
-        assert run("promote", "celery", "mono/b", *dry) == not_settled(root, "a/README.md")
+        assert run("promote", "celery", "mono/b", *dry) == not_settled(
+            root, "a/README.md"
+        )
     assert run("promote", "safe", "mono/b").out.startswith("Nothing to do: ")
     assert run("add", "task", "invoices.tidy", "--path=mono/b").code == 0
-    assert run("add", "task", "invoices.tidy", "--path=mono/a") == not_settled(root, "a/README.md")
+    assert run("add", "task", "invoices.tidy", "--path=mono/a") == not_settled(
+        root, "a/README.md"
+    )
 
 
-def test_no_git_that_could_tell_of_conflicts(run: Run, machine: Machine, shop: Path) -> None:
+def test_no_git_that_could_tell_of_conflicts(
+    run: Run, machine: Machine, shop: Path
+) -> None:
     (machine.bin / "git").unlink()
     assert run("promote", "safe").out.startswith("Nothing to do: ")
     assert run("add", "task", "invoices.tidy").code == 0
@@ -479,7 +533,11 @@ def test_no_git_or_an_old_one(git: str, run: Run, machine: Machine, shop: Path) 
     machine.install("git", git)
     if not git:
         (machine.bin / "git").unlink()
-    what = "This git is too old: 'git version 2.30.9'" if git else "Cannot find git on PATH: 'git'"
+    what = (
+        "This git is too old: 'git version 2.30.9'"
+        if git
+        else "Cannot find git on PATH: 'git'"
+    )
     for command in (("promote", "celery"), ("update",)):
         assert run(*command).err.startswith(f"{what}\n")
 
@@ -499,8 +557,12 @@ def test_a_git_that_cannot_foresee(run: Run, machine: Machine, shop: Path) -> No
     )
 
 
-@pytest.mark.parametrize("recorded", ["v9.9.9", "0123abc", "v0.1.0-3-g0123abc", "HEAD~99", "--all"])
-@pytest.mark.parametrize("command", [("promote", "celery"), ("promote", "celery", "--dry-run")])
+@pytest.mark.parametrize(
+    "recorded", ["v9.9.9", "0123abc", "v0.1.0-3-g0123abc", "HEAD~99", "--all"]
+)
+@pytest.mark.parametrize(
+    "command", [("promote", "celery"), ("promote", "celery", "--dry-run")]
+)
 def test_a_version_that_nobody_knows(
     recorded: str, command: tuple[str, ...], run: Run, shop: Path
 ) -> None:
@@ -515,11 +577,14 @@ def test_a_version_that_nobody_knows(
     )
 
 
-@pytest.mark.parametrize("source", ["https://example.com/fork.git", "../bgscaffold", "/nowhere é"])
+@pytest.mark.parametrize(
+    "source", ["https://example.com/fork.git", "../bgscaffold", "/nowhere é"]
+)
 def test_another_source_is_kept(source: str, run: Run, shop: Path) -> None:
     text = (shop / ANSWERS).read_text()
     lines = [
-        f"_src_path: {source}" if line.startswith("_src") else line for line in text.splitlines()
+        f"_src_path: {source}" if line.startswith("_src") else line
+        for line in text.splitlines()
     ]
     write(shop, ANSWERS, "\n".join(lines) + "\n")
     assert run("promote", "celery").code == 0
@@ -595,10 +660,13 @@ def test_a_queue_needs_celery(run: Run, machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("command", ["check-ignore", "merge-tree", "commit-tree"])
-def test_a_git_command_that_fails(command: str, run: Run, machine: Machine, shop: Path) -> None:
+def test_a_git_command_that_fails(
+    command: str, run: Run, machine: Machine, shop: Path
+) -> None:
     real = (machine.bin / "git").readlink()
     machine.install(
-        "git", f'if [ "$1" = {command} ]; then echo no >&2; exit 9; fi; exec {real} "$@"'
+        "git",
+        f'if [ "$1" = {command} ]; then echo no >&2; exit 9; fi; exec {real} "$@"',
     )
     before = evolving.status(shop)
     assert run("promote", "celery", "--dry-run").err.startswith(
@@ -607,11 +675,13 @@ def test_a_git_command_that_fails(command: str, run: Run, machine: Machine, shop
     assert evolving.status(shop) == before == ""
 
 
-def test_no_room_for_the_renders(run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_room_for_the_renders(
+    run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", "copier.yml")
 
-    monkeypatch.setattr(bgscaffold.evolve, "check_out", full)
+    monkeypatch.setattr(bgscaffold.upgrade.command, "check_out", full)
     assert run("promote", "celery").err.startswith(
         "Cannot write the project: 'copier.yml' (No space left on device)\n"
     )
@@ -621,7 +691,7 @@ def test_no_room_for_the_renders(run: Run, shop: Path, monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     "error",
     [
-        GitFailed("git checkout", "error: unable to write a.py\nfatal: no room"),
+        GitCommandError("git checkout", "error: unable to write a.py\nfatal: no room"),
         OSError(errno.ENOSPC, "no room", "a.py"),
     ],
 )
@@ -633,7 +703,7 @@ def test_a_full_folder_for_what_is_temporary(
 
     usage = shutil.disk_usage(shop)
     monkeypatch.setattr("shutil.disk_usage", lambda _: usage._replace(free=2**20 - 1))
-    monkeypatch.setattr(bgscaffold.evolve, step, full)
+    monkeypatch.setattr(bgscaffold.upgrade.command, step, full)
     monkeypatch.setattr("tempfile.tempdir", str(shop.parent))
     done = run("promote", "celery")
     assert done == refused(
@@ -649,19 +719,21 @@ def test_a_full_folder_for_what_is_temporary(
 def test_an_update_to_what_cannot_be_rendered(
     run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bgscaffold.evolve, "clone", fails)
+    monkeypatch.setattr(bgscaffold.upgrade.command, "clone", fails)
     assert run("update").err.startswith("A git command failed: 'git clone'\n")
 
 
 def fails(*_: object) -> None:
     """Fail as git does."""
-    raise GitFailed("git clone")
+    raise GitCommandError("git clone")
 
 
 Step = Callable[..., object]
 
 
-@pytest.mark.parametrize("step", ["clone", "check_out", "render", "write_sides", "foresee"])
+@pytest.mark.parametrize(
+    "step", ["clone", "check_out", "render", "write_sides", "preview_merge"]
+)
 def test_an_interrupt_before_the_merge_changes_nothing(
     step: str, run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -670,7 +742,7 @@ def test_an_interrupt_before_the_merge_changes_nothing(
     def stopped(*_: object, **__: object) -> None:
         os.kill(os.getpid(), 2)
 
-    monkeypatch.setattr(bgscaffold.evolve, step, stopped)
+    monkeypatch.setattr(bgscaffold.upgrade.command, step, stopped)
     text = refused(
         "Interrupted, nothing was changed",
         shop,
@@ -685,13 +757,13 @@ def test_an_interrupt_before_the_merge_changes_nothing(
 def test_an_interrupt_during_the_merge_comes_too_late(
     run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    merge = bgscaffold.merge.merge
+    merge = bgscaffold.upgrade.merge.merge
 
     def interrupted(*sides: object) -> object:
         os.kill(os.getpid(), 2)
         return merge(*sides)  # type: ignore[arg-type]  # the same that came
 
-    monkeypatch.setattr(bgscaffold.apply, "merge", interrupted)
+    monkeypatch.setattr(bgscaffold.upgrade.transaction, "merge", interrupted)
     assert run("promote", "celery").code == 0
     assert evolving.like_new(shop, "celery")
 
@@ -722,7 +794,9 @@ def test_files_that_git_overlooks(
     assert state(shop) == before
 
 
-def test_a_sparse_checkout_around_the_project_is_enough(run: Run, machine: Machine) -> None:
+def test_a_sparse_checkout_around_the_project_is_enough(
+    run: Run, machine: Machine
+) -> None:
     root = machine.here / "mono"
     for name in ("a", "b"):
         shutil.rmtree(evolving.copy("safe", root / name) / ".git")
@@ -757,7 +831,9 @@ def test_what_a_submodule_does_not_track(run: Run, submodule: Path) -> None:
     assert (submodule / "notes.txt").read_text() == "mine"
 
 
-def test_a_change_in_a_submodule_is_a_change(run: Run, shop: Path, submodule: Path) -> None:
+def test_a_change_in_a_submodule_is_a_change(
+    run: Run, shop: Path, submodule: Path
+) -> None:
     (submodule / "file").write_text("mine")
     assert run("promote", "celery") == not_clean(shop, files="vendor/other")
 

@@ -100,7 +100,9 @@ Options:
         ("doctor", DOCTOR),
     ],
 )
-def test_help(command: str, text: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_help(
+    command: str, text: str, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     assert run(*command.split(), "--help") == Outcome(0, text, "")
 

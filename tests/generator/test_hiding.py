@@ -4,12 +4,12 @@ import time
 
 import pytest
 
-from bgscaffold.hiding import Hider, secrets_of
+from bgscaffold.doctor.redaction import Redactor, find_secrets
 
 
 def hidden(text: str, dotenv: str = "", **environment: str) -> str:
     """Return a text without the secrets of an environment."""
-    return Hider(secrets_of(environment, dotenv))(text)
+    return Redactor(find_secrets(environment, dotenv))(text)
 
 
 @pytest.mark.parametrize(
@@ -42,8 +42,16 @@ def test_a_url_is_told_without_its_password(url: str) -> None:
             'could not translate host name "ss@host" to address',
             'could not translate host name "***@host" to address',
         ),
-        ("x://u:p@ss@host/db", "no host is called ss@host", "no host is called ***@host"),
-        ("x://u:p@ss:w@host", "invalid literal: 'w@host'", "invalid literal: '***@host'"),
+        (
+            "x://u:p@ss@host/db",
+            "no host is called ss@host",
+            "no host is called ***@host",
+        ),
+        (
+            "x://u:p@ss:w@host",
+            "invalid literal: 'w@host'",
+            "invalid literal: '***@host'",
+        ),
         # What kombu says of a password with a #.
         (
             "redis://:p#w@host",
@@ -56,7 +64,9 @@ def test_a_url_is_told_without_its_password(url: str) -> None:
         ("x://u:gehe\\im'x@h", repr("gehe\\im'x"), '"***"'),
     ],
 )
-def test_a_part_of_a_password_is_not_told_either(url: str, said: str, told: str) -> None:
+def test_a_part_of_a_password_is_not_told_either(
+    url: str, said: str, told: str
+) -> None:
     assert hidden(said, DATABASE_URL=url) == told
 
 
@@ -64,7 +74,14 @@ def test_a_part_of_a_password_is_not_told_either(url: str, said: str, told: str)
     "name",
     [
         *("ADMIN_TOKEN", "LLM_API_KEY", "EMBEDDER_KEY", "OPENAI_API_KEY", "PGPASSWORD"),
-        *("APP_SECRET", "APIKEY", "SMTP_PASS", "MYSQL_PWD", "REDIS_PASSWD", "ssh_passphrase"),
+        *(
+            "APP_SECRET",
+            "APIKEY",
+            "SMTP_PASS",
+            "MYSQL_PWD",
+            "REDIS_PASSWD",
+            "ssh_passphrase",
+        ),
     ],
 )
 def test_a_variable_is_secret_by_its_name(name: str) -> None:
@@ -72,13 +89,17 @@ def test_a_variable_is_secret_by_its_name(name: str) -> None:
     assert hidden("wrong: geheim", f"{name}=geheim") == "wrong: ***"
 
 
-@pytest.mark.parametrize("value", ["geheim", "u:geheim@host/db", "postgresql:u:geheim@host"])
+@pytest.mark.parametrize(
+    "value", ["geheim", "u:geheim@host/db", "postgresql:u:geheim@host"]
+)
 def test_what_should_be_a_url_may_be_a_secret(value: str) -> None:
     assert hidden("wrong: geheim...", DATABASE_URL=value) == "wrong: ***..."
     assert hidden("wrong: geheim...", HOME_PAGE=value) == "wrong: geheim..."
 
 
-@pytest.mark.parametrize("name", ["PWD", "OLDPWD", "COMPASS", "CHAT_PASSAGES", "TOKENIZERS_X"])
+@pytest.mark.parametrize(
+    "name", ["PWD", "OLDPWD", "COMPASS", "CHAT_PASSAGES", "TOKENIZERS_X"]
+)
 def test_a_variable_that_is_no_secret_is_told(name: str) -> None:
     assert hidden("in /home/ada", **{name: "/home/ada"}) == "in /home/ada"
 
@@ -108,8 +129,12 @@ def test_a_short_secret_leaves_the_words_alone(secret: str) -> None:
 
 
 def test_a_short_secret_is_hidden_where_a_value_stands() -> None:
-    said = "not 'abc', \"abc\", x=abc, ?x=abc&y=1, abc@host; abcd, 'abcd', dabc@host, abc"
-    told = "not '***', \"***\", x=***, ?x=***&y=1, ***@host; abcd, 'abcd', dabc@host, abc"
+    said = (
+        "not 'abc', \"abc\", x=abc, ?x=abc&y=1, abc@host; abcd, 'abcd', dabc@host, abc"
+    )
+    told = (
+        "not '***', \"***\", x=***, ?x=***&y=1, ***@host; abcd, 'abcd', dabc@host, abc"
+    )
     assert hidden(said, ADMIN_TOKEN="abc") == told
 
 
@@ -120,7 +145,9 @@ def test_the_longest_secret_goes_first() -> None:
 def test_a_value_is_hidden_after_the_name_of_a_secret() -> None:
     said = "host=h password=geheim dbname=x ADMIN_TOKEN='ge heim' pwd=\"ge heim\" key=, work=1"
     told = "host=h password=*** dbname=x ADMIN_TOKEN=*** pwd=*** key=***, work=1"
-    assert hidden(said.replace("key=,", "key=k ,")) == told.replace("***, work", "*** , work")
+    assert hidden(said.replace("key=,", "key=k ,")) == told.replace(
+        "***, work", "*** , work"
+    )
 
 
 def test_without_a_secret_nothing_is_hidden() -> None:

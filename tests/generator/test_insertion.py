@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from bgscaffold import insertion
-from bgscaffold.errors import CannotEdit, NameTaken
-from bgscaffold.insertion import Import, Source
+from bgscaffold.add_task import source_editor
+from bgscaffold.add_task.errors import NameTakenError, UneditableFileError
+from bgscaffold.add_task.source_editor import Import, Source
 
 OWN = frozenset(["app", "tests"])
 TASK = Import("app.background", "task")
@@ -22,7 +22,7 @@ def source(text: str, package: str = "app.shop", width: int = 88) -> Source:
 
 def with_import(text: str, wanted: Import = TASK) -> tuple[str, str]:
     """Return the text with an import, and what the module calls the imported."""
-    changed, name = insertion.imported(source(text), wanted)
+    changed, name = source_editor.add_import(source(text), wanted)
     return changed.text, name
 
 
@@ -31,7 +31,10 @@ def with_import(text: str, wanted: Import = TASK) -> tuple[str, str]:
     [
         ("from app.background import task\n", "task"),
         ("from app.background import task as t\n", "t"),
-        ("from app.background import (\n    background_tasks,\n    task as t,\n)\n", "t"),
+        (
+            "from app.background import (\n    background_tasks,\n    task as t,\n)\n",
+            "t",
+        ),
         ("import app.background\n", "app.background.task"),
         ("import app.background as bg\n", "bg.task"),
         ("import app.background.door\n", "app.background.task"),
@@ -53,9 +56,18 @@ def test_what_is_imported_already_is_used_as_it_is_called(text: str, name: str) 
         ("x = 1", "from app.background import task\n\nx = 1"),
         ('"""Tasks."""\n', '"""Tasks."""\n\nfrom app.background import task\n'),
         ('"""Tasks."""', '"""Tasks."""\n\nfrom app.background import task\n'),
-        ('"""Tasks."""\n\nx = 1\n', '"""Tasks."""\n\nfrom app.background import task\n\nx = 1\n'),
-        ('"""Tasks."""\n\n\nx = 1\n', '"""Tasks."""\n\nfrom app.background import task\n\nx = 1\n'),
-        ('"""Tasks."""\nx = 1\n', '"""Tasks."""\n\nfrom app.background import task\n\nx = 1\n'),
+        (
+            '"""Tasks."""\n\nx = 1\n',
+            '"""Tasks."""\n\nfrom app.background import task\n\nx = 1\n',
+        ),
+        (
+            '"""Tasks."""\n\n\nx = 1\n',
+            '"""Tasks."""\n\nfrom app.background import task\n\nx = 1\n',
+        ),
+        (
+            '"""Tasks."""\nx = 1\n',
+            '"""Tasks."""\n\nfrom app.background import task\n\nx = 1\n',
+        ),
         (
             '"""Tasks."""\n\n\nclass A: ...\n',
             '"""Tasks."""\n\nfrom app.background import task\n\n\nclass A: ...\n',
@@ -90,7 +102,10 @@ def test_what_is_imported_already_is_used_as_it_is_called(text: str, name: str) 
         ),
         ("import os\nx = 1\n", "import os\n\nfrom app.background import task\nx = 1\n"),
         ("import os", "import os\n\nfrom app.background import task\n"),
-        ("import os\r\nx = 1\r\n", "import os\r\n\r\nfrom app.background import task\r\nx = 1\r\n"),
+        (
+            "import os\r\nx = 1\r\n",
+            "import os\r\n\r\nfrom app.background import task\r\nx = 1\r\n",
+        ),
         (
             "from app.background import background_tasks\n",
             "from app.background import background_tasks, task\n",
@@ -139,7 +154,9 @@ def test_an_import_comes_where_sorted_imports_have_it(before: str, after: str) -
         ("from logging import INFO\n", "import logging\nfrom logging import INFO\n"),
     ],
 )
-def test_a_module_comes_before_what_is_imported_from_modules(before: str, after: str) -> None:
+def test_a_module_comes_before_what_is_imported_from_modules(
+    before: str, after: str
+) -> None:
     assert with_import(before, Import("logging")) == (after, "logging")
 
 
@@ -164,7 +181,11 @@ def test_a_name_that_is_too_long_for_sorted_imports_is_wrapped() -> None:
         ("from celery import task\n", "task", "tasks.py has it already"),
         ("def task(): ...\n", "task", "tasks.py has it already"),
         ("if 1:\n    import task\n", "task", "tasks.py has it already"),
-        ("import app.background as bg\nbg = 1\n", "bg", "tasks.py imports it, and assigns it too"),
+        (
+            "import app.background as bg\nbg = 1\n",
+            "bg",
+            "tasks.py imports it, and assigns it too",
+        ),
         (
             "from app.background import task\nfor task in (): ...\n",
             "task",
@@ -172,8 +193,10 @@ def test_a_name_that_is_too_long_for_sorted_imports_is_wrapped() -> None:
         ),
     ],
 )
-def test_a_name_that_means_something_else_is_refused(text: str, value: str, reason: str) -> None:
-    with pytest.raises(NameTaken) as refused:
+def test_a_name_that_means_something_else_is_refused(
+    text: str, value: str, reason: str
+) -> None:
+    with pytest.raises(NameTakenError) as refused:
         with_import(text)
     assert (refused.value.value, refused.value.reason) == (value, reason)
 
@@ -189,10 +212,10 @@ def test_a_name_that_means_something_else_is_refused(text: str, value: str, reas
 def test_a_layout_that_nobody_foresaw_is_kept_or_refused(text: str) -> None:
     try:
         after, _ = with_import(text)
-    except CannotEdit:
+    except UneditableFileError:
         return
-    assert insertion.keeps_characters(text, after)
-    assert insertion.keeps_statements(source(text).tree, source(after).tree)
+    assert source_editor.preserves_characters(text, after)
+    assert source_editor.preserves_statements(source(text).tree, source(after).tree)
 
 
 @pytest.mark.parametrize(
@@ -208,7 +231,7 @@ def test_a_layout_that_nobody_foresaw_is_kept_or_refused(text: str) -> None:
     ],
 )
 def test_code_comes_to_the_end(before: str, after: str) -> None:
-    assert insertion.appended(source(before), "y = 2\n").text == after
+    assert source_editor.append_code(source(before), "y = 2\n").text == after
 
 
 @pytest.mark.parametrize(
@@ -221,17 +244,17 @@ def test_code_comes_to_the_end(before: str, after: str) -> None:
 )
 def test_what_is_not_proven_is_refused(after: str) -> None:
     before = source("x = 1  # one\n")
-    with pytest.raises(CannotEdit, match="laid out in a way"):
+    with pytest.raises(UneditableFileError, match="laid out in a way"):
         before.changed(after)
 
 
 def test_a_docstring_stays_the_docstring() -> None:
-    with pytest.raises(CannotEdit):
+    with pytest.raises(UneditableFileError):
         source("'Doc.'\n").changed("x = 1\n'Doc.'\n")
 
 
 def test_an_import_loses_no_name() -> None:
-    with pytest.raises(CannotEdit):
+    with pytest.raises(UneditableFileError):
         source("from a import b\n").changed("from a import (c)  # from a import b\n")
 
 
@@ -244,18 +267,20 @@ def test_an_import_loses_no_name() -> None:
         (b"x = '\xff'\n", "invalid or missing encoding declaration"),
     ],
 )
-def test_a_file_that_python_cannot_read_is_refused(raw: bytes, reason: str, tmp_path: Path) -> None:
+def test_a_file_that_python_cannot_read_is_refused(
+    raw: bytes, reason: str, tmp_path: Path
+) -> None:
     file = tmp_path / "tasks.py"
     file.write_bytes(raw)
-    with pytest.raises(CannotEdit) as refused:
-        insertion.load(file, "app.shop", OWN, 100, "")
+    with pytest.raises(UneditableFileError) as refused:
+        source_editor.load_source(file, "app.shop", OWN, 100, "")
     assert refused.value.value == str(file)
     assert reason in refused.value.reason
 
 
 def test_what_cannot_be_opened_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CannotEdit, match="it is no file"):
-        insertion.load(tmp_path, "app.shop", OWN, 100, "")
+    with pytest.raises(UneditableFileError, match="it is no file"):
+        source_editor.load_source(tmp_path, "app.shop", OWN, 100, "")
 
 
 @pytest.mark.parametrize(
@@ -270,16 +295,20 @@ def test_what_cannot_be_opened_is_refused(tmp_path: Path) -> None:
 def test_bytes_stay_as_they_are(raw: bytes, tmp_path: Path) -> None:
     file = tmp_path / "tasks.py"
     file.write_bytes(raw)
-    loaded = insertion.load(file, "app.shop", OWN, 100, "")
+    loaded = source_editor.load_source(file, "app.shop", OWN, 100, "")
     assert loaded.content == raw
-    assert insertion.appended(loaded, "y = 2\n").content.startswith(raw)
+    assert source_editor.append_code(loaded, "y = 2\n").content.startswith(raw)
 
 
 # ---- Every combination of what files begin with ---------------------------------------------------
 
 STARTS = ("", '"""Tasks."""\n', "# Mine.\n", '# Mine.\n\n"""Tasks."""\n')
 STANDARD = ("", "import os\n", "import os\nfrom pathlib import Path\n")
-OTHERS = ("", "from fastapi import APIRouter\n", "import httpx\nfrom pydantic import Field\n")
+OTHERS = (
+    "",
+    "from fastapi import APIRouter\n",
+    "import httpx\nfrom pydantic import Field\n",
+)
 HOUSE = (
     "",
     "from app.settings import settings\n",
@@ -287,7 +316,13 @@ HOUSE = (
     "from app.background import report as r\nfrom app.database import Base\n",
     "import app.main\nfrom app.background.door import BackgroundTasks\n",
 )
-CODE = ("", "LIMIT = 1\n", "# Why.\nLIMIT = 1\n", "class A:\n    pass\n", "# Why.\ndef f(): ...\n")
+CODE = (
+    "",
+    "LIMIT = 1\n",
+    "# Why.\nLIMIT = 1\n",
+    "class A:\n    pass\n",
+    "# Why.\ndef f(): ...\n",
+)
 
 
 def test_what_was_sorted_and_formatted_stays_so(tmp_path: Path) -> None:
@@ -301,10 +336,12 @@ def test_what_was_sorted_and_formatted_stays_so(tmp_path: Path) -> None:
     ruff(tmp_path, "check", "--fix", "--select=I")
     ruff(tmp_path, "format")
     for file in (tmp_path / "app").glob("file_*.py"):
-        loaded = insertion.load(file, "app.shop", OWN, 100, "")
+        loaded = source_editor.load_source(file, "app.shop", OWN, 100, "")
         for wanted in (Import("logging"), TASK, Import("pydantic", "BaseModel")):
-            loaded, _ = insertion.imported(loaded, wanted)
-        file.write_bytes(insertion.appended(loaded, "def added() -> None: ...\n").content)
+            loaded, _ = source_editor.add_import(loaded, wanted)
+        file.write_bytes(
+            source_editor.append_code(loaded, "def added() -> None: ...\n").content
+        )
     ruff(tmp_path, "check", "--select=I")
     ruff(tmp_path, "format", "--check")
 
@@ -312,5 +349,7 @@ def test_what_was_sorted_and_formatted_stays_so(tmp_path: Path) -> None:
 def ruff(folder: Path, *arguments: str) -> None:
     """Run ruff with its own rules in a folder, and demand that it finds nothing."""
     command = [sys.executable, "-m", "ruff", *arguments, "--isolated", "--no-cache"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -16,7 +16,11 @@ from tests.generator import evolving
 def start(folder: Path) -> subprocess.Popen[str]:
     """Start `bgscaffold new` as a shell would: with its signals on, leading its own group."""
     return subprocess.Popen(
-        ["env", "--default-signal=INT", *helpers.process("new", "a/shop", "--pattern=celery")],
+        [
+            "env",
+            "--default-signal=INT",
+            *helpers.process("new", "a/shop", "--pattern=celery"),
+        ],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -70,7 +74,9 @@ def test_nothing_or_everything_is_left(after: float, tmp_path: Path) -> None:
         assert process.returncode != 0
 
 
-@pytest.mark.parametrize("after", [0.1, 0.3, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 1.0])
+@pytest.mark.parametrize(
+    "after", [0.1, 0.3, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 1.0]
+)
 def test_a_promote_is_done_whole_or_not_at_all(after: float, tmp_path: Path) -> None:
     project = evolving.copy("simple", tmp_path / "shop")
     with start_promote(project) as process:
@@ -129,7 +135,9 @@ def assert_whole_or_not_at_all(project: Path, code: int, err: str) -> None:
     A signal may also come before the work has begun, or while what was done is reported.
     """
     assert "Traceback" not in err
-    assert evolving.like_new(project, "celery") or (code and evolving.like_new(project, "simple"))
+    assert evolving.like_new(project, "celery") or (
+        code and evolving.like_new(project, "simple")
+    )
     if err.startswith("Interrupted"):
         assert evolving.like_new(project, "simple"), err
     assert not (project / ".git/index.lock").exists()

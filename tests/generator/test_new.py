@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bgscaffold.source import TAG, URL
+from bgscaffold.layout import URL
+from bgscaffold.template.source import TAG
 from tests import helpers
 from tests.generator.conftest import Machine, Run
 
@@ -57,7 +58,9 @@ def test_says_what_it_created_and_what_comes_next(run: Run, machine: Machine) ->
     )
 
 
-def test_says_which_pattern_it_chose_and_how_to_get_uv(run: Run, machine: Machine) -> None:
+def test_says_which_pattern_it_chose_and_how_to_get_uv(
+    run: Run, machine: Machine
+) -> None:
     (machine.bin / "uv").unlink()
     path = machine.home / "my shops" / "shop"
     done = run("new", str(path), "--no-git", "--ci=none")
@@ -78,7 +81,15 @@ def test_says_which_pattern_it_chose_and_how_to_get_uv(run: Run, machine: Machin
 
 
 def test_says_it_in_json(run: Run, machine: Machine) -> None:
-    done = run("new", "shop", "--pattern=safe", "--ci=gitlab", "--with-ai", "--install", "--json")
+    done = run(
+        "new",
+        "shop",
+        "--pattern=safe",
+        "--ci=gitlab",
+        "--with-ai",
+        "--install",
+        "--json",
+    )
     assert (done.code, done.err) == (0, "")
     assert json.loads(done.out) == {
         "project_name": "shop",
@@ -95,9 +106,13 @@ def test_says_it_in_json(run: Run, machine: Machine) -> None:
     }
 
 
-def test_records_the_answers_and_the_public_template(run: Run, machine: Machine) -> None:
+def test_records_the_answers_and_the_public_template(
+    run: Run, machine: Machine
+) -> None:
     run("new", "shop", "--pattern=async", "--ci=gitlab", "--with-schedule")
-    comment, _, answers = (machine.here / "shop/.copier-answers.yml").read_text().partition("\n")
+    comment, _, answers = (
+        (machine.here / "shop/.copier-answers.yml").read_text().partition("\n")
+    )
     assert comment.startswith("# Written by Copier; do not edit.")
     assert answers == (
         f"_commit: {TAG}\n_src_path: {URL}\n"
@@ -106,10 +121,15 @@ def test_records_the_answers_and_the_public_template(run: Run, machine: Machine)
 
 
 def test_tells_how_to_get_the_same_schedules_again(run: Run, machine: Machine) -> None:
-    done = run("new", "shop", "--pattern=safe", "--ci=none", "--with-schedule", "--json")
+    done = run(
+        "new", "shop", "--pattern=safe", "--ci=none", "--with-schedule", "--json"
+    )
     said = json.loads(done.out)
     assert said["schedule"] is True
-    assert said["command"] == "bgscaffold new shop --pattern=safe --ci=none --with-schedule"
+    assert (
+        said["command"]
+        == "bgscaffold new shop --pattern=safe --ci=none --with-schedule"
+    )
     assert (machine.here / "shop/app/cleaning/tasks.py").exists()
 
 
@@ -123,10 +143,15 @@ def test_commits_every_file_in_the_users_name(run: Run, machine: Machine) -> Non
     assert git("branch", "--show-current", cwd=shop) == "main"
 
 
-def test_commits_as_bgscaffold_where_git_has_no_name(run: Run, machine: Machine) -> None:
+def test_commits_as_bgscaffold_where_git_has_no_name(
+    run: Run, machine: Machine
+) -> None:
     machine.configure_git("")
     done = run("new", "shop")
-    assert "in the name of bgscaffold: git has no user.name and user.email here." in done.out
+    assert (
+        "in the name of bgscaffold: git has no user.name and user.email here."
+        in done.out
+    )
     assert git("log", "--format=%an <%ae>", cwd=machine.here / "shop") == (
         "bgscaffold <bgscaffold@localhost>"
     )
@@ -139,7 +164,12 @@ def test_no_git_configuration_changes_the_outcome(
     for hooks in ("git-template/hooks", "hooks"):
         folder = machine.home / hooks
         folder.mkdir(parents=True)
-        for hook in ("pre-commit", "post-commit", "post-checkout", "prepare-commit-msg"):
+        for hook in (
+            "pre-commit",
+            "post-commit",
+            "post-checkout",
+            "prepare-commit-msg",
+        ):
             (folder / hook).write_text("#!/bin/sh\nexit 1\n")
             (folder / hook).chmod(0o755)
     (machine.home / "ignore").write_text("*\n")
@@ -158,7 +188,9 @@ def test_no_git_configuration_changes_the_outcome(
     monkeypatch.delenv("GIT_INDEX_FILE")
     assert (done.code, done.err) == (0, "")
     assert helpers.tree(Path("other/plain")) == helpers.tree(Path("plain"))
-    trees = {git("rev-parse", "HEAD^{tree}", cwd=Path(p)) for p in ("plain", "other/plain")}
+    trees = {
+        git("rev-parse", "HEAD^{tree}", cwd=Path(p)) for p in ("plain", "other/plain")
+    }
     assert len(trees) == 1
 
 
@@ -208,7 +240,11 @@ def test_a_configuration_that_git_cannot_read_costs_only_the_users_name(
     monkeypatch.setenv(name, "abc")
     done = run("new", "shop")
     monkeypatch.delenv(name)
-    assert (done.code, done.err, left_by_git(machine)) == (0, "", ("bgscaffold", "main"))
+    assert (done.code, done.err, left_by_git(machine)) == (
+        0,
+        "",
+        ("bgscaffold", "main"),
+    )
 
 
 @pytest.mark.parametrize(
@@ -230,11 +266,18 @@ def test_commits_in_the_name_that_the_environment_gives(
     for name, value in names.items():
         monkeypatch.setenv(name, value)
     assert run("new", "shop").code == 0
-    assert git("log", "--format=%an, %cn", cwd=machine.here / "shop") == f"{author}, {committer}"
+    assert (
+        git("log", "--format=%an, %cn", cwd=machine.here / "shop")
+        == f"{author}, {committer}"
+    )
 
 
-def test_commits_in_the_name_that_is_meant_for_that_place(run: Run, machine: Machine) -> None:
-    (machine.home / "work").write_text("[user]\n\tname = J\xf8rgen\n", encoding="latin-1")
+def test_commits_in_the_name_that_is_meant_for_that_place(
+    run: Run, machine: Machine
+) -> None:
+    (machine.home / "work").write_text(
+        "[user]\n\tname = J\xf8rgen\n", encoding="latin-1"
+    )
     machine.configure_git(
         f'[user]\n\temail = x@y\n[includeIf "gitdir:{machine.here}/"]\n\tpath = ~/work\n'
     )
@@ -248,7 +291,9 @@ def left_by_git(machine: Machine) -> tuple[str, str]:
     config = machine.home / ".gitconfig"
     config.rename(config.with_suffix(".seen"))
     assert git("status", "--porcelain", "--ignored", cwd=shop) == ""
-    return git("log", "--format=%an", cwd=shop), git("branch", "--show-current", cwd=shop)
+    return git("log", "--format=%an", cwd=shop), git(
+        "branch", "--show-current", cwd=shop
+    )
 
 
 def test_leaves_a_folder_of_a_repository_to_that_repository(
@@ -271,13 +316,17 @@ def test_fills_an_empty_folder(run: Run, machine: Machine) -> None:
 def test_gives_folders_the_usual_permissions(run: Run, machine: Machine) -> None:
     run("new", "shop")
     (machine.here / "made-by-hand").mkdir()
-    modes = {stat.S_IMODE(Path(name).stat().st_mode) for name in ("shop", "made-by-hand")}
+    modes = {
+        stat.S_IMODE(Path(name).stat().st_mode) for name in ("shop", "made-by-hand")
+    }
     assert len(modes) == 1
 
 
 def test_leaves_nothing_but_the_project(run: Run, machine: Machine) -> None:
     run("new", "a/b/shop", "--pattern=celery")
-    assert [path.name for path in machine.here.rglob("*") if path.parent.name != "shop"][:3] == [
+    assert [
+        path.name for path in machine.here.rglob("*") if path.parent.name != "shop"
+    ][:3] == [
         "a",
         "b",
         "shop",
@@ -287,11 +336,15 @@ def test_leaves_nothing_but_the_project(run: Run, machine: Machine) -> None:
 
 def test_installs_with_uv_when_asked(run: Run, machine: Machine) -> None:
     assert run("new", "shop", "--install").code == 0
-    assert (machine.home / "uv.log").read_text() == f"{machine.here}/shop: uv sync --quiet\n"
+    assert (
+        machine.home / "uv.log"
+    ).read_text() == f"{machine.here}/shop: uv sync --quiet\n"
 
 
 @pytest.mark.parametrize("named", [True, False])
-def test_the_first_commit_holds_what_uv_has_locked(named: bool, run: Run, machine: Machine) -> None:
+def test_the_first_commit_holds_what_uv_has_locked(
+    named: bool, run: Run, machine: Machine
+) -> None:
     machine.install("uv", "echo version = 1 > uv.lock; echo > .env")
     if not named:
         machine.configure_git("")
@@ -304,7 +357,9 @@ def test_the_first_commit_holds_what_uv_has_locked(named: bool, run: Run, machin
     )
 
 
-def test_what_uv_has_locked_is_left_to_a_repository_around(run: Run, machine: Machine) -> None:
+def test_what_uv_has_locked_is_left_to_a_repository_around(
+    run: Run, machine: Machine
+) -> None:
     machine.install("uv", "echo version = 1 > uv.lock")
     git("init", "--quiet", cwd=machine.here)
     for options in ([], ["--no-git"]):
@@ -313,13 +368,19 @@ def test_what_uv_has_locked_is_left_to_a_repository_around(run: Run, machine: Ma
 
 
 def test_takes_the_template_from_a_checkout_without_the_tag(
-    run: Run, machine: Machine, tmp_path: Path, template_repo: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run,
+    machine: Machine,
+    tmp_path: Path,
+    template_repo: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clone = tmp_path / "clone"
     git("clone", "--quiet", "--no-tags", str(template_repo), str(clone), cwd=tmp_path)
-    monkeypatch.setattr("bgscaffold.source.location", lambda: clone)
+    monkeypatch.setattr("bgscaffold.template.source.location", lambda: clone)
     done = run("new", "shop", "--json")
-    assert json.loads(done.out)["commit"] == git("rev-parse", "--short", "HEAD", cwd=clone)
+    assert json.loads(done.out)["commit"] == git(
+        "rev-parse", "--short", "HEAD", cwd=clone
+    )
 
 
 @pytest.mark.parametrize("flag", ["--version", "--help"])
@@ -328,5 +389,7 @@ def test_answers_without_loading_what_it_does_not_need(flag: str) -> None:
     command = helpers.process(flag)
     command[2] = loaded + command[2]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    slow = {"copier", "jinja2", "plumbum", "rich"} | ({"typer"} if flag == "--version" else set())
+    slow = {"copier", "jinja2", "plumbum", "rich"} | (
+        {"typer"} if flag == "--version" else set()
+    )
     assert slow.isdisjoint(done.stderr.split())

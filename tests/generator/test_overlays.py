@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-import bgscaffold.source
-from bgscaffold.revisions import Revision, way_back
+import bgscaffold.template.source
+from bgscaffold.analysis.migrations import Revision, downgrade_target
 from tests import helpers
 from tests.generator import evolving
 from tests.generator.conftest import Machine, Outcome, Run
@@ -70,7 +70,9 @@ def test_what_nobody_edited_becomes_a_fresh_project(
     assert (done.code, done.err) == (0, "")
     assert like_new(project, pattern, *options)
     assert rooms.items() <= rooms_of_the_user(project).items()
-    assert all(line[1] == " " for line in status(project).splitlines())  # all of it is staged
+    assert all(
+        line[1] == " " for line in status(project).splitlines()
+    )  # all of it is staged
 
 
 def test_says_what_changed_and_what_comes_next(run: Run, shop: Path) -> None:
@@ -95,7 +97,9 @@ def test_says_what_changed_and_what_comes_next(run: Run, shop: Path) -> None:
     )
     helpers.git("commit", "--quiet", "--no-edit", cwd=shop)
     assert helpers.git("log", "-1", "--format=%s", cwd=shop) == "Add AI to shop"
-    assert run("update", *BOTH).out.startswith("Added schedules to shop; not committed yet:\n")
+    assert run("update", *BOTH).out.startswith(
+        "Added schedules to shop; not committed yet:\n"
+    )
     assert like_new(shop, "safe", *BOTH)
 
 
@@ -105,7 +109,9 @@ def test_a_lock_file_that_is_tracked_is_added(run: Run, shop: Path) -> None:
     assert told["next_steps"][:2] == ["uv sync", "git add uv.lock"]
 
 
-def test_a_lock_file_that_does_not_change_is_not_added(run: Run, machine: Machine) -> None:
+def test_a_lock_file_that_does_not_change_is_not_added(
+    run: Run, machine: Machine
+) -> None:
     shop = evolving.copy("simple", machine.here / "shop")
     write(shop, "uv.lock", "version = 1\n")
     told = json.loads(run("promote", "async", "shop", "--json").out)
@@ -125,8 +131,17 @@ def test_says_it_in_json(run: Run, shop: Path) -> None:
         "conflicts": [],
         "stay_deleted": [],
         "written": [],
-        "notes": [" ".join(AI_SETTINGS.split()).replace(": LLM", f": {SCHEDULE_SETTINGS}, LLM")],
-        "next_steps": ["uv sync", "uv run poe migrate", "uv run poe test", "git commit"],
+        "notes": [
+            " ".join(AI_SETTINGS.split()).replace(
+                ": LLM", f": {SCHEDULE_SETTINGS}, LLM"
+            )
+        ],
+        "next_steps": [
+            "uv sync",
+            "uv run poe migrate",
+            "uv run poe test",
+            "git commit",
+        ],
         "undo": "git reset --hard",
         "undo_first": ["uv run alembic downgrade 0001"],
         "command": "bgscaffold update --with-ai --with-schedule --to=v0.1.0",
@@ -139,7 +154,9 @@ def test_what_the_user_wrote_stays(run: Run, shop: Path) -> None:
     write(shop, "app/page/router.py", "# MINE\n")
     done = run("update", *BOTH)
     assert done.code == 3
-    assert done.out.startswith("Added AI and schedules to shop, with 1 conflict; not committed ")
+    assert done.out.startswith(
+        "Added AI and schedules to shop, with 1 conflict; not committed "
+    )
     assert "\n  AA  app/page/router.py\n      both sides added it\n" in done.out
     fresh = helpers.tree(evolving.original("safe", *BOTH))
     assert fresh.pop("app/page/router.py")
@@ -158,7 +175,9 @@ def test_a_promote_keeps_what_was_added(run: Run, shop: Path) -> None:
 
 def test_what_is_there_already_is_nothing_to_do(run: Run, machine: Machine) -> None:
     evolving.copy("safe", machine.here / "shop", *BOTH)
-    said = "Nothing to do: shop has pattern safe, version v0.1.0, with AI and schedules.\n"
+    said = (
+        "Nothing to do: shop has pattern safe, version v0.1.0, with AI and schedules.\n"
+    )
     for options in (BOTH, ("--with-ai",), ("--with-schedule", "--to=0.1.0"), ()):
         assert run("update", "shop", *options) == Outcome(0, said, "")
     assert status(machine.here / "shop") == ""
@@ -168,7 +187,9 @@ def test_what_is_there_already_is_nothing_to_do(run: Run, machine: Machine) -> N
 def versions(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Render from a repository with a version that knew no overlay yet, this one, and another."""
     folder = machine.home / "template"
-    helpers.git("clone", "--quiet", str(helpers.template_repo()), str(folder), cwd=machine.home)
+    helpers.git(
+        "clone", "--quiet", str(helpers.template_repo()), str(folder), cwd=machine.home
+    )
     now, questions = (folder / FILE).read_text(), (folder / "copier.yml").read_text()
     asked = AI_QUESTION.search(questions)
     assert asked
@@ -176,15 +197,17 @@ def versions(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Path:
     release(folder, "v0.0.9", {"copier.yml": without, FILE: f"{now}old\n"})
     release(folder, helpers.TAG, {"copier.yml": questions, FILE: now})
     release(folder, "v0.2.0", {FILE: f"{now}newer\n"})
-    monkeypatch.setattr(bgscaffold.source, "location", lambda: folder)
+    monkeypatch.setattr(bgscaffold.template.source, "location", lambda: folder)
     return folder
 
 
 @pytest.fixture
-def old_shop(run: Run, machine: Machine, versions: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def old_shop(
+    run: Run, machine: Machine, versions: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
     """Give a project of the version that knew no AI yet, and stand in it."""
     with monkeypatch.context() as patch:
-        patch.setattr(bgscaffold.source, "TAG", "v0.0.9")
+        patch.setattr(bgscaffold.template.source, "TAG", "v0.0.9")
         assert run("new", "shop", "--pattern=safe").code == 0
     monkeypatch.chdir(machine.here / "shop")
     assert "ai:" not in (machine.here / "shop/.copier-answers.yml").read_text()
@@ -201,13 +224,17 @@ def test_an_older_project_is_updated_as_well(run: Run, old_shop: Path) -> None:
     assert helpers.git("log", "-1", "--format=%s", cwd=old_shop) == (
         "Update shop from bgscaffold v0.0.9 to v0.1.0, with AI and schedules"
     )
-    said = "Nothing to do: shop has pattern safe, version v0.1.0, with AI and schedules.\n"
+    said = (
+        "Nothing to do: shop has pattern safe, version v0.1.0, with AI and schedules.\n"
+    )
     assert run("update", *BOTH) == Outcome(0, said, "")
 
 
 def test_the_version_to_reach_may_be_named(run: Run, old_shop: Path) -> None:
     foreseen = run("update", "--to=0.2.0", "--with-ai", "--dry-run", "--json")
-    assert json.loads(foreseen.out)["command"] == "bgscaffold update --with-ai --to=v0.2.0"
+    assert (
+        json.loads(foreseen.out)["command"] == "bgscaffold update --with-ai --to=v0.2.0"
+    )
     assert status(old_shop) == ""
     assert run("update", "--to=0.2.0", "--with-ai").code == 0
     answers = (old_shop / ".copier-answers.yml").read_text()
@@ -217,7 +244,9 @@ def test_the_version_to_reach_may_be_named(run: Run, old_shop: Path) -> None:
 
 
 @pytest.mark.parametrize("dry", [(), ("--dry-run",)])
-def test_a_version_without_it_is_refused(dry: tuple[str, ...], run: Run, old_shop: Path) -> None:
+def test_a_version_without_it_is_refused(
+    dry: tuple[str, ...], run: Run, old_shop: Path
+) -> None:
     before = state(old_shop)
     assert run("update", *BOTH, "--to=0.0.9", *dry) == refused(
         "The version to update to does not have what was asked for",
@@ -283,7 +312,11 @@ def test_migrations_of_the_user_are_to_be_joined(
 
 
 def test_says_how_to_join_and_how_to_part_again(run: Run, shop: Path) -> None:
-    write(shop, "app/migrations/versions/0002_invoices.py", REVISION.format("0002", '"0001"'))
+    write(
+        shop,
+        "app/migrations/versions/0002_invoices.py",
+        REVISION.format("0002", '"0001"'),
+    )
     assert run("update", "--with-ai").out.partition("\nNext:\n")[2] == (
         '  edit app/migrations/versions/0002_documents.py  write there: revision: str = "0002_documents"\n'
         "  uv sync                                         install what pyproject.toml asks for now\n"
@@ -305,12 +338,14 @@ def test_says_how_to_join_and_how_to_part_again(run: Run, shop: Path) -> None:
 
 def test_the_first_migration_of_all_goes_back_to_nothing() -> None:
     first = Revision("app/migrations/versions/0001_all.py", "0001", frozenset())
-    assert way_back([], [first], set()) == "0001@base"
+    assert downgrade_target([], [first], set()) == "0001@base"
 
 
 def test_no_migration_that_is_new_no_need_to_join(run: Run, shop: Path) -> None:
     for name in ("one", "two"):
-        write(shop, f"app/migrations/versions/{name}.py", REVISION.format(name, '"0001"'))
+        write(
+            shop, f"app/migrations/versions/{name}.py", REVISION.format(name, '"0001"')
+        )
     told = json.loads(run("update", "--with-schedule", "--json").out)
     settings = f"New settings, which .env.example explains: {SCHEDULE_SETTINGS}."
     assert (told["notes"], told["undo_first"]) == ([settings], [])

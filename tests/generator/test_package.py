@@ -18,14 +18,18 @@ BUNDLE = "bgscaffold/template.bundle"
 
 def call(*command: str, cwd: Path, env: dict[str, str] | None = None) -> str:
     """Run a command that must succeed and return what it printed."""
-    done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=cwd, env=env, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
 def copy_checkout(folder: Path) -> Path:
     """Copy what a build reads, as an export without .git does."""
-    unwanted = shutil.ignore_patterns("__pycache__", "*.py[co]", ".*_cache", "template.bundle")
+    unwanted = shutil.ignore_patterns(
+        "__pycache__", "*.py[co]", ".*_cache", "template.bundle"
+    )
     for name in ("generator", "template"):
         shutil.copytree(helpers.ROOT / name, folder / name, ignore=unwanted)
     for name in ("copier.yml", "pyproject.toml", "LICENSE", ".gitignore"):
@@ -46,7 +50,9 @@ def clone(folder: Path, *tags: str, options: tuple[str, ...] = ()) -> Path:
         for tag in tags[:1] if message == "one" else tags[1:]:
             helpers.git("tag", tag, cwd=origin)
     cloned = folder / "clone"
-    helpers.git("clone", "--quiet", *options, f"file://{origin}", str(cloned), cwd=folder)
+    helpers.git(
+        "clone", "--quiet", *options, f"file://{origin}", str(cloned), cwd=folder
+    )
     return cloned
 
 
@@ -64,7 +70,10 @@ def bundled(wheel: Path, folder: Path) -> dict[str, str]:
     opened = folder / "opened"
     helpers.git("clone", "--quiet", "--bare", bundle, str(opened), cwd=folder)
     tags = helpers.git("tag", cwd=opened).split()
-    return {tag: helpers.git("show", f"{tag}:template/generation.txt", cwd=opened) for tag in tags}
+    return {
+        tag: helpers.git("show", f"{tag}:template/generation.txt", cwd=opened)
+        for tag in tags
+    }
 
 
 @pytest.mark.parametrize(
@@ -79,8 +88,12 @@ def test_any_clone_without_the_tag_gets_it_for_what_it_holds(
     assert bundled(wheel, tmp_path) == {helpers.TAG: "two"}
 
 
-@pytest.mark.parametrize("options", [(), ("--filter=blob:none",)], ids=["full", "partial"])
-def test_older_versions_are_in_the_bundle(options: tuple[str, ...], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "options", [(), ("--filter=blob:none",)], ids=["full", "partial"]
+)
+def test_older_versions_are_in_the_bundle(
+    options: tuple[str, ...], tmp_path: Path
+) -> None:
     wheel = wheel_of(clone(tmp_path, "v0.0.9", options=options))
     assert bundled(wheel, tmp_path) == {"v0.0.9": "one", helpers.TAG: "two"}
 
@@ -130,7 +143,9 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     checkout = with_an_older_version(copy_checkout(folder / "checkout"))
     call(*BUILD, "-t", "sdist", "-d", "dist", cwd=checkout)
     [sdist] = (checkout / "dist").glob("*.tar.gz")
-    call("tar", "-xf", str(sdist), cwd=folder)  # Debian's Python 3.11.2 knows no extraction filter
+    call(
+        "tar", "-xf", str(sdist), cwd=folder
+    )  # Debian's Python 3.11.2 knows no extraction filter
     unpacked = folder / sdist.name.removesuffix(".tar.gz")
     no_git = {**os.environ, "PATH": str(folder)}
     call(*BUILD, "-t", "wheel", "-d", str(folder / "dist"), cwd=unpacked, env=no_git)
@@ -161,9 +176,19 @@ OFFLINE = (
 
 
 @pytest.mark.parametrize("pattern", helpers.PATTERNS)
-def test_the_installed_wheel_works_offline(pattern: str, installed: Path, tmp_path: Path) -> None:
+def test_the_installed_wheel_works_offline(
+    pattern: str, installed: Path, tmp_path: Path
+) -> None:
     command = str(installed / "bin/bgscaffold")
-    call(*OFFLINE, command, "new", "shop", f"--pattern={pattern}", "--ci=none", cwd=tmp_path)
+    call(
+        *OFFLINE,
+        command,
+        "new",
+        "shop",
+        f"--pattern={pattern}",
+        "--ci=none",
+        cwd=tmp_path,
+    )
     plain = helpers.tree(helpers.render(pattern, "none", tmp_path / "plain/shop"))
     made = helpers.tree(tmp_path / "shop")
     assert made.pop(".copier-answers.yml")
@@ -178,7 +203,14 @@ def test_the_installed_wheel_promotes_offline(installed: Path, tmp_path: Path) -
         call(*command, "promote", pattern, "--dry-run", cwd=tmp_path / "shop")
         call(*command, "promote", pattern, cwd=tmp_path / "shop")
         made = tmp_path / pattern
-        call(*command, "new", "shop", f"--pattern={pattern}", "--ci=none", cwd=made_folder(made))
+        call(
+            *command,
+            "new",
+            "shop",
+            f"--pattern={pattern}",
+            "--ci=none",
+            cwd=made_folder(made),
+        )
         assert helpers.tree(tmp_path / "shop") == helpers.tree(made / "shop")
         helpers.git("commit", "--quiet", "--no-edit", cwd=tmp_path / "shop")
 
@@ -199,11 +231,15 @@ def test_the_installed_wheel_updates_offline(installed: Path, tmp_path: Path) ->
     helpers.git("add", "--all", cwd=tmp_path / "shop")
     helpers.git("commit", "--quiet", "--message=as it was", cwd=tmp_path / "shop")
     said = call(*command, "update", cwd=tmp_path / "shop")
-    assert said.startswith(f"Updated shop from v0.0.9 to {helpers.TAG}; not committed yet:\n")
+    assert said.startswith(
+        f"Updated shop from v0.0.9 to {helpers.TAG}; not committed yet:\n"
+    )
     assert helpers.tree(tmp_path / "shop") == fresh
 
 
-def test_the_installed_command_says_its_version(installed: Path, tmp_path: Path) -> None:
+def test_the_installed_command_says_its_version(
+    installed: Path, tmp_path: Path
+) -> None:
     assert call(str(installed / "bin/bgscaffold"), "--version", cwd=tmp_path) == (
         f"bgscaffold {helpers.TAG[1:]}\n"
     )
@@ -212,13 +248,17 @@ def test_the_installed_command_says_its_version(installed: Path, tmp_path: Path)
 
 
 def test_the_installed_wheel_has_the_probe_of_the_doctor(installed: Path) -> None:
-    [probe] = installed.glob("lib/*/site-packages/bgscaffold/probe.py")
-    source = helpers.ROOT / "generator/bgscaffold/probe.py"
+    [probe] = installed.glob("lib/*/site-packages/bgscaffold/doctor/probe.py")
+    source = helpers.ROOT / "generator/bgscaffold/doctor/probe.py"
     assert probe.read_bytes() == source.read_bytes()
 
 
-def test_a_project_costs_little_more_than_loading_copier(installed: Path, tmp_path: Path) -> None:
-    python, bgscaffold = (str(installed / f"bin/{name}") for name in ("python", "bgscaffold"))
+def test_a_project_costs_little_more_than_loading_copier(
+    installed: Path, tmp_path: Path
+) -> None:
+    python, bgscaffold = (
+        str(installed / f"bin/{name}") for name in ("python", "bgscaffold")
+    )
     copier = least_time(python, "-c", "import copier, typer", cwd=tmp_path)
     assert least_time(bgscaffold, "new", "shop", cwd=tmp_path) < 2.5 * copier
     assert least_time(bgscaffold, "--help", cwd=tmp_path) < 0.5 * copier

@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from bgscaffold.declared import OPTIONS
+from bgscaffold.analysis.task_options import OPTIONS
 from bgscaffold.patterns import PROMISES, RECORDS, Pattern
 from tests import helpers
 from tests.generator.conftest import Outcome, Run
@@ -75,9 +75,9 @@ def test_the_page_of_the_patterns_says_the_same(promise: str, title: str) -> Non
     [line] = [line for line in page.splitlines() if line.startswith(f"| {title} |")]
     at_length = [cell.strip() for cell in line.strip("|").split("|")[1:]]
     in_short = [record.promises[PROMISES.index(promise)] for record in RECORDS.values()]
-    assert [long.startswith(short) for long, short in zip(at_length, in_short, strict=True)] == (
-        [True] * 4
-    )
+    assert [
+        long.startswith(short) for long, short in zip(at_length, in_short, strict=True)
+    ] == ([True] * 4)
 
 
 def test_each_pattern_has_one_record_with_every_promise() -> None:
@@ -101,7 +101,10 @@ def test_no_command_shows_the_help(run: Run) -> None:
 
 
 def test_each_pattern_supports_what_its_backend_does() -> None:
-    always = {"status", "start after response"}  # abilities, and not options of tasks or calls
+    always = {
+        "status",
+        "start after response",
+    }  # abilities, and not options of tasks or calls
     durable = "{{ for_durable }}/app/background/enqueue.py"
     names = {"SUPPORTED": assigned(durable, "SUPPORTED", {})}
     for pattern, record in RECORDS.items():
@@ -112,7 +115,9 @@ def test_each_pattern_supports_what_its_backend_does() -> None:
 
 def test_all_options_of_tasks_and_calls_are_known() -> None:
     classes = {
-        node.name: {each.target.id for each in node.body if isinstance(each, ast.AnnAssign)}  # type: ignore[union-attr]  # a class of names
+        node.name: {
+            each.target.id for each in node.body if isinstance(each, ast.AnnAssign)
+        }  # type: ignore[union-attr]  # a class of names
         for node in ast.walk(ast.parse(read("app/background/task.py")))
         if isinstance(node, ast.ClassDef)
     }

@@ -62,7 +62,9 @@ def test_new_refuses_the_folder_that_one_stands_in(
     monkeypatch.chdir(machine.here / "My Shop")
     assert run("new", ".").err.startswith("Not a project name: 'My Shop'\n")
     monkeypatch.chdir(machine.here)
-    assert run("new", ".").err.startswith(f"The folder is not empty: '{machine.here}'\n")
+    assert run("new", ".").err.startswith(
+        f"The folder is not empty: '{machine.here}'\n"
+    )
     shutil.rmtree(machine.here / "My Shop")
     assert os.listdir(machine.here) == []
 
@@ -73,8 +75,10 @@ def test_new_overwrites_nothing_that_came_meanwhile(
     def come(*_: object) -> None:
         (machine.here / "notes.txt").write_text("mine")
 
-    monkeypatch.setattr("bgscaffold.new.start_repository", come)
-    assert run("new", ".").err.startswith(f"The folder is not empty: '{machine.here}'\n")
+    monkeypatch.setattr("bgscaffold.new.create.start_repository", come)
+    assert run("new", ".").err.startswith(
+        f"The folder is not empty: '{machine.here}'\n"
+    )
     assert helpers.tree(machine.here) == {"notes.txt": b"mine"}
 
 
@@ -134,7 +138,9 @@ def test_a_folder_with_an_odd_name(name: str, run: Run, machine: Machine) -> Non
 
 
 @pytest.mark.parametrize("name", [":(top)", ":!x", "./:x"])
-def test_an_odd_name_in_a_larger_repository(name: str, run: Run, machine: Machine) -> None:
+def test_an_odd_name_in_a_larger_repository(
+    name: str, run: Run, machine: Machine
+) -> None:
     mono = machine.here / "mono"
     shop = evolving.copy("simple", mono / name)
     (shop / ".git").rename(mono / ".git")
@@ -142,7 +148,9 @@ def test_an_odd_name_in_a_larger_repository(name: str, run: Run, machine: Machin
     write(shop, ".gitignore", (shop / ".gitignore").read_text() + ignored)
     told = json.loads(run("promote", "celery", str(shop), "--json").out)
     assert "tests/background/workers/tasks.py" in told["written"]
-    (shop / ".gitignore").write_bytes((evolving.original("celery") / ".gitignore").read_bytes())
+    (shop / ".gitignore").write_bytes(
+        (evolving.original("celery") / ".gitignore").read_bytes()
+    )
     assert like_new(shop, "celery")
 
 
@@ -177,7 +185,9 @@ def shop(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("folder", ["docs", "tests/background", "app/background"])
-def test_a_link_in_place_of_a_folder(folder: str, run: Run, shop: Path, outside: Path) -> None:
+def test_a_link_in_place_of_a_folder(
+    folder: str, run: Run, shop: Path, outside: Path
+) -> None:
     helpers.git("rm", "-r", "--quiet", folder, cwd=shop)
     (shop / folder).symlink_to(outside)
     commit(shop)
@@ -225,13 +235,17 @@ def test_a_link_that_git_ignores(run: Run, shop: Path, outside: Path) -> None:
     helpers.git("rm", "-r", "--quiet", "tests/background", cwd=shop)
     write(shop, ".gitignore", (shop / ".gitignore").read_text() + "/tests/background\n")
     (shop / "tests/background").symlink_to(outside)
-    assert json.loads(run("promote", "celery", "--dry-run", "--json").out)["written"] == []
+    assert (
+        json.loads(run("promote", "celery", "--dry-run", "--json").out)["written"] == []
+    )
     assert json.loads(run("promote", "celery", "--json").out)["written"] == []
     assert helpers.tree(outside) == {"background.md": b"mine\n"}
 
 
 @pytest.mark.parametrize("arguments", [(), ("--dry-run",)])
-def test_a_file_in_place_of_a_folder(arguments: tuple[str, ...], run: Run, shop: Path) -> None:
+def test_a_file_in_place_of_a_folder(
+    arguments: tuple[str, ...], run: Run, shop: Path
+) -> None:
     (shop / "tests/background/workers").write_text("mine\n")
     before = state(shop)
     assert run("promote", "celery", *arguments).err.startswith(

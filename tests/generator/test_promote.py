@@ -17,7 +17,10 @@ from tests.generator.test_refusals import refused
 
 PAIRS = list(permutations(helpers.PATTERNS, 2))
 UNDO = ("reset", "--quiet", "--hard")
-ROOMS = {"--with-schedule": "app/cleaning/tasks.py", "--with-ai": "app/documents/tasks.py"}
+ROOMS = {
+    "--with-schedule": "app/cleaning/tasks.py",
+    "--with-ai": "app/documents/tasks.py",
+}
 OPTIONS = [("--with-schedule",), ("--with-ai",), ("--with-schedule", "--with-ai")]
 
 
@@ -49,9 +52,13 @@ def test_what_nobody_edited_becomes_a_fresh_project(
     assert (done.code, done.err) == (0, "")
     assert like_new(project, new)
     assert rooms_of_the_user(project) == rooms
-    assert all(line[1] == " " for line in status(project).splitlines())  # all of it is staged
+    assert all(
+        line[1] == " " for line in status(project).splitlines()
+    )  # all of it is staged
     git(project, "commit", "--quiet", "--no-edit")
-    assert git(project, "log", "-1", "--format=%s") == f"Promote shop from {old} to {new}"
+    assert (
+        git(project, "log", "-1", "--format=%s") == f"Promote shop from {old} to {new}"
+    )
     assert run("promote", new, "shop").out.startswith("Nothing to do: ")
     assert status(project) == ""
 
@@ -81,14 +88,27 @@ def rooms_of_the_user(project: Path) -> dict[str, bytes]:
 @pytest.mark.parametrize(
     "options", [(), *OPTIONS], ids=lambda options: " ".join(options) or "plain"
 )
-def test_no_pattern_renames_a_file_of_another(options: tuple[str, ...], tmp_path: Path) -> None:
+def test_no_pattern_renames_a_file_of_another(
+    options: tuple[str, ...], tmp_path: Path
+) -> None:
     # Git would follow it, and carry an edit into a file that has nothing to do with it.
     for old, new in PAIRS:
         folder = tmp_path / f"{old}-{new}"
         evolving.copy(old, folder, *options)
-        shutil.copytree(evolving.copy(new, tmp_path / "new", *options) / ".git", tmp_path / "git")
-        compare = ("diff", "--find-renames=50%", "--diff-filter=R", "--name-only", "HEAD")
-        assert git(folder, f"--git-dir={tmp_path / 'git'}", "--work-tree=.", *compare) == ""
+        shutil.copytree(
+            evolving.copy(new, tmp_path / "new", *options) / ".git", tmp_path / "git"
+        )
+        compare = (
+            "diff",
+            "--find-renames=50%",
+            "--diff-filter=R",
+            "--name-only",
+            "HEAD",
+        )
+        assert (
+            git(folder, f"--git-dir={tmp_path / 'git'}", "--work-tree=.", *compare)
+            == ""
+        )
         shutil.rmtree(tmp_path / "git")
         shutil.rmtree(tmp_path / "new")
 
@@ -96,9 +116,15 @@ def test_no_pattern_renames_a_file_of_another(options: tuple[str, ...], tmp_path
 def listed(project: Path) -> str:
     """Return the list of changes that a report should hold, as git counts them."""
     lines = git(project, "diff", "--numstat", "--no-renames", "HEAD").splitlines()
-    counts = {path: (int(a), int(d)) for a, d, path in (line.split("\t") for line in lines)}
-    names = git(project, "diff", "--name-status", "--no-renames", "--diff-filter=ADM", "HEAD")
-    kinds = {path: kind for kind, path in (line.split("\t") for line in names.splitlines())}
+    counts = {
+        path: (int(a), int(d)) for a, d, path in (line.split("\t") for line in lines)
+    }
+    names = git(
+        project, "diff", "--name-status", "--no-renames", "--diff-filter=ADM", "HEAD"
+    )
+    kinds = {
+        path: kind for kind, path in (line.split("\t") for line in names.splitlines())
+    }
     width = max(map(len, counts))
     verbs = {"A": "created", "M": "changed", "D": "deleted"}
     rows = []
@@ -107,7 +133,9 @@ def listed(project: Path) -> str:
         row = f"  {verbs[kinds[path]]}  {path:<{width}} {more:>6} {less:>6}"
         rows.append(f"{row.rstrip()}\n")
     added, removed = (sum(count[side] for count in counts.values()) for side in (0, 1))
-    return "".join(rows) + f"{len(rows)} files, {added} lines added, {removed} removed.\n"
+    return (
+        "".join(rows) + f"{len(rows)} files, {added} lines added, {removed} removed.\n"
+    )
 
 
 GRACE = "  Open tasks: the old version finishes them at SIGTERM, within its grace.\n"
@@ -197,12 +225,19 @@ def test_the_same_pattern_is_nothing_to_do(run: Run, shop: Path) -> None:
 
 def test_edits_on_other_lines_are_merged(run: Run, shop: Path) -> None:
     edit(shop, "README.md", "# shop\n", "# My shop\n")
-    edit(shop, "app/background/backend.py", "import asyncio\n", "import asyncio  # mine\n")
+    edit(
+        shop,
+        "app/background/backend.py",
+        "import asyncio\n",
+        "import asyncio  # mine\n",
+    )
     done = run("promote", "async")
     assert (done.code, done.err) == (0, "")
     fresh = (evolving.original("async") / "README.md").read_text()
     assert (shop / "README.md").read_text() == fresh.replace("# shop\n", "# My shop\n")
-    assert "import asyncio  # mine\n" in (shop / "app/background/backend.py").read_text()
+    assert (
+        "import asyncio  # mine\n" in (shop / "app/background/backend.py").read_text()
+    )
 
 
 SETTINGS = "app/background/settings.py"
@@ -233,7 +268,9 @@ def test_edits_on_the_same_lines_are_a_conflict(run: Run, shop: Path) -> None:
     assert (helpers.tree(shop), status(shop)) == (whole, "")
 
 
-def test_a_file_that_the_pattern_drops_is_kept_when_it_was_edited(run: Run, shop: Path) -> None:
+def test_a_file_that_the_pattern_drops_is_kept_when_it_was_edited(
+    run: Run, shop: Path
+) -> None:
     path = "app/background/perform.py"
     write(shop, path, mine := (shop / path).read_text() + "# MINE\n")
     foreseen = run("promote", "celery", "--dry-run")
@@ -260,7 +297,11 @@ def test_a_file_that_both_add_has_both_versions(run: Run, shop: Path) -> None:
         "      edit it between the markers, then: git add app/background/worker.py\n"
     ) in done.out
     lines = (shop / "app/background/worker.py").read_text().splitlines()
-    fresh = (evolving.original("celery") / "app/background/worker.py").read_text().splitlines()
+    fresh = (
+        (evolving.original("celery") / "app/background/worker.py")
+        .read_text()
+        .splitlines()
+    )
     assert [line for line in lines if line in ("# MINE", *fresh)] == ["# MINE", *fresh]
 
 
@@ -277,16 +318,25 @@ def test_a_file_that_was_deleted_stays_deleted(run: Run, shop: Path) -> None:
     assert "  created  docs/background.md" not in done.out
     assert not (shop / "docs/background.md").exists()
     fresh = helpers.tree(evolving.original("celery"))
-    assert helpers.tree(shop) == {k: v for k, v in fresh.items() if k != "docs/background.md"}
+    assert helpers.tree(shop) == {
+        k: v for k, v in fresh.items() if k != "docs/background.md"
+    }
 
 
 def test_a_change_follows_a_renamed_file(run: Run, shop: Path) -> None:
     git(shop, "mv", "docs/background.md", "docs/how it works.md")
     edit(shop, "docs/how it works.md", "# Pattern simple\n", "# Pattern simple, MINE\n")
-    write(shop, "docs/how it works.md", (shop / "docs/how it works.md").read_text() + "MINE\n")
+    write(
+        shop,
+        "docs/how it works.md",
+        (shop / "docs/how it works.md").read_text() + "MINE\n",
+    )
     done = run("promote", "async")
     assert done.code == 3
-    assert "edit it between the markers, then: git add 'docs/how it works.md'\n" in done.out
+    assert (
+        "edit it between the markers, then: git add 'docs/how it works.md'\n"
+        in done.out
+    )
     text = (shop / "docs/how it works.md").read_text()
     assert "# Pattern simple, MINE\n" in text
     assert "# Pattern async\n" in text
@@ -300,11 +350,13 @@ def test_changes_follow_a_renamed_package(run: Run, shop: Path) -> None:
     done = run("promote", "celery")
     assert (done.code, done.err) == (0, "")
     assert (
-        "  Your package is called store; what is new imports from app: change that.\n" in done.out
+        "  Your package is called store; what is new imports from app: change that.\n"
+        in done.out
     )
     fresh = helpers.tree(evolving.original("celery"))
     moved = {
-        k.replace("app/", "store/") if k.startswith("app/") else k: v for k, v in fresh.items()
+        k.replace("app/", "store/") if k.startswith("app/") else k: v
+        for k, v in fresh.items()
     }
     assert helpers.tree(shop) == moved | {"store/orders/tasks.py": b"# MINE\n"}
 
@@ -333,7 +385,10 @@ def test_ignored_files_are_left_alone(run: Run, shop: Path) -> None:
     assert not (shop / "app/background/worker.py").exists()
     done = run("promote", "celery")
     assert (foreseen.code, done.code) == (0, 0)
-    assert "  app/background/worker.py: written where it was missing; not staged\n" in done.out
+    assert (
+        "  app/background/worker.py: written where it was missing; not staged\n"
+        in done.out
+    )
     assert "docs/" not in done.out
     assert (shop / ".env").read_text() == "ADMIN_TOKEN=mine\n"
     assert (shop / "docs/background.md").read_text() == "mine\n"
@@ -343,7 +398,9 @@ def test_ignored_files_are_left_alone(run: Run, shop: Path) -> None:
     ).read_bytes()
 
 
-def test_an_ignored_file_that_is_tracked_all_the_same_is_merged(run: Run, shop: Path) -> None:
+def test_an_ignored_file_that_is_tracked_all_the_same_is_merged(
+    run: Run, shop: Path
+) -> None:
     write(shop, ".gitignore", (shop / ".gitignore").read_text() + "compose.yaml\n")
     run("promote", "celery")
     fresh = evolving.original("celery")
@@ -351,7 +408,9 @@ def test_an_ignored_file_that_is_tracked_all_the_same_is_merged(run: Run, shop: 
 
 
 @pytest.mark.parametrize("dry", [(), ("--dry-run",)])
-def test_an_untracked_file_is_not_overwritten(dry: tuple[str, ...], run: Run, shop: Path) -> None:
+def test_an_untracked_file_is_not_overwritten(
+    dry: tuple[str, ...], run: Run, shop: Path
+) -> None:
     (shop / "app/background/worker.py").write_text("mine\n")
     (shop / "app/background/lease.py").write_text("mine\n")
     before = state(shop)
@@ -377,7 +436,9 @@ def test_a_git_that_cannot_foresee_refuses_it_as_well(
     assert status(shop) == "?? app/background/worker.py"
 
 
-def test_a_git_that_cannot_foresee_promotes(run: Run, machine: Machine, shop: Path) -> None:
+def test_a_git_that_cannot_foresee_promotes(
+    run: Run, machine: Machine, shop: Path
+) -> None:
     old_git(machine)
     assert run("promote", "celery").code == 0
     assert like_new(shop, "celery")
@@ -387,7 +448,8 @@ def old_git(machine: Machine) -> None:
     """Let git say that it is older than it is."""
     git = (machine.bin / "git").readlink()
     machine.install(
-        "git", f'if [ "$1" = version ]; then echo git version 2.37.9; else exec {git} "$@"; fi'
+        "git",
+        f'if [ "$1" = version ]; then echo git version 2.37.9; else exec {git} "$@"; fi',
     )
 
 
@@ -447,7 +509,11 @@ def test_a_package_in_src_is_read_as_well(run: Run, shop: Path) -> None:
     git(shop, "mv", "app", "package")
     (shop / "src").mkdir()
     git(shop, "mv", "package", "src/app")
-    write(shop, "src/app/orders/tasks.py", '@task("orders.print", retries=5)\ndef it(): ...\n')
+    write(
+        shop,
+        "src/app/orders/tasks.py",
+        '@task("orders.print", retries=5)\ndef it(): ...\n',
+    )
     assert run("promote", "async").err.startswith(
         "The code asks for what the pattern cannot do: 'pattern async'"
         " (task 'orders.print' declares retries=5 at src/app/orders/tasks.py:1)\n"
@@ -457,7 +523,12 @@ def test_a_package_in_src_is_read_as_well(run: Run, shop: Path) -> None:
 def test_says_it_in_json(run: Run, shop: Path) -> None:
     told = json.loads(run("promote", "async", "--json").out)
     changes = told.pop("changes")
-    assert {"path": ".copier-answers.yml", "kind": "changed", "added": 1, "removed": 1} in changes
+    assert {
+        "path": ".copier-answers.yml",
+        "kind": "changed",
+        "added": 1,
+        "removed": 1,
+    } in changes
     assert told == {
         "project_name": "shop",
         "path": str(shop),
@@ -468,7 +539,9 @@ def test_says_it_in_json(run: Run, shop: Path) -> None:
         "conflicts": [],
         "stay_deleted": [],
         "written": [],
-        "notes": ["Open tasks: the old version finishes them at SIGTERM, within its grace."],
+        "notes": [
+            "Open tasks: the old version finishes them at SIGTERM, within its grace."
+        ],
         "next_steps": ["uv run poe test", "git commit"],
         "undo": "git reset --hard",
         "undo_first": [],
@@ -511,15 +584,24 @@ def test_a_linked_work_tree(run: Run, shop: Path) -> None:
     assert status(shop) == ""
 
 
-def test_the_users_own_style_of_conflicts(run: Run, machine: Machine, shop: Path) -> None:
+def test_the_users_own_style_of_conflicts(
+    run: Run, machine: Machine, shop: Path
+) -> None:
     edit(shop, SETTINGS, "# threads for", "# MINE: threads for")
     git(shop, "config", "--global", "merge.conflictStyle", "diff3")
     run("promote", "async")
     assert "\n||||||| parent of " in (shop / SETTINGS).read_text()
 
 
-def test_nothing_of_the_users_runs_in_the_middle(run: Run, machine: Machine, shop: Path) -> None:
-    for hook in ("pre-commit", "post-checkout", "prepare-commit-msg", "post-index-change"):
+def test_nothing_of_the_users_runs_in_the_middle(
+    run: Run, machine: Machine, shop: Path
+) -> None:
+    for hook in (
+        "pre-commit",
+        "post-checkout",
+        "prepare-commit-msg",
+        "post-index-change",
+    ):
         path = shop / ".git/hooks" / hook
         path.write_text("#!/bin/sh\ntouch was-here\nexit 1\n")
         path.chmod(0o755)
@@ -538,7 +620,9 @@ def test_nothing_of_the_users_runs_in_the_middle(run: Run, machine: Machine, sho
         git(shop, "config", "--global", *setting.split("="))
     git(shop, "config", "--global", "--remove-section", "user")
     git(shop, "mv", "app", "store")
-    git(shop, "-c", "core.hooksPath=/dev/null", "commit", "--quiet", "--message=renamed")
+    git(
+        shop, "-c", "core.hooksPath=/dev/null", "commit", "--quiet", "--message=renamed"
+    )
     assert run("promote", "celery").code == 0
     assert (shop / "store/background/worker.py").is_file()
     assert not (shop / "was-here").exists()

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-import bgscaffold.apply
-from bgscaffold.keeping import keep, put_back
+import bgscaffold.upgrade.transaction
+from bgscaffold.upgrade.backup import back_up, restore
 from tests import helpers
 from tests.generator import evolving
 from tests.generator.conftest import Machine, Outcome, Run
@@ -57,7 +57,9 @@ def break_filter(project: Path, path: str) -> None:
         helpers.git("config", *f"filter.secret.{setting}".split("="), cwd=project)
 
 
-@pytest.mark.parametrize("path", ["README.md", "app/background/worker.py", "pyproject.toml"])
+@pytest.mark.parametrize(
+    "path", ["README.md", "app/background/worker.py", "pyproject.toml"]
+)
 def test_a_filter_that_fails(path: str, run: Run, shop: Path) -> None:
     break_filter(shop, path)
     before = whole(shop)
@@ -79,13 +81,19 @@ def test_a_filter_that_fails(path: str, run: Run, shop: Path) -> None:
         "notes.txt",  # none of the merge's
     ],
 )
-def test_what_somebody_saves_during_the_merge_stays(path: str, run: Run, shop: Path) -> None:
+def test_what_somebody_saves_during_the_merge_stays(
+    path: str, run: Run, shop: Path
+) -> None:
     write(shop, ".gitattributes", "tests/background/workers/tasks.py filter=secret\n")
     write(shop, "app/background/backend.py", "# MINE\n")
     (shop / "docs/operating.md").unlink()  # which leads to one of the files
     commit(shop)
     save = f"echo mine >>{path}; exit 1"
-    for setting, value in (("smudge", save), ("clean", "/bin/cat"), ("required", "true")):
+    for setting, value in (
+        ("smudge", save),
+        ("clean", "/bin/cat"),
+        ("required", "true"),
+    ):
         helpers.git("config", f"filter.secret.{setting}", value, cwd=shop)
     before = helpers.tree(shop)
     done = run("promote", "celery")
@@ -139,7 +147,9 @@ def test_a_folder_in_place_of_a_file_and_the_reverse(run: Run, shop: Path) -> No
 
 
 @pytest.mark.parametrize("arguments", [(), ("--dry-run",)])
-def test_a_folder_that_may_not_be_written(arguments: tuple[str, ...], shop: Path) -> None:
+def test_a_folder_that_may_not_be_written(
+    arguments: tuple[str, ...], shop: Path
+) -> None:
     (shop / "app/background").chmod(0o555)
     before = whole(shop)
     done = without_rights(*helpers.process("promote", "celery", *arguments), cwd=shop)
@@ -167,7 +177,9 @@ def test_the_same_where_root_runs_the_tests(
 
 
 @pytest.mark.parametrize("arguments", [(), ("--dry-run",)])
-def test_a_project_that_may_only_be_read(arguments: tuple[str, ...], shop: Path) -> None:
+def test_a_project_that_may_only_be_read(
+    arguments: tuple[str, ...], shop: Path
+) -> None:
     closed = [shop, shop / ".git", shop / ".git/objects"]
     before = whole(shop)
     for folder in closed:
@@ -186,12 +198,19 @@ def without_rights(*command: str, cwd: Path) -> Outcome:
     """Run a command as one who may not write everywhere, as root may."""
     as_root = [] if os.geteuid() else ["setpriv", "--bounding-set=-dac_override"]
     done = subprocess.run(
-        [*as_root, *command], cwd=cwd, env=PLAIN, capture_output=True, text=True, check=False
+        [*as_root, *command],
+        cwd=cwd,
+        env=PLAIN,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     return Outcome(done.returncode, done.stdout, done.stderr)
 
 
-@pytest.mark.skipif(not helpers.can_unshare(), reason="this container may not mount a disk")
+@pytest.mark.skipif(
+    not helpers.can_unshare(), reason="this container may not mount a disk"
+)
 def test_a_disk_that_is_full(shop: Path, tmp_path: Path) -> None:
     before = helpers.tree(shop)
     said = ""
@@ -223,9 +242,25 @@ def on_a_disk(room: int, project: Path, after: Path) -> Outcome:
         cp -a . "$to"
         exit $code
     """
-    unshared = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-ec", script, "sh"]
-    command = [*unshared, str(after), str(project), *helpers.process("promote", "celery")]
-    done = subprocess.run(command, env=PLAIN, capture_output=True, text=True, check=False)
+    unshared = [
+        "unshare",
+        "--user",
+        "--map-root-user",
+        "--mount",
+        "sh",
+        "-ec",
+        script,
+        "sh",
+    ]
+    command = [
+        *unshared,
+        str(after),
+        str(project),
+        *helpers.process("promote", "celery"),
+    ]
+    done = subprocess.run(
+        command, env=PLAIN, capture_output=True, text=True, check=False
+    )
     return Outcome(done.returncode, done.stdout, done.stderr)
 
 
@@ -254,17 +289,25 @@ def test_a_lock_of_a_linked_work_tree(run: Run, shop: Path) -> None:
 
 def test_a_file_that_git_ignores_cannot_be_written(shop: Path) -> None:
     helpers.git("rm", "-r", "--quiet", "--cached", "tests/background", cwd=shop)
-    write(shop, ".gitignore", (shop / ".gitignore").read_text() + "/tests/background/\n")
+    write(
+        shop, ".gitignore", (shop / ".gitignore").read_text() + "/tests/background/\n"
+    )
     (shop / "tests/background").chmod(0o555)
     before = whole(shop)
     done = without_rights(*helpers.process("promote", "celery"), cwd=shop)
     path = shop / "tests/background/conftest.py"
-    assert done == refused(AS_BEFORE, shop, WRITABLE, MEND, f"{path}: Permission denied")
+    assert done == refused(
+        AS_BEFORE, shop, WRITABLE, MEND, f"{path}: Permission denied"
+    )
     assert whole(shop) == before
 
 
 def test_an_ignored_file_where_a_folder_has_to_go(run: Run, shop: Path) -> None:
-    write(shop, ".gitignore", (shop / ".gitignore").read_text() + "/tests/background/workers\n")
+    write(
+        shop,
+        ".gitignore",
+        (shop / ".gitignore").read_text() + "/tests/background/workers\n",
+    )
     (shop / "tests/background/workers").write_text("not tracked")
     before = whole(shop)
     path = shop / "tests/background/workers"
@@ -278,7 +321,9 @@ def test_an_ignored_file_that_somebody_saves_meanwhile(
     run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     helpers.git("rm", "-r", "--quiet", "--cached", "tests/background", cwd=shop)
-    write(shop, ".gitignore", (shop / ".gitignore").read_text() + "/tests/background/\n")
+    write(
+        shop, ".gitignore", (shop / ".gitignore").read_text() + "/tests/background/\n"
+    )
     (shop / "tests/background/workers").write_text("not tracked")
     before = helpers.tree(shop)
     copyfile = shutil.copyfile
@@ -303,20 +348,22 @@ def test_a_file_where_a_folder_was(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
     (folder / "file").write_text("mine")
-    kept = keep([folder / "file", folder / "new"], tmp_path / "aside")
+    kept = back_up([folder / "file", folder / "new"], tmp_path / "aside")
     shutil.rmtree(folder)
     folder.write_text("theirs")
-    put_back(kept)
+    restore(kept)
     assert helpers.tree(folder) == {"file": b"mine"}
 
 
-def test_what_cannot_be_put_back(run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_put_back(
+    run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     break_filter(shop, "pyproject.toml")
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device", "worker.py")
 
-    monkeypatch.setattr(bgscaffold.apply, "put_back", full)
+    monkeypatch.setattr(bgscaffold.upgrade.transaction, "restore", full)
     done = run("promote", "celery")
     assert done.err.startswith(
         f"The merge could not be finished, and not all of it could be taken back: '{shop}' ("

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 import bgscaffold.__main__
-import bgscaffold.new
-import bgscaffold.source
-import bgscaffold.staging
-from bgscaffold.errors import GitFailed
+import bgscaffold.new.create
+import bgscaffold.system.atomic_directory
+import bgscaffold.template.source
+from bgscaffold.git.errors import GitCommandError
 from tests import helpers
 from tests.generator.conftest import Machine, Outcome, Run
 
@@ -57,10 +57,14 @@ NAMES = [
 ]
 
 
-def refused(what: str, value: object, allowed: str, remedy: str, reason: str = "") -> Outcome:
+def refused(
+    what: str, value: object, allowed: str, remedy: str, reason: str = ""
+) -> Outcome:
     """Return the outcome of a refusal."""
     because = f" ({reason})" if reason else ""
-    text = f"{what}: {str(value)!r}{because}\n  allowed: {allowed}\n  remedy:  {remedy}\n"
+    text = (
+        f"{what}: {str(value)!r}{because}\n  allowed: {allowed}\n  remedy:  {remedy}\n"
+    )
     return Outcome(1, "", text)
 
 
@@ -69,7 +73,9 @@ def left_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name.rpartition("/")[2].strip(".")])
+@pytest.mark.parametrize(
+    "name", [name for name in NAMES if name.rpartition("/")[2].strip(".")]
+)
 def test_a_name_that_is_none(name: str, run: Run, machine: Machine) -> None:
     assert run("new", "--", name) == refused(
         "Not a project name",
@@ -88,8 +94,12 @@ def test_plain_copier_refuses_the_same_names(name: str, tmp_path: Path) -> None:
     assert left_in(tmp_path) == []
 
 
-@pytest.mark.parametrize("name", ["a", "a1", "my-shop_2", "a" * 63, "console", "com10", "matches"])
-def test_names_that_both_take(name: str, run: Run, tmp_path: Path, machine: Machine) -> None:
+@pytest.mark.parametrize(
+    "name", ["a", "a1", "my-shop_2", "a" * 63, "console", "com10", "matches"]
+)
+def test_names_that_both_take(
+    name: str, run: Run, tmp_path: Path, machine: Machine
+) -> None:
     assert run("new", name, "--no-git").code == 0
     assert helpers.render("simple", "none", tmp_path / "x", project_name=name).is_dir()
 
@@ -149,7 +159,9 @@ def test_no_git(run: Run, machine: Machine) -> None:
     assert left_in(machine.here) == []
 
 
-@pytest.mark.parametrize("version", ["git version 2.30.9", "git version 1.99", "something else"])
+@pytest.mark.parametrize(
+    "version", ["git version 2.30.9", "git version 1.99", "something else"]
+)
 def test_an_old_git(version: str, run: Run, machine: Machine) -> None:
     machine.install("git", f"echo {version}")
     assert run("new", "shop") == refused(
@@ -163,7 +175,8 @@ def test_an_old_git(version: str, run: Run, machine: Machine) -> None:
 
 def test_a_git_that_fails(run: Run, machine: Machine) -> None:
     machine.install(
-        "git", 'if [ "$1" = version ]; then echo git version 2.99; else echo no >&2; exit 9; fi'
+        "git",
+        'if [ "$1" = version ]; then echo git version 2.99; else echo no >&2; exit 9; fi',
     )
     assert run("new", "shop") == refused(
         "A git command failed",
@@ -210,10 +223,14 @@ def test_an_interrupted_install_leaves_the_project(
     assert (machine.here / "shop/.copier-answers.yml").is_file()
 
 
-def test_no_template(run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_template(
+    run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.undo()
     monkeypatch.chdir(machine.here)
-    monkeypatch.setattr(bgscaffold.source, "PACKAGE", machine.home / "site/bgscaffold")
+    monkeypatch.setattr(
+        bgscaffold.template.source, "PACKAGE", machine.home / "site/bgscaffold"
+    )
     assert run("new", "shop") == refused(
         "Cannot find the template of bgscaffold",
         machine.home / "site/bgscaffold/template.bundle",
@@ -230,9 +247,13 @@ def test_a_template_with_a_typing_error(
     (template / "template").mkdir(parents=True)
     shutil.copyfile(helpers.ROOT / "copier.yml", template / "copier.yml")
     (template / "template/readme.jinja").write_text("{{ projct_name }}")
-    for command in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "--message=x"]):
+    for command in (
+        ["init", "--quiet"],
+        ["add", "."],
+        ["commit", "--quiet", "--message=x"],
+    ):
         helpers.git(*command, cwd=template)
-    monkeypatch.setattr(bgscaffold.source, "location", lambda: template)
+    monkeypatch.setattr(bgscaffold.template.source, "location", lambda: template)
     assert run("new", "shop") == refused(
         "Cannot render the template",
         "UndefinedError",
@@ -256,9 +277,12 @@ def test_another_pattern_beside_with_celery(run: Run, machine: Machine) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [["--pattern=flask"], ["--ci=jenkins"], ["--with-flask"], ["--no-ai"], ["more"]]
+    "wrong",
+    [["--pattern=flask"], ["--ci=jenkins"], ["--with-flask"], ["--no-ai"], ["more"]],
 )
-def test_a_wrong_option_is_wrong_usage(wrong: list[str], run: Run, machine: Machine) -> None:
+def test_a_wrong_option_is_wrong_usage(
+    wrong: list[str], run: Run, machine: Machine
+) -> None:
     done = run("new", "shop", *wrong)
     assert (done.code, done.out) == (2, "")
     assert wrong[0].split("=")[-1] in done.err
@@ -280,7 +304,7 @@ def test_a_wrong_option_in_json(run: Run, machine: Machine) -> None:
     done = run("new", "shop", "--pattern=flask", "--json")
     assert (done.code, done.err) == (2, "")
     assert json.loads(done.out) == {
-        "error": "WrongUsage",
+        "error": "UsageError",
         "what": "Cannot read the command line",
         "value": "new shop --pattern=flask --json",
         "reason": "Invalid value for '--pattern':"
@@ -294,7 +318,7 @@ def test_a_refusal_in_json(run: Run, machine: Machine) -> None:
     done = run("new", "CON", "--json")
     assert (done.code, done.err) == (1, "")
     assert json.loads(done.out) == {
-        "error": "BadName",
+        "error": "ProjectNameError",
         "what": "Not a project name",
         "value": "CON",
         "reason": "",
@@ -311,7 +335,7 @@ def test_what_nobody_foresaw_is_one_line(
     def fail() -> None:
         raise kind("surprise")
 
-    monkeypatch.setattr(bgscaffold.new, "require_git", fail)
+    monkeypatch.setattr(bgscaffold.new.create, "require_git", fail)
     assert run("new", "shop") == Outcome(
         1,
         "",
@@ -326,14 +350,20 @@ def test_what_nobody_foresaw_is_one_line(
 def test_an_early_ctrl_c_is_silent(
     run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bgscaffold.new, "require_git", lambda: os.kill(os.getpid(), signal.SIGINT))
+    monkeypatch.setattr(
+        bgscaffold.new.create,
+        "require_git",
+        lambda: os.kill(os.getpid(), signal.SIGINT),
+    )
     assert run("new", "shop") == Outcome(130, "", "")
 
 
 def test_a_ctrl_c_while_loading_is_silent(
     run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bgscaffold.__main__, "run", lambda _: os.kill(os.getpid(), signal.SIGINT))
+    monkeypatch.setattr(
+        bgscaffold.__main__, "run", lambda _: os.kill(os.getpid(), signal.SIGINT)
+    )
     assert run("new", "shop") == Outcome(130, "", "")
 
 
@@ -357,27 +387,33 @@ def test_a_wrapped_ctrl_c_while_loading_is_silent(
     assert run("new", "shop") == Outcome(130, "", "")
 
 
-@pytest.mark.parametrize("step", ["bgscaffold.new.render", "copier.run_copy"])
+@pytest.mark.parametrize("step", ["bgscaffold.new.create.render", "copier.run_copy"])
 def test_a_wrapped_ctrl_c_in_the_middle(
     step: str, run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(step, lambda *_, **__: wrapped_interrupt())
     done = run("new", "a/shop")
     assert (done.code, done.out) == (130, "")
-    assert done.err.startswith(f"Interrupted, nothing was created: '{machine.here}/a/shop'\n")
+    assert done.err.startswith(
+        f"Interrupted, nothing was created: '{machine.here}/a/shop'\n"
+    )
     assert left_in(machine.here) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("step", ["unpack", "render", "start_repository"])
 def test_a_signal_in_the_middle(
-    number: signal.Signals, step: str, run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch
+    number: signal.Signals,
+    step: str,
+    run: Run,
+    machine: Machine,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def stopped(*_: object) -> None:
         os.kill(os.getpid(), number)
 
-    handlers = [signal.getsignal(each) for each in bgscaffold.staging.SIGNALS]
-    monkeypatch.setattr(bgscaffold.new, step, stopped)
+    handlers = [signal.getsignal(each) for each in bgscaffold.system.signals.SIGNALS]
+    monkeypatch.setattr(bgscaffold.new.create, step, stopped)
     text = refused(
         "Interrupted, nothing was created",
         machine.here / "a/b/shop",
@@ -386,16 +422,20 @@ def test_a_signal_in_the_middle(
     ).err
     assert run("new", "a/b/shop") == Outcome(130, "", text)
     assert left_in(machine.here) == []
-    assert [signal.getsignal(each) for each in bgscaffold.staging.SIGNALS] == handlers
+    assert [
+        signal.getsignal(each) for each in bgscaffold.system.signals.SIGNALS
+    ] == handlers
 
 
-def test_nohup_stays_in_force(run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nohup_stays_in_force(
+    run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def hang_up(*_: object) -> bool:
         os.kill(os.getpid(), signal.SIGHUP)
         return False
 
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    monkeypatch.setattr(bgscaffold.new, "work_tree", hang_up)
+    monkeypatch.setattr(bgscaffold.new.create, "work_tree_root", hang_up)
     assert run("new", "shop").code == 0
     assert signal.signal(signal.SIGHUP, before) is signal.SIG_IGN
 
@@ -410,12 +450,14 @@ def test_a_folder_that_fills_up_meanwhile(
         (shop / "notes.txt").write_text("mine")
         return False
 
-    monkeypatch.setattr(bgscaffold.new, "work_tree", fill)
+    monkeypatch.setattr(bgscaffold.new.create, "work_tree_root", fill)
     assert run("new", "shop").err.startswith(f"The folder is not empty: '{shop}'\n")
     assert helpers.tree(machine.here) == {"shop/notes.txt": b"mine"}
 
 
-def test_a_move_that_fails(run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_move_that_fails(
+    run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(*_: object) -> None:
         raise OSError(errno.EIO, "Input/output error", "shop")
 
@@ -431,14 +473,16 @@ def test_a_parent_that_is_in_use_stays(
 ) -> None:
     def use_and_fail(*_: object) -> None:
         (machine.here / "a/notes.txt").write_text("mine")
-        raise GitFailed("git clone")
+        raise GitCommandError("git clone")
 
-    monkeypatch.setattr(bgscaffold.new, "unpack", use_and_fail)
+    monkeypatch.setattr(bgscaffold.new.create, "unpack", use_and_fail)
     assert run("new", "a/b/shop").code == 1
     assert left_in(machine.here / "a") == ["notes.txt"]
 
 
-def test_copier_cannot_write(run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_copier_cannot_write(
+    run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", "app/main.py")
 
@@ -471,7 +515,11 @@ def test_a_folder_that_is_not_writable(tmp_path: Path) -> None:
     locked = tmp_path / "locked"
     locked.mkdir(mode=0o555)
     # Root may write anywhere, unless that right is taken from it.
-    as_root = "setpriv --bounding-set=-dac_override,-dac_read_search " if not os.geteuid() else ""
+    as_root = (
+        "setpriv --bounding-set=-dac_override,-dac_read_search "
+        if not os.geteuid()
+        else ""
+    )
     done = in_shell(f'exec {as_root}"$@" locked/a/shop', cwd=tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
     assert (
@@ -493,12 +541,20 @@ def test_a_folder_that_cannot_be_read(tmp_path: Path) -> None:
     locked = tmp_path / "locked"
     (locked / "shop").mkdir(parents=True)
     (locked / "shop").chmod(0)
-    as_root = "setpriv --bounding-set=-dac_override,-dac_read_search " if not os.geteuid() else ""
+    as_root = (
+        "setpriv --bounding-set=-dac_override,-dac_read_search "
+        if not os.geteuid()
+        else ""
+    )
     done = in_shell(f'exec {as_root}"$@" locked/shop', cwd=tmp_path)
-    assert done.stderr.startswith(f"Cannot write the project: '{locked}/shop' (Permission denied)")
+    assert done.stderr.startswith(
+        f"Cannot write the project: '{locked}/shop' (Permission denied)"
+    )
 
 
-@pytest.mark.skipif(not helpers.can_unshare(), reason="this container may not mount a disk")
+@pytest.mark.skipif(
+    not helpers.can_unshare(), reason="this container may not mount a disk"
+)
 @pytest.mark.parametrize("size", ["4k", "40k", "100k", "200k"])
 def test_a_full_disk(size: str, tmp_path: Path) -> None:
     script = f"""
@@ -519,7 +575,9 @@ def test_a_full_disk(size: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("blocks", [0, 4, 16])
 def test_no_room_for_a_file(blocks: int, tmp_path: Path) -> None:
-    done = in_shell(f'ulimit -f {blocks}; exec "$@" parent/shop --pattern=celery', cwd=tmp_path)
+    done = in_shell(
+        f'ulimit -f {blocks}; exec "$@" parent/shop --pattern=celery', cwd=tmp_path
+    )
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(("A git command failed", "Cannot write the project"))
     assert left_in(tmp_path) == []

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bgscaffold import routers
+from bgscaffold.analysis.routes import paths_overlap
 from tests import helpers
 from tests.generator.conftest import Machine, Outcome, Run
 
@@ -36,10 +36,22 @@ def shop(machine: Machine, original: Path, monkeypatch: pytest.MonkeyPatch) -> P
     [
         ("router = APIRouter(prefix='/v1/x')", "/{item_id}/b", "/v1/x/7/b"),
         ("router = APIRouter(prefix='')", "/a/{item_id}/b", "/a/7/b"),
-        ("router: APIRouter = APIRouter(tags=['x'], route_class=R)", "/a/{item_id}/b", "/a/7/b"),
+        (
+            "router: APIRouter = APIRouter(tags=['x'], route_class=R)",
+            "/a/{item_id}/b",
+            "/a/7/b",
+        ),
         ("WHERE = '/w'\nrouter = APIRouter(prefix=WHERE)", "/{item_id}/b", "/w/7/b"),
-        ("import fastapi\nrouter = fastapi.APIRouter(prefix='/p')", "/{item_id}/b", "/p/7/b"),
-        ("from fastapi import routing\nrouter = routing.APIRouter()", "/a/{item_id}/b", "/a/7/b"),
+        (
+            "import fastapi\nrouter = fastapi.APIRouter(prefix='/p')",
+            "/{item_id}/b",
+            "/p/7/b",
+        ),
+        (
+            "from fastapi import routing\nrouter = routing.APIRouter()",
+            "/a/{item_id}/b",
+            "/a/7/b",
+        ),
     ],
 )
 def test_the_prefix_of_a_router_counts(
@@ -48,7 +60,10 @@ def test_the_prefix_of_a_router_counts(
     (shop / "app/a/router.py").write_text(f"{FASTAPI}{router}\n")
     done = run("add", "task", "a.b", "--route", "--json")
     assert json.loads(done.out)["route"] == f"POST {url}"
-    assert f'@router.post("{path}", status_code=202)\n' in (shop / "app/a/router.py").read_text()
+    assert (
+        f'@router.post("{path}", status_code=202)\n'
+        in (shop / "app/a/router.py").read_text()
+    )
 
 
 NONE = "it has no router = APIRouter(), or more than one"
@@ -65,7 +80,10 @@ NONE = "it has no router = APIRouter(), or more than one"
         ("router = APIRouter()\nfrom app.signup.router import router", NONE),
         ("if True:\n    router = APIRouter()", NONE),
         ("router = make()", "line 3: no APIRouter of fastapi"),
-        ("class APIRouter: ...\n\nrouter = APIRouter()", "line 5: no APIRouter of fastapi"),
+        (
+            "class APIRouter: ...\n\nrouter = APIRouter()",
+            "line 5: no APIRouter of fastapi",
+        ),
         ("router = [APIRouter][0]()", "line 3: no APIRouter of fastapi"),
         ("router = APIRouter(prefix=f())", "line 3: its prefix is no plain path"),
         ("router = APIRouter(prefix=X)", "line 3: its prefix is no plain path"),
@@ -73,13 +91,19 @@ NONE = "it has no router = APIRouter(), or more than one"
         ("router = APIRouter(prefix='x')", "line 3: its prefix is no plain path"),
         ("router = APIRouter(prefix='/x/')", "line 3: its prefix is no plain path"),
         ("router = APIRouter(prefix='/x y')", "line 3: its prefix is no plain path"),
-        ("router = APIRouter()\nrouter.prefix = '/x'", "line 3: its prefix is no plain path"),
+        (
+            "router = APIRouter()\nrouter.prefix = '/x'",
+            "line 3: its prefix is no plain path",
+        ),
         ("router = APIRouter(**ALL)", "line 3: ** may change what its routes do"),
         (
             "router = APIRouter(dependencies=[Depends(f)])",
             "line 3: dependencies may change what its routes do",
         ),
-        ("router = APIRouter(lifespan=L)", "line 3: lifespan may change what its routes do"),
+        (
+            "router = APIRouter(lifespan=L)",
+            "line 3: lifespan may change what its routes do",
+        ),
     ],
 )
 def test_a_router_that_only_a_running_program_knows(
@@ -142,14 +166,21 @@ def test_a_path_that_another_route_has(
 @pytest.mark.parametrize(
     "decorator",
     [
-        *("get('/a/{n}/b')", "websocket('/a/{n}/b')", "post('/a/{n}')", "post('/a/{n}/b/c')"),
+        *(
+            "get('/a/{n}/b')",
+            "websocket('/a/{n}/b')",
+            "post('/a/{n}')",
+            "post('/a/{n}/b/c')",
+        ),
         *("post('/a/{n}/bb')", "post(f('/a'))", "post()", "post('/a/./b'.x)"),
     ],
 )
 def test_a_path_that_is_free(decorator: str, run: Run, shop: Path) -> None:
     other = shop / "app/other/router.py"
     other.parent.mkdir()
-    other.write_text(f"router = APIRouter(prefix=X)\n\n\n@router.{decorator}\ndef f(n): ...\n")
+    other.write_text(
+        f"router = APIRouter(prefix=X)\n\n\n@router.{decorator}\ndef f(n): ...\n"
+    )
     assert run("add", "task", "a.b", "--route").code == 0
 
 
@@ -164,8 +195,13 @@ def test_a_path_that_is_free(decorator: str, run: Run, shop: Path) -> None:
         ("/a/{x:path}", "/a/b/c", True),
     ],
 )
-def test_paths_overlap_where_one_url_is_of_both(one: str, other: str, overlap: bool) -> None:
-    assert (routers.overlap(one, other), routers.overlap(other, one)) == (overlap, overlap)
+def test_paths_overlap_where_one_url_is_of_both(
+    one: str, other: str, overlap: bool
+) -> None:
+    assert (paths_overlap(one, other), paths_overlap(other, one)) == (
+        overlap,
+        overlap,
+    )
 
 
 # ---- What they answer with -----------------------------------------------------------------------
@@ -198,7 +234,10 @@ TWO = PLAIN.replace("Accepted", "AcceptedTask")
         (PYDANTIC + PLAIN + "    def f(self): ...\n", "AcceptedTask"),
         (PYDANTIC + PLAIN.replace("str", "int"), "AcceptedTask"),
         (PYDANTIC + PLAIN.replace("task_id", "id"), "AcceptedTask"),
-        (PYDANTIC + PLAIN.replace("BaseModel", "BaseModel, frozen=True"), "AcceptedTask"),
+        (
+            PYDANTIC + PLAIN.replace("BaseModel", "BaseModel, frozen=True"),
+            "AcceptedTask",
+        ),
         (PYDANTIC + "@final\n" + PLAIN, "AcceptedTask"),
         (PYDANTIC + "Accepted = None\n" + TWO, "AcceptedTask"),
     ],
@@ -212,7 +251,9 @@ def test_an_answer_that_is_there_is_used_if_it_can_be(
     router.write_text(f"{FASTAPI}{text}\nrouter = APIRouter()\n")
     had = f"class {name}" in text or f"import {name}\n" in text
     assert run("add", "task", "a.b", "--route").code == 0
-    written = router.read_text().removeprefix(FASTAPI).rpartition("router = APIRouter()\n")[2]
+    written = (
+        router.read_text().removeprefix(FASTAPI).rpartition("router = APIRouter()\n")[2]
+    )
     assert f") -> {name}:\n" in written
     assert f"    return {name}(task_id=" in written
     assert (f"class {name}(" in written) is not had
@@ -220,7 +261,9 @@ def test_an_answer_that_is_there_is_used_if_it_can_be(
 
 def test_two_names_that_are_something_else(run: Run, shop: Path) -> None:
     router = shop / "app/a/router.py"
-    router.write_text(f"{FASTAPI}Accepted = AcceptedTask = None\nrouter = APIRouter()\n")
+    router.write_text(
+        f"{FASTAPI}Accepted = AcceptedTask = None\nrouter = APIRouter()\n"
+    )
     assert run("add", "task", "a.b", "--route").err.startswith(
         f"The name is taken: 'Accepted, AcceptedTask' ({router} has both, for something else)\n"
     )

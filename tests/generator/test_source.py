@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-import bgscaffold.source
-from bgscaffold.errors import GitFailed
-from bgscaffold.git import apart, git_meanwhile
-from bgscaffold.render import render
-from bgscaffold.source import location
+import bgscaffold.template.source
+from bgscaffold.git.client import git_in_background, isolated_env
+from bgscaffold.git.errors import GitCommandError
+from bgscaffold.template.render import render
+from bgscaffold.template.source import location
 from tests import helpers
 from tests.generator.conftest import Machine, Run
 
@@ -18,26 +18,32 @@ def test_a_checkout_is_its_own_source() -> None:
     assert location() == helpers.ROOT
 
 
-def test_a_wheel_holds_a_bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wheel_holds_a_bundle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "template.bundle").write_text("")
-    monkeypatch.setattr(bgscaffold.source, "PACKAGE", tmp_path)
+    monkeypatch.setattr(bgscaffold.template.source, "PACKAGE", tmp_path)
     assert location() == tmp_path / "template.bundle"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a checkout away")
-def test_a_checkout_may_be_another_users(run: Run, machine: Machine, tmp_path: Path) -> None:
+def test_a_checkout_may_be_another_users(
+    run: Run, machine: Machine, tmp_path: Path
+) -> None:
     checkout = tmp_path / "checkout"
-    helpers.git("clone", "--quiet", str(helpers.template_repo()), str(checkout), cwd=tmp_path)
+    helpers.git(
+        "clone", "--quiet", str(helpers.template_repo()), str(checkout), cwd=tmp_path
+    )
     for path in (checkout, checkout / ".git"):
         os.chown(path, 1234, 1234)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bgscaffold.source, "location", lambda: checkout)
+        patch.setattr(bgscaffold.template.source, "location", lambda: checkout)
         assert run("new", "shop").code == 0
 
 
 def test_git_ends_when_what_is_done_meanwhile_is_interrupted(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")  # for which git would wait for ever
-    reading = git_meanwhile("hash-object", "pipe", cwd=tmp_path, env=apart())
+    reading = git_in_background("hash-object", "pipe", cwd=tmp_path, env=isolated_env())
     with pytest.raises(KeyboardInterrupt), reading:
         raise KeyboardInterrupt
     with pytest.raises(OSError, match="No such device or address"):  # nobody reads
@@ -45,10 +51,11 @@ def test_git_ends_when_what_is_done_meanwhile_is_interrupted(tmp_path: Path) -> 
 
 
 def test_git_tells_why_it_failed_meanwhile(tmp_path: Path) -> None:
-    checking_out = git_meanwhile("checkout", "v1", cwd=tmp_path, env=apart())
+    checking_out = git_in_background("checkout", "v1", cwd=tmp_path, env=isolated_env())
     with (
         pytest.raises(
-            GitFailed, match="^A git command failed: 'git checkout' .fatal: not a git rep"
+            GitCommandError,
+            match="^A git command failed: 'git checkout' .fatal: not a git rep",
         ),
         checking_out,
     ):

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bgscaffold import turns
-from bgscaffold.keeping import Kept, keep
-from bgscaffold.repository import Repository, of_project
+from bgscaffold.git.repository import Repository, repository_of
+from bgscaffold.system import locks
+from bgscaffold.upgrade.backup import Backup, back_up
 from tests import helpers
 from tests.generator import evolving
 from tests.generator.conftest import Machine, Run
@@ -35,23 +35,27 @@ def test_an_update_waits_for_a_promote(shop: Path, tmp_path: Path) -> None:
     with start_promote(shop, PATH=f"{slow}:{os.environ['PATH']}:{os.defpath}") as first:
         wait_for(held, "merging", first)
         command = helpers.process("update", "--with-ai")
-        with subprocess.Popen(command, cwd=shop, stderr=subprocess.PIPE, text=True) as second:
+        with subprocess.Popen(
+            command, cwd=shop, stderr=subprocess.PIPE, text=True
+        ) as second:
             with pytest.raises(subprocess.TimeoutExpired):
                 second.wait(3)
             (held / "go").touch()
             _out, err = first.communicate(timeout=20)
             assert (first.returncode, err) == (0, "")
             _out, err = second.communicate(timeout=20)
-    assert err.startswith(f"Tracked files hold changes that are not committed: '{shop}' (")
+    assert err.startswith(
+        f"Tracked files hold changes that are not committed: '{shop}' ("
+    )
     assert like_new(shop, "celery")
 
 
 def test_nobody_is_waited_for_for_ever(
     run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(turns, "PATIENCE", 0.2)
+    monkeypatch.setattr(locks, "TIMEOUT", 0.2)
     for folder in (shop / ".git", shop):
-        with turns.alone_in(folder):
+        with locks.folder_lock(folder):
             assert run("promote", "celery") == refused(
                 "Another bgscaffold is at work in this folder", folder, ONE, END
             )
@@ -66,8 +70,8 @@ def test_two_projects_of_one_repository(
     evolving.copy("simple", mono / "a/shop")
     (mono / "a/shop/.git").rename(mono / ".git")
     commit(mono)
-    monkeypatch.setattr(turns, "PATIENCE", 0.2)
-    with turns.alone_in(mono / ".git"):
+    monkeypatch.setattr(locks, "TIMEOUT", 0.2)
+    with locks.folder_lock(mono / ".git"):
         assert run("promote", "celery", "mono/a/shop") == refused(
             "Another bgscaffold is at work in this folder", mono / ".git", ONE, END
         )
@@ -80,8 +84,8 @@ def test_a_folder_that_cannot_be_locked(
     def closed(*_: object) -> int:
         raise PermissionError
 
-    monkeypatch.setattr("bgscaffold.turns.os.open", closed)
-    with turns.alone_in(shop), turns.alone_in(shop):
+    monkeypatch.setattr("bgscaffold.system.locks.os.open", closed)
+    with locks.folder_lock(shop), locks.folder_lock(shop):
         pass
 
 
@@ -90,9 +94,9 @@ def test_a_project_that_changes_before_its_turn(
 ) -> None:
     def changed(folder: Path) -> Repository:
         edit(shop, ".copier-answers.yml", "ai: false", "ai: true")
-        return of_project(folder)
+        return repository_of(folder)
 
-    monkeypatch.setattr("bgscaffold.evolve.of_project", changed)
+    monkeypatch.setattr("bgscaffold.upgrade.command.repository_of", changed)
     assert run("promote", "celery") == refused(
         "Somebody else has just changed the file",
         shop / ".copier-answers.yml",
@@ -105,12 +109,12 @@ def test_a_project_that_changes_before_its_turn(
 def test_a_file_that_is_saved_before_the_merge(
     run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def saved(files: list[Path], aside: Path) -> Kept:
-        kept = keep(files, aside)
+    def saved(files: list[Path], aside: Path) -> Backup:
+        kept = back_up(files, aside)
         (shop / "pyproject.toml").write_text("mine\n")
         return kept
 
-    monkeypatch.setattr("bgscaffold.apply.keep", saved)
+    monkeypatch.setattr("bgscaffold.upgrade.transaction.back_up", saved)
     assert run("promote", "celery") == refused(
         "Tracked files hold changes that are not committed",
         shop,
@@ -122,10 +126,14 @@ def test_a_file_that_is_saved_before_the_merge(
     assert status(shop) == "M pyproject.toml"
 
 
-def test_another_git_that_takes_the_index_first(run: Run, machine: Machine, shop: Path) -> None:
+def test_another_git_that_takes_the_index_first(
+    run: Run, machine: Machine, shop: Path
+) -> None:
     real = (machine.bin / "git").readlink()
     mine = "echo mine >README.md; echo >.git/index.lock"
-    machine.install("git", f'if [ "$1" = cherry-pick ]; then {mine}; fi; exec {real} "$@"')
+    machine.install(
+        "git", f'if [ "$1" = cherry-pick ]; then {mine}; fi; exec {real} "$@"'
+    )
     assert run("promote", "celery") == refused(
         "Another git command is at work in the repository",
         shop / ".git/index.lock",

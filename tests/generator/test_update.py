@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-import bgscaffold.source
+import bgscaffold.template.source
 from tests import helpers
 from tests.generator import evolving
 from tests.generator.conftest import Machine, Outcome, Run
@@ -23,10 +23,14 @@ FILE = "template/docs/tasks.md"
 def versions(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Render from a repository with an older version, this one, and a newer one."""
     folder = machine.home / "template"
-    helpers.git("clone", "--quiet", str(helpers.template_repo()), str(folder), cwd=machine.home)
+    helpers.git(
+        "clone", "--quiet", str(helpers.template_repo()), str(folder), cwd=machine.home
+    )
     now = (folder / FILE).read_text()
     questions = (folder / "copier.yml").read_text()
-    release(folder, OLD, {FILE: f"{now}\nold one\nold two\n", "template/gone.txt": "gone\n"})
+    release(
+        folder, OLD, {FILE: f"{now}\nold one\nold two\n", "template/gone.txt": "gone\n"}
+    )
     (folder / "template/gone.txt").unlink()
     asks = f"{questions}\ncolour: {{type: str, default: red}}\n"
     extra = {"copier.yml": asks, "template/colour.txt.jinja": "{{ colour }}\n"}
@@ -34,7 +38,7 @@ def versions(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Path:
     release(folder, NOW, {FILE: f"{now}\nnew one\nold two\n"})
     release(folder, NEXT, {FILE: f"{now}\nnewer\n", revision: "# more\n"} | extra)
     helpers.git("tag", "vnext", cwd=folder)  # no version, and named as none
-    monkeypatch.setattr(bgscaffold.source, "location", lambda: folder)
+    monkeypatch.setattr(bgscaffold.template.source, "location", lambda: folder)
     return folder
 
 
@@ -58,7 +62,7 @@ def make(
 
     def made(tag: str) -> Path:
         with monkeypatch.context() as patch:
-            patch.setattr(bgscaffold.source, "TAG", tag)
+            patch.setattr(bgscaffold.template.source, "TAG", tag)
             assert run("new", "shop", "--pattern=safe").code == 0
         monkeypatch.chdir(machine.here / "shop")
         return machine.here / "shop"
@@ -66,7 +70,9 @@ def make(
     return made
 
 
-def test_moves_a_project_to_this_version(run: Run, make: Make, machine: Machine) -> None:
+def test_moves_a_project_to_this_version(
+    run: Run, make: Make, machine: Machine
+) -> None:
     shop = make(OLD)
     before = state(shop)
     foreseen = run("update", "--dry-run")
@@ -130,7 +136,9 @@ def test_keeps_what_the_user_wrote(run: Run, make: Make) -> None:
     write(shop, "app/orders/tasks.py", "# MINE\n")
     done = run("update", "--json")
     assert done.code == 3
-    assert [(each["kind"], each["path"]) for each in json.loads(done.out)["conflicts"]] == [
+    assert [
+        (each["kind"], each["path"]) for each in json.loads(done.out)["conflicts"]
+    ] == [
         ("UU", "docs/tasks.md"),
         ("UD", "gone.txt"),
     ]
@@ -169,7 +177,9 @@ def test_a_checkout_without_versions(
     make(NOW)
     untagged = ("--quiet", "--no-tags", str(helpers.template_repo()), "untagged")
     helpers.git("clone", *untagged, cwd=tmp_path)
-    monkeypatch.setattr(bgscaffold.source, "location", lambda: tmp_path / "untagged")
+    monkeypatch.setattr(
+        bgscaffold.template.source, "location", lambda: tmp_path / "untagged"
+    )
     commit = helpers.git("rev-parse", "--short", "HEAD", cwd=tmp_path / "untagged")
     done = run("update", "--to=99.0.0")
     assert done.err.splitlines() == [
@@ -221,7 +231,7 @@ def test_a_commit_between_versions_can_be_named(
     shop = make(OLD)
     helpers.git("tag", "--delete", "vnext", cwd=versions)
     helpers.git("commit", "--quiet", "--allow-empty", "--message=more", cwd=versions)
-    monkeypatch.setattr(bgscaffold.source, "TAG", "v0.3.0")
+    monkeypatch.setattr(bgscaffold.template.source, "TAG", "v0.3.0")
     described = helpers.git("describe", "--tags", cwd=versions)
     assert described.startswith(f"{NEXT}-1-g")
     again = json.loads(run("update", "--dry-run", "--json").out)["command"]
@@ -250,7 +260,9 @@ def test_a_project_that_copier_made(run: Run, versions: Path, machine: Machine) 
     assert (machine.here / "shop/colour.txt").read_text() == "red\n"
 
 
-def test_a_folder_of_a_larger_repository(run: Run, make: Make, machine: Machine) -> None:
+def test_a_folder_of_a_larger_repository(
+    run: Run, make: Make, machine: Machine
+) -> None:
     shop = make(OLD)
     root = machine.here
     (shop / ".git").rename(machine.home / "unused")
@@ -273,7 +285,9 @@ def test_an_answer_that_a_later_version_does_not_ask_is_dropped(
     assert "colour" not in (shop / ANSWERS).read_text()
 
 
-def test_a_file_that_copier_writes_once_is_left_alone(run: Run, make: Make, versions: Path) -> None:
+def test_a_file_that_copier_writes_once_is_left_alone(
+    run: Run, make: Make, versions: Path
+) -> None:
     shop = make(OLD)
     write(shop, "gone.txt", "MINE\n")
     questions = helpers.git("show", f"{NOW}:copier.yml", cwd=versions)
@@ -281,7 +295,11 @@ def test_a_file_that_copier_writes_once_is_left_alone(run: Run, make: Make, vers
         "_skip_if_exists: [.env]", "_skip_if_exists: [.env, gone.txt, '*.once']"
     )
     (versions / "template/colour.txt.jinja").unlink()
-    files = {"copier.yml": f"{once}\n", "template/gone.txt": "new\n", "template/a.once": "a\n"}
+    files = {
+        "copier.yml": f"{once}\n",
+        "template/gone.txt": "new\n",
+        "template/a.once": "a\n",
+    }
     release(versions, "v0.3.0", files)
     foreseen = run("update", "--to=0.3.0", "--dry-run")
     assert "  a.once: written where it was missing; not staged\n" in foreseen.out
@@ -291,7 +309,9 @@ def test_a_file_that_copier_writes_once_is_left_alone(run: Run, make: Make, vers
     assert (shop / "a.once").read_text() == "a\n"
 
 
-def test_a_template_that_the_answers_do_not_fit(run: Run, make: Make, versions: Path) -> None:
+def test_a_template_that_the_answers_do_not_fit(
+    run: Run, make: Make, versions: Path
+) -> None:
     shop = make(OLD)
     before = state(shop)
     release(versions, "v0.3.0", {"template/broken.jinja": "{{ nothing }}"})
@@ -302,10 +322,14 @@ def test_a_template_that_the_answers_do_not_fit(run: Run, make: Make, versions: 
     assert not evolving.like_new(shop, "celery")
 
 
-def test_a_deleted_folder_is_told_file_by_file(run: Run, make: Make, versions: Path) -> None:
+def test_a_deleted_folder_is_told_file_by_file(
+    run: Run, make: Make, versions: Path
+) -> None:
     shop = make(NEXT)
     lines = "".join(f"line {number}\n" for number in range(20))
-    release(versions, "v0.3.0", {"template/docs/a.md": lines, "template/docs/b.md": "b\n"})
+    release(
+        versions, "v0.3.0", {"template/docs/a.md": lines, "template/docs/b.md": "b\n"}
+    )
     assert run("update", "--to=0.3.0").code == 0
     commit(shop)
     helpers.git("mv", "template/docs/a.md", "template/docs/c.md", cwd=versions)

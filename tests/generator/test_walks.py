@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-import bgscaffold.evolve
-from bgscaffold.answers import Recorded
-from bgscaffold.evolve import Evolved, Goal, promote
+import bgscaffold.upgrade.command
 from bgscaffold.patterns import Pattern
+from bgscaffold.project.answers import RecordedProject
+from bgscaffold.upgrade.command import UpgradeReport, UpgradeTarget, promote
 from tests import helpers
 from tests.generator import evolving
 from tests.generator.conftest import Machine
@@ -34,19 +34,25 @@ MARKER = re.compile(r"^(<<<<<<< |=======$|>>>>>>> |\|\|\|\|\|\|\| )")
 def renders(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Take renders from projects that were made once, so that a step is only the merge."""
 
-    def taken(project: Recorded, goal: Goal, scratch: Path) -> tuple[Path, Path, list[str]]:
-        options = tuple(f"--with-{name}" for name in ("schedule", "ai") if project.answers[name])
+    def taken(
+        project: RecordedProject, goal: UpgradeTarget, scratch: Path
+    ) -> tuple[Path, Path, list[str]]:
+        options = tuple(
+            f"--with-{name}" for name in ("schedule", "ai") if project.answers[name]
+        )
         old = rendered(project.pattern, options, scratch / "old")
         return old, rendered(goal.pattern, options, scratch / "new"), [".env"]
 
-    monkeypatch.setattr(bgscaffold.evolve, "render_both", taken)
-    monkeypatch.setattr(bgscaffold.evolve, "clone", lambda _: None)
+    monkeypatch.setattr(bgscaffold.upgrade.command, "render_both", taken)
+    monkeypatch.setattr(bgscaffold.upgrade.command, "clone", lambda _: None)
 
 
 def rendered(pattern: str, options: tuple[str, ...], to: Path) -> Path:
     """Copy what a pattern renders to."""
     unwanted = shutil.ignore_patterns(".git")
-    return shutil.copytree(evolving.original(pattern, *options), to / "shop", ignore=unwanted)
+    return shutil.copytree(
+        evolving.original(pattern, *options), to / "shop", ignore=unwanted
+    )
 
 
 @dataclass
@@ -61,7 +67,9 @@ class Walker:
 
     def files(self) -> list[str]:
         """Return the files that he may edit, in an order that depends on nothing else."""
-        return sorted(path for path in helpers.tree(self.project) if path != ".copier-answers.yml")
+        return sorted(
+            path for path in helpers.tree(self.project) if path != ".copier-answers.yml"
+        )
 
     def edit(self) -> None:
         """Insert a line somewhere, or put it in the place of one of the template's."""
@@ -78,9 +86,13 @@ class Walker:
     def add(self) -> None:
         """Add a file of his own, sometimes with the name of one of another pattern."""
         others = [
-            path for name in helpers.PATTERNS for path in helpers.tree(evolving.original(name))
+            path
+            for name in helpers.PATTERNS
+            for path in helpers.tree(evolving.original(name))
         ]
-        free = [path for path in sorted(set(others)) if not (self.project / path).exists()]
+        free = [
+            path for path in sorted(set(others)) if not (self.project / path).exists()
+        ]
         path = self.random.choice([*free, f"app/own{len(self.lines)}/tasks.py"])
         line = f"# line {len(self.lines)} of the user"
         (self.project / path).parent.mkdir(parents=True, exist_ok=True)
@@ -92,7 +104,9 @@ class Walker:
         """Delete a file, and with it the lines in it."""
         path = self.random.choice(self.files())
         (self.project / path).unlink()
-        self.lines = {line: where for line, where in self.lines.items() if where != path}
+        self.lines = {
+            line: where for line, where in self.lines.items() if where != path
+        }
         self.said.append(f"delete {path}")
 
     def rename(self) -> None:
@@ -126,9 +140,11 @@ class Walker:
         ):
             act()
         helpers.git("add", "--all", cwd=self.project)
-        helpers.git("commit", "--quiet", "--allow-empty", "--message=mine", cwd=self.project)
+        helpers.git(
+            "commit", "--quiet", "--allow-empty", "--message=mine", cwd=self.project
+        )
 
-    def promote(self, pattern: Pattern) -> Evolved:
+    def promote(self, pattern: Pattern) -> UpgradeReport:
         """Promote as foretold, having tried whether it can be undone."""
         whole, before = helpers.tree(self.project), evolving.state(self.project)
         foreseen = promote(str(self.project), pattern, dry_run=True)
@@ -143,13 +159,15 @@ class Walker:
         self.said.append(f"promote {pattern}")
         return done
 
-    def settle(self, done: Evolved) -> None:
+    def settle(self, done: UpgradeReport) -> None:
         """Settle every conflict by keeping both sides."""
         for path in done.merged.conflicts:
             file = self.project / path
             if file.exists():
                 text = file.read_text().splitlines(keepends=True)
-                file.write_text("".join(line for line in text if not MARKER.match(line)))
+                file.write_text(
+                    "".join(line for line in text if not MARKER.match(line))
+                )
         helpers.git("add", "--all", cwd=self.project)
         helpers.git("commit", "--quiet", "--allow-empty", "--no-edit", cwd=self.project)
 
@@ -174,14 +192,18 @@ def steps(walker: Walker) -> Iterator[Pattern]:
     """Yield patterns to promote to, never the one that a project has."""
     pattern = Pattern.SIMPLE
     for _ in range(STEPS):
-        pattern = walker.random.choice([each for each in Pattern if each is not pattern])
+        pattern = walker.random.choice(
+            [each for each in Pattern if each is not pattern]
+        )
         yield pattern
 
 
 @pytest.mark.parametrize("seed", range(SEED, SEED + WALKS))
 @pytest.mark.usefixtures("renders")
 def test_no_line_is_ever_lost(seed: int, machine: Machine) -> None:
-    project = evolving.copy("simple", machine.here / "shop", *OPTIONS[seed % len(OPTIONS)])
+    project = evolving.copy(
+        "simple", machine.here / "shop", *OPTIONS[seed % len(OPTIONS)]
+    )
     walker = Walker(project, random.Random(seed))
     for pattern in steps(walker):
         walker.edit_at_random()

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bgscaffold import wizard
-from bgscaffold.patterns import ADVICE, QUESTIONS, Pattern
-from bgscaffold.project import Project
+from bgscaffold.new import wizard
+from bgscaffold.new.wizard import ADVICE, QUESTIONS
+from bgscaffold.patterns import Pattern
+from bgscaffold.project.spec import ProjectSpec
 from tests import helpers
 from tests.generator.conftest import Machine, Run
 from tests.projects.terminal import Terminal, until
@@ -29,21 +30,31 @@ ADVISED = {
 
 def test_two_questions_decide() -> None:
     answers = [range(len(question.answers)) for question in QUESTIONS]
-    assert list(ADVICE) == sorted(itertools.product(*answers), key=lambda pair: pair[::-1])
+    assert list(ADVICE) == sorted(
+        itertools.product(*answers), key=lambda pair: pair[::-1]
+    )
     told = {
         (first, second): ADVICE[one, two][0].value
         for (one, first), (two, second) in itertools.product(
-            enumerate(("a moment", "seconds", "longer")), enumerate(("yes", "no", "no, and"))
+            enumerate(("a moment", "seconds", "longer")),
+            enumerate(("yes", "no", "no, and")),
         )
     }
     assert told == ADVISED
     for beginning, question in zip(zip(*ADVISED, strict=True), QUESTIONS, strict=True):
-        for begun, answer in zip(dict.fromkeys(beginning), question.answers, strict=True):
+        for begun, answer in zip(
+            dict.fromkeys(beginning), question.answers, strict=True
+        ):
             assert answer.startswith(begun)
 
 
 def test_the_lines_fit_on_a_screen() -> None:
-    lines = [line for q in QUESTIONS for text in (q.text, *q.answers) for line in text.split("\n")]
+    lines = [
+        line
+        for q in QUESTIONS
+        for text in (q.text, *q.answers)
+        for line in text.split("\n")
+    ]
     advice = [f"Advice: {pattern}. {reason}" for pattern, reason in ADVICE.values()]
     assert max(len(line) for line in [*lines, *advice]) <= 95
 
@@ -97,7 +108,10 @@ def test_enter_takes_the_advice(machine: Machine) -> None:
     with at_terminal(machine, "new", "shop", "--no-git") as terminal:
         answer(terminal, "2", "2", "")
         assert terminal.process.wait(60) == 0
-        see(terminal, "The same again: bgscaffold new shop --pattern=safe --ci=github --no-git")
+        see(
+            terminal,
+            "The same again: bgscaffold new shop --pattern=safe --ci=github --no-git",
+        )
         see(terminal, f"\r\nThere is also: {BOTH}\r\n")
         shown = terminal.screen.replace("\r\n", "\n")
     assert shown.startswith(SCREEN.format(here=machine.here))
@@ -119,14 +133,18 @@ def test_another_pattern_can_be_typed(machine: Machine) -> None:
 
 @pytest.mark.parametrize("key", ["\x03", "\x04"], ids=["Ctrl-C", "Ctrl-D"])
 @pytest.mark.parametrize("answered", [[], ["1"], ["1", "1"]])
-def test_who_leaves_gets_nothing(key: str, answered: list[str], machine: Machine) -> None:
+def test_who_leaves_gets_nothing(
+    key: str, answered: list[str], machine: Machine
+) -> None:
     with at_terminal(machine, "new", "shop") as terminal:
         answer(terminal, *answered)
         see(terminal, ["1. ", "2. ", "Enter takes"][len(answered)])
         see(terminal, ["1, 2, 3? ", "1, 2, 3? ", "celery: "][len(answered)])
         terminal.type(key)
         assert terminal.process.wait(60) == 130
-        see(terminal, f"\r\nInterrupted, nothing was created: '{machine.here}/shop'\r\n")
+        see(
+            terminal, f"\r\nInterrupted, nothing was created: '{machine.here}/shop'\r\n"
+        )
         assert "Traceback" not in terminal.screen
     assert list(machine.here.iterdir()) == []
 
@@ -150,11 +168,13 @@ def test_what_is_refused_is_refused_before_the_questions(
         assert "1. " not in terminal.screen
 
 
-def test_in_this_process(run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_in_this_process(
+    run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The same once more where coverage sees it."""
     typed = iter(["9", "2", "1", ""])
     monkeypatch.setattr("builtins.input", lambda _prompt: next(typed))
-    monkeypatch.setattr("bgscaffold.wizard.is_possible", lambda: True)
+    monkeypatch.setattr("bgscaffold.new.wizard.is_interactive", lambda: True)
     assert "pattern async.\n" in run("new", "shop", "--no-git").out
     shutil.rmtree(machine.here / "shop")
     typed = iter(["2", "1", ""])
@@ -186,9 +206,11 @@ BOTH = "--with-schedule (tasks that run by the clock), --with-ai (documents and 
         (True, True, ""),
     ],
 )
-def test_what_is_left_to_choose_is_told_in_a_line(schedule: bool, ai: bool, line: str) -> None:
-    project = Project("shop", Path("shop"), Pattern.SAFE, schedule=schedule, ai=ai)
-    assert wizard.also(project) == line
+def test_what_is_left_to_choose_is_told_in_a_line(
+    schedule: bool, ai: bool, line: str
+) -> None:
+    project = ProjectSpec("shop", Path("shop"), Pattern.SAFE, schedule=schedule, ai=ai)
+    assert wizard.other_features_hint(project) == line
 
 
 def test_who_was_not_asked_is_told_of_no_more(run: Run) -> None:
@@ -197,8 +219,10 @@ def test_who_was_not_asked_is_told_of_no_more(run: Run) -> None:
 
 
 @pytest.mark.parametrize("stream", ["sys.stdin", "sys.stdout"])
-def test_a_closed_stream_is_no_terminal(stream: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_closed_stream_is_no_terminal(
+    stream: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(stream, None)
-    possible = wizard.is_possible()
+    possible = wizard.is_interactive()
     monkeypatch.undo()
     assert not possible

@@ -12,9 +12,10 @@ from pathlib import Path
 import coverage
 import pytest
 
-from bgscaffold import doctor, existing
-from bgscaffold.doctor import Finding
-from bgscaffold.tested import FASTAPI
+from bgscaffold.doctor import checks
+from bgscaffold.doctor.checks import Finding
+from bgscaffold.doctor.supported_versions import FASTAPI_RANGE
+from bgscaffold.project.project import find_project
 from tests import helpers
 from tests.projects import services
 from tests.projects.environments import PRIVATE, Environment
@@ -54,8 +55,8 @@ def examine(
         measured = tmp_path / "measured.py"
         packages = str(Path(coverage.__file__).parents[1])
         data = str(helpers.ROOT / ".coverage")
-        measured.write_text(MEASURED.format(packages=packages, data=data, probe=str(doctor.PROBE)))
-        monkeypatch.setattr(doctor, "PROBE", measured)
+        measured.write_text(MEASURED.format(packages=packages, data=data, probe=str(checks.PROBE)))
+        monkeypatch.setattr(checks, "PROBE", measured)
     for name in [name for name in os.environ if name.startswith(PRIVATE)]:
         monkeypatch.delenv(name)
     for name, value in newest.variables.items():
@@ -65,9 +66,9 @@ def examine(
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
         begun = time.monotonic()
-        found = doctor.examine(existing.find(str(project)))
+        found = checks.run_checks(find_project(str(project)))
         assert time.monotonic() - begun < AT_ONCE
-        text = doctor.told(found)
+        text = checks.format_findings(found)
         assert "Traceback" not in text
         assert "geheim" not in text
         for name in variables:
@@ -110,7 +111,7 @@ def test_a_new_project_is_well_and_stays_as_it_is(
 def test_the_newest_fastapi_is_one_that_was_tested(rendered: Render, examine: Examine) -> None:
     """If this fails, the contract suite has held on a newer one: write that into tested.py."""
     found = examine(rendered("simple"))["fastapi"]
-    assert found.detail.startswith(f"{doctor.dotted(FASTAPI[1])}.")
+    assert found.detail.startswith(f"{checks.dotted(FASTAPI_RANGE[1])}.")
 
 
 def test_a_project_that_is_not_installed(rendered: Render, examine: Examine) -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-import bgscaffold.source
+import bgscaffold.template.source
 from bgscaffold.__main__ import main
-from bgscaffold.project import DEPENDENCIES
-from bgscaffold.source import URL
+from bgscaffold.layout import URL
+from bgscaffold.project.spec import DEPENDENCIES
 from tests import helpers
 from tests.template import filelist
 from tests.template.conftest import Rendered
@@ -43,7 +43,7 @@ def test_the_cli_makes_what_copier_makes(
     template_repo: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(bgscaffold.source, "location", lambda: template_repo)
+    monkeypatch.setattr(bgscaffold.template.source, "location", lambda: template_repo)
     folder = tmp_path / "shop"
     options = [f"--pattern={pattern}", f"--ci={ci}", "--no-git"]
     options += ["--with-schedule"] * schedule + ["--with-ai"] * ai

@@ -1,0 +1,88 @@
+"""The project to create, as a value that cannot be wrong."""
+
+import os
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from keyword import iskeyword
+from pathlib import Path
+
+from bgscaffold.patterns import Pattern
+from bgscaffold.project.errors import ProjectNameError
+
+NAME = re.compile(r"\A[a-z](?:[a-z0-9_-]{0,61}[a-z0-9])?\Z")
+WINDOWS_DEVICES = frozenset(
+    [
+        "con",
+        "prn",
+        "aux",
+        "nul",
+        *(f"{port}{n}" for port in ("com", "lpt") for n in range(10)),
+    ]
+)
+
+# uv takes a project of the same name for the dependency itself, and then leaves that out.
+DEPENDENCIES = """
+aiosmtplib aiosqlite alembic amqp anyio apscheduler celery click cronsim fastapi greenlet h11
+httpcore2 httpx2 idna kombu mako mkdocs mypy numpy openai pgvector poethepoet prometheus-client
+psycopg psycopg-binary pydantic pydantic-ai-slim pydantic-core pydantic-settings pypdf pytest
+python-json-logger python-multipart redis ruff sqlalchemy sqlite-vec starlette tokenizers
+typing-extensions tzdata tzlocal uvicorn watchfiles wordllama
+"""
+
+
+class Ci(StrEnum):
+    """Where the project's continuous integration runs."""
+
+    GITHUB = "github"
+    GITLAB = "gitlab"
+    NONE = "none"
+
+
+@dataclass(frozen=True)
+class ProjectSpec:
+    """A project to create: its name, its folder and its answers."""
+
+    name: str
+    destination: Path
+    pattern: Pattern
+    ci: Ci = Ci.GITHUB
+    schedule: bool = False
+    ai: bool = False
+
+    def __post_init__(self) -> None:
+        taken = (
+            self.name in WINDOWS_DEVICES
+            or self.name.replace("_", "-") in DEPENDENCIES.split()
+        )
+        if not NAME.search(self.name) or taken or iskeyword(self.name):
+            raise ProjectNameError(self.name)
+
+    @classmethod
+    def at(
+        cls,
+        path: str,
+        *,
+        pattern: Pattern,
+        ci: Ci,
+        schedule: bool = False,
+        ai: bool = False,
+    ) -> "ProjectSpec":
+        """Take the last part of a path for the name: as it was typed, or that of the folder at `.`."""
+        folder, name = os.path.split(path.rstrip("/" + os.sep))
+        if name in (os.curdir, os.pardir):
+            folder, name = os.path.split(os.path.realpath(path))
+        return cls(
+            name, Path(os.path.realpath(folder), name), pattern, ci, schedule, ai
+        )
+
+    @property
+    def answers(self) -> dict[str, str | bool]:
+        """Return the answers to the questions of copier.yml."""
+        return {
+            "project_name": self.name,
+            "pattern": self.pattern.value,
+            "ci": self.ci.value,
+            "schedule": self.schedule,
+            "ai": self.ai,
+        }
