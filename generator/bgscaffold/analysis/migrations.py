@@ -6,7 +6,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from bgscaffold.analysis.syntax import application_packages, parse_file
+from bgscaffold.analysis.syntax import parse_file
+from bgscaffold.layout import application_packages
 
 
 @dataclass(frozen=True)

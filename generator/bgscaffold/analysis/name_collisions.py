@@ -13,7 +13,6 @@ from pathlib import Path
 from bgscaffold.analysis.routes import OTHER_METHODS, paths_overlap, prefix_in
 from bgscaffold.analysis.syntax import (
     all_nodes,
-    application_packages,
     argument,
     assigned_name,
     decorator_calls,
@@ -22,6 +21,7 @@ from bgscaffold.analysis.syntax import (
     parse_modules,
     string_value,
 )
+from bgscaffold.layout import application_packages
 
 MODULES = ("router.py", "tasks.py")  # what makes a folder a domain
 NO_DOMAINS = ("background", "migrations")

@@ -101,15 +101,6 @@ def bound_names(node: ast.AST) -> list[str]:
     return []
 
 
-def application_packages(folder: Path) -> list[Path]:
-    """Return the packages of a project: those with a mechanism, under whatever name, or in src/."""
-    found = [
-        *folder.glob("*/background/task.py"),
-        *folder.glob("*/*/background/task.py"),
-    ]
-    return sorted(task.parents[1] for task in found)
-
-
 def parse_file(file: Path) -> ast.Module:
     """Return the code of a file; none where Python could not run it either."""
     with suppress(OSError, SyntaxError, ValueError, RecursionError, MemoryError):

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from bgscaffold.analysis.syntax import (
     all_nodes,
-    application_packages,
     last_name,
     parse_file,
     source_of,
 )
+from bgscaffold.layout import application_packages
 from bgscaffold.patterns import RECORDS
 
 OPTIONS = frozenset().union(*(record.supports for record in RECORDS.values()))
