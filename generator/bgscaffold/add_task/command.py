@@ -38,6 +38,7 @@ from bgscaffold.analysis.syntax import (
     parse_modules,
     string_value,
 )
+from bgscaffold.features import Feature
 from bgscaffold.git.repository import require_no_open_conflicts
 from bgscaffold.project.project import Project
 from bgscaffold.system.atomic_files import write_atomically
@@ -99,7 +100,7 @@ def validate_new_task(project: Project, new: NewTask) -> None:
             raise TaskNameError(
                 str(new.name), f"{folder}/{domain} is a link out of the project"
             )
-    if new.cron and "cron" not in project.supports:
+    if new.cron and Feature.SCHEDULE not in project.features:
         raise SchedulesMissingError(new.cron, "it has no schedules")
     for file, tree in parse_modules(root, "app/**/*.py"):
         for call in decorator_calls(tree):

@@ -20,9 +20,7 @@ from bgscaffold.doctor.supported_versions import FASTAPI_RANGE
 from bgscaffold.git.client import MINIMUM_VERSION
 from bgscaffold.git.errors import RESOLVE_CONFLICTS
 from bgscaffold.git.repository import conflicted_files, summarize_paths
-from bgscaffold.project import answers
-from bgscaffold.project.errors import AnswersError, NotAProjectError
-from bgscaffold.project.project import Project, find_root, open_project, read_text
+from bgscaffold.project.project import Project, find_root, read_text
 from bgscaffold.system.processes import last_line, run_with_timeout
 
 PROBE = Path(__file__).with_name("probe.py")
@@ -33,7 +31,6 @@ MAX_DETAIL = 1_000  # characters of a detail
 SIMILARITY = 0.85  # a misspelt name; 1 would be the same
 BACKEND = "app/background/backend.py"
 MARKERS = re.compile(r"^<{7} .*^>{7} ", re.MULTILINE | re.DOTALL)
-ANSWERS = ("_commit", "_src_path", "pattern", "project_name")
 FACTS = {"python", "fastapi", "missing"}
 END = {"end": True}
 FROM_PIPE = (
@@ -52,13 +49,8 @@ class Finding:
 
 
 def load_project(path: str) -> Project:
-    """Return the project that a folder lies in, or say why it cannot be looked at."""
-    root = find_root(path)
-    try:
-        return open_project(root)
-    except NotAProjectError:
-        answers.read_answers(root)  # what this refuses is the cause
-        raise
+    """Return the project that a folder is in."""
+    return Project.load(find_root(path))
 
 
 def run_checks(project: Project) -> list[Finding]:
@@ -103,7 +95,7 @@ def check_machine() -> Iterator[Finding]:
     get_uv = "python3 -m pip install uv, or: pipx install uv"
     yield Finding("ok", "uv", uv) if uv else Finding("FAIL", "uv", lacking, get_uv)
     git = program_version("git")
-    get_git = "install git 2.31 or newer from https://git-scm.com/downloads"
+    get_git = "install git 2.38 or newer from https://git-scm.com/downloads"
     if not git:
         yield Finding(
             "warn", "git", f"{lacking}; it is needed to create projects", get_git
@@ -166,19 +158,15 @@ def check_template(project: Project) -> Iterator[Finding]:
         restore = "restore .copier-answers.yml as it was committed"
         yield Finding("FAIL", "answers", wrong, restore)
     else:
-        told = f"{project.answers['project_name']}, pattern {project.pattern}"
+        told = f"{project.answers.values['project_name']}, pattern {project.pattern}"
         yield Finding("ok", "answers", told)
-    yield check_template_version(project.answers.get("_commit", ""))
+    yield check_template_version(project.commit)
 
 
 def answers_problem(project: Project) -> str:
     """Return what is wrong with the answers, '' when nothing is."""
-    try:
-        answers.read_answers(project.root)
-    except AnswersError as refusal:
-        return refusal.reason
-    if missing := [key for key in ANSWERS if not project.answers.get(key)]:
-        return f"without {', '.join(missing)}"
+    if not project.answers.values.get("project_name"):
+        return "without project_name"
     backend = re.match(r'"""Pattern (\w+)', text_of(project.root / BACKEND))
     if backend and backend[1] != project.pattern:
         return f"they say {project.pattern}, app/background/ is of pattern {backend[1]}"
@@ -218,8 +206,8 @@ def read_dotenv(file: Path) -> str | None:
     if not file.is_fifo():
         return text_of(file)
     command: list[str | Path] = [sys.executable, "-I", "-c", FROM_PIPE, file]
-    text, _errors, end = run_with_timeout(command, DOTENV_TIMEOUT)
-    return text if end == "exit code 0" else None
+    done = run_with_timeout(command, DOTENV_TIMEOUT)
+    return done.stdout if done.status == "exit code 0" else None
 
 
 def unreadable_dotenv() -> Finding:
@@ -361,18 +349,18 @@ def run_probe(python: Path, root: Path, dotenv: str, hidden: Redactor) -> ProbeR
         command: list[str | Path] = [python, "-I", "-X", "utf8", PROBE]
         try:
             env = probe_env(dotenv, folder)
-            out, err, end = run_with_timeout(command, PROBE_TIMEOUT, cwd=root, env=env)
+            done = run_with_timeout(command, PROBE_TIMEOUT, cwd=root, env=env)
         except OSError as error:
             return ProbeResult(None, [], "", False, error.strerror or "", "")
-    told = [said for line in out.splitlines() if (said := parse_json_line(line))]
+    told = [said for line in done.stdout.splitlines() if (said := parse_json_line(line))]
     looked = [each["looking"] for each in told if each.keys() == {"looking"}]
     return ProbeResult(
         facts=next((each for each in told if each.keys() == FACTS), None),
         findings=[Finding(**each) for each in told if is_finding(each)],
         looking=looked[-1] if looked else "",
         ended=END in told,
-        end=end,
-        printed=last_line(err, hidden),
+        end=done.status,
+        printed=last_line(done.stderr, hidden),
     )
 
 
