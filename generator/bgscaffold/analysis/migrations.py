@@ -50,9 +50,7 @@ def find_divergence(project: Path, old: Path, new: Path) -> MigrationDivergence:
     )
 
 
-def find_twins(
-    present: list[Revision], added: list[Revision]
-) -> list[tuple[str, str]]:
+def find_twins(present: list[Revision], added: list[Revision]) -> list[tuple[str, str]]:
     """Return the pairs of files with the same revision."""
     return [
         (theirs.file, ours.file)

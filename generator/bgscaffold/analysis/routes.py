@@ -10,6 +10,7 @@ from bgscaffold.analysis.syntax import (
     all_nodes,
     argument,
     assigned_name,
+    calls,
     decorator_calls,
     keyword_argument,
     last_name,
@@ -54,17 +55,15 @@ def find_routes(package: Path) -> Iterator[Route]:
     for file in [*router_files(package), package / "main.py"]:
         tree = parse_file(file)
         prefix = router_prefix(tree) or ""
-        for call in [*decorator_calls(tree), *calls_of(tree, "add_api_route")]:
+        for call in [*decorator_calls(tree), *added_routes(tree)]:
             path = string_value(argument(call, "path"), tree)
             for method in methods(call) if path is not None else []:
                 yield Route(method, f"{prefix}{path}", file, call.lineno)
 
 
-def calls_of(tree: ast.Module, name: str) -> Iterator[ast.Call]:
-    """Yield the calls of a function or method with this name."""
-    for node in all_nodes(tree):
-        if isinstance(node, ast.Call) and last_name(node.func) == name:
-            yield node
+def added_routes(tree: ast.Module) -> list[ast.Call]:
+    """Return the calls of `add_api_route`."""
+    return [call for call in calls(tree) if last_name(call.func) == "add_api_route"]
 
 
 def methods(call: ast.Call) -> list[str]:

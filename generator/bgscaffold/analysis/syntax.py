@@ -49,6 +49,13 @@ def source_of(node: ast.AST) -> str:
         return "..."
 
 
+def calls(tree: ast.Module) -> Iterator[ast.Call]:
+    """Yield every call in a module."""
+    for node in all_nodes(tree):
+        if isinstance(node, ast.Call):
+            yield node
+
+
 def decorator_calls(tree: ast.Module) -> Iterator[ast.Call]:
     """Yield the calls that decorate functions, as in `@f(x)` and `f(x)(function)`."""
     for node in all_nodes(tree):
@@ -89,14 +96,10 @@ def constant_value(tree: ast.Module, name: str) -> str | None:
     """Return the text that a module assigns to a name."""
     for statement in tree.body:
         if assigned_name(statement) == name:
-            value = getattr(statement, "value", None)
-            return value.value if is_text(value) else None
+            match getattr(statement, "value", None):
+                case ast.Constant(value=str(text)):
+                    return text
     return None
-
-
-def is_text(node: ast.AST | None) -> bool:
-    """Tell whether a node is a string literal."""
-    return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
 def assigned_name(statement: ast.stmt) -> str:

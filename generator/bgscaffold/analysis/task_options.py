@@ -1,11 +1,17 @@
 """What the code of a project declares: options of tasks, and settings."""
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bgscaffold.analysis.syntax import all_nodes, last_name, parse_file, source_of
+from bgscaffold.analysis.syntax import (
+    all_nodes,
+    calls,
+    last_name,
+    parse_file,
+    source_of,
+)
 from bgscaffold.layout import application_packages
 from bgscaffold.patterns import RECORDS
 
@@ -44,17 +50,16 @@ def option_uses(project: Path) -> Iterator[OptionUse]:
 
 def option_uses_in(tree: ast.Module, path: str) -> Iterator[OptionUse]:
     """Yield the options that one file declares."""
-    nodes = all_nodes(tree)
-    decorators = {"task", *task_aliases(nodes)}
-    for node in nodes:
-        owner = option_owner(node, decorators) if isinstance(node, ast.Call) else ""
-        for keyword in node.keywords if isinstance(node, ast.Call) and owner else []:
+    decorators = {"task", *task_aliases(tree)}
+    for call in calls(tree):
+        owner = option_owner(call, decorators)
+        for keyword in call.keywords if owner else []:
             if keyword.arg in OPTIONS and not is_absent_key(keyword):
                 yield OptionUse(
                     owner=owner,
                     option=str(keyword.arg),
                     value=source_of(keyword.value),
-                    place=f"{path}:{node.lineno}",
+                    place=f"{path}:{call.lineno}",
                 )
 
 
@@ -64,9 +69,9 @@ def is_absent_key(keyword: ast.keyword) -> bool:
     return keyword.arg == "key" and is_none
 
 
-def task_aliases(nodes: Sequence[ast.AST]) -> Iterator[str]:
+def task_aliases(tree: ast.Module) -> Iterator[str]:
     """Yield the other names under which a file imports `task`."""
-    for node in nodes:
+    for node in all_nodes(tree):
         for alias in node.names if isinstance(node, ast.ImportFrom) else []:
             if alias.name == "task" and alias.asname:
                 yield alias.asname
@@ -109,8 +114,3 @@ def settings_fields(tree: ast.Module) -> Iterator[ast.AnnAssign]:
 def field_name(field: ast.AnnAssign) -> str:
     """Return the variable that a field is read from."""
     return ast.unparse(field.target).upper()
-
-
-def setting_names(project: Path) -> list[str]:
-    """Return the names of the settings that a project reads from its environment."""
-    return [setting.name for setting in find_settings(project)]
