@@ -6,6 +6,7 @@ from bgscaffold.add_task.task_name import TaskName
 
 NOTE = "Tasks may run more than once, so keep this idempotent."
 EXAMPLE_ID = 7  # the item that tests and examples enqueue
+TESTING = "from afterward.testing import Enqueued"
 RUN_ENQUEUED = "run_enqueued: Callable[[], list[Any]]"
 
 
@@ -84,14 +85,13 @@ def router_module(new: NewTask, prefix: str, context: CodeContext) -> str:
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from {context.package}.background import BackgroundTasksDep
-{import_of(new, context)}
+{own_imports(new, context, "BackgroundTasksDep")}
 
 {router}
 
 
 class Accepted(BaseModel):
-    """The task was enqueued, and runs after this response."""
+    """The accepted task run."""
 
     task_id: str
 
@@ -101,6 +101,12 @@ class Accepted(BaseModel):
     """Enqueue the task `{function}`."""
 {route_body(new, context)}
 '''
+
+
+def own_imports(new: NewTask, context: CodeContext, name: str, *others: str) -> str:
+    """Return sorted imports: the task, a name of background.py, and others."""
+    background = f"from {context.package}.background import {name}"
+    return "\n".join(sorted([background, import_of(new, context), *others]))
 
 
 def import_of(new: NewTask, context: CodeContext) -> str:
@@ -173,7 +179,7 @@ from typing import Any
 
 from fastapi.testclient import TestClient
 
-from afterward.testing import Enqueued
+{TESTING}
 
 URL = "{url}"
 
@@ -202,9 +208,7 @@ def test_without_route(new: NewTask, context: CodeContext) -> str:
 from collections.abc import Callable
 from typing import Any
 
-from afterward.testing import Enqueued
-from {context.package}.background import background_tasks
-{import_of(new, context)}
+{own_imports(new, context, "background_tasks", TESTING)}
 
 
 {succeeds}

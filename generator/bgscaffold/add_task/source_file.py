@@ -178,8 +178,9 @@ def first_line(source: SourceFile) -> int:
     if not source.tree.body:
         return len(split_lines(source.text)) + 1
     first = source.tree.body[0]
-    decorators: list[ast.expr] = getattr(first, "decorator_list", [])
-    return min(node.lineno for node in [first, *decorators])
+    if isinstance(first, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return min(node.lineno for node in [*first.decorator_list, first])
+    return first.lineno
 
 
 def splits_statement(tree: ast.Module, line: int) -> bool:
