@@ -283,21 +283,16 @@ def task(
 
 @app.command()
 def doctor(path: ProjectPath = ".", as_json: AsJson = False) -> None:
-    """Find what is wrong with a project, and how to fix it."""
-    from bgscaffold.doctor.checks import (
-        format_findings,
-        format_findings_json,
-        has_no_failures,
-        load_project,
-        run_checks,
-    )
+    """Find problems of a project and of this machine. It runs the project's code."""
+    from bgscaffold.doctor import output
+    from bgscaffold.doctor.command import find_project, run_checks
+    from bgscaffold.doctor.findings import has_failures
 
-    project = load_project(path)
-    found = run_checks(project)
-    print_only(
-        format_findings_json(project, found) if as_json else format_findings(found)
-    )
-    raise typer.Exit(0 if has_no_failures(found) else 1)
+    project = find_project(path)
+    findings = run_checks(project)
+    text = output.findings_text(findings)
+    print_only(output.findings_json(project, findings) if as_json else text)
+    raise typer.Exit(1 if has_failures(findings) else 0)
 
 
 @app.command()
