@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from bgscaffold.add_task.code import EXAMPLE_ID, NewTask
+from bgscaffold.add_task.code import EXAMPLE_ID, NewTask, router_module
 from bgscaffold.add_task.errors import NameTakenError, SchedulesMissingError
 from bgscaffold.add_task.files import (
     Domain,
     PlannedFile,
+    free_router_file,
+    new_file,
     plan_packages,
-    plan_router,
     plan_tasks,
     plan_test,
     require_inside_project,
@@ -66,10 +67,12 @@ def plan_task(domain: Domain, new: NewTask, *, route: bool) -> AddedTask:
     tasks = plan_tasks(domain, new)
     files, url = [tasks], ""
     if route:
+        file = free_router_file(domain, new)
         prefix = domain_prefix(domain)
         path = prefix + new.path
         require_free_path(domain, path)
-        files.append(plan_router(domain, new, prefix, tasks.path))
+        code = router_module(new, prefix, domain.context(tasks.path))
+        files.append(new_file(file, code))
         url = path.replace("{item_id}", str(EXAMPLE_ID))
     files.append(plan_test(domain, new, url, tasks.path))
     return AddedTask(

@@ -7,7 +7,6 @@ from pathlib import Path
 from bgscaffold.add_task.code import (
     CodeContext,
     NewTask,
-    router_module,
     task_function,
     tasks_module,
     test_module,
@@ -121,14 +120,13 @@ def new_tasks_file(domain: Domain, new: NewTask, file: Path) -> PlannedFile:
     return PlannedFile(path=file, content=code.encode())
 
 
-def plan_router(
-    domain: Domain, new: NewTask, prefix: str, tasks_file: Path
-) -> PlannedFile:
-    """Return the file with the route, which is always a new one."""
+def free_router_file(domain: Domain, new: NewTask) -> Path:
+    """Return the file for a new router, which must not exist yet."""
     file, folder = domain.folder / "router.py", domain.folder / "routers"
     if os.path.lexists(file) or folder.is_dir():
         file = folder / f"{new.name.function}.py"
-    return new_file(file, router_module(new, prefix, domain.context(tasks_file)))
+    require_missing(file)
+    return file
 
 
 def plan_test(domain: Domain, new: NewTask, url: str, tasks_file: Path) -> PlannedFile:
@@ -152,9 +150,14 @@ def plan_packages(domain: Domain, planned: list[PlannedFile]) -> list[PlannedFil
 
 def new_file(path: Path, code: str) -> PlannedFile:
     """Return a file that must not exist yet."""
+    require_missing(path)
+    return PlannedFile(path=path, content=code.encode())
+
+
+def require_missing(path: Path) -> None:
+    """Refuse to replace a file, or a link to nothing."""
     if os.path.lexists(path):
         raise FileAlreadyExistsError(str(path))
-    return PlannedFile(path=path, content=code.encode())
 
 
 def require_inside_project(domain: Domain, planned: list[PlannedFile]) -> None:

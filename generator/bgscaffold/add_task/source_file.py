@@ -13,6 +13,7 @@ from bgscaffold.analysis.syntax import PARSE_ERRORS
 
 IMPORT = "from afterward import task"
 WRITE_PERMISSION = 0o222
+DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 @dataclass(frozen=True)
@@ -135,8 +136,10 @@ def import_place(source: SourceFile, package: str) -> ImportPlace:
     if ast.get_docstring(source.tree) is not None:
         line = source.tree.body[0].end_lineno or 0
         return ImportPlace(line=line, before="\n", after="\n")
-    line = first_line(source) - 1
-    return ImportPlace(line=line, before="", after="\n\n\n")
+    first = source.tree.body[0] if source.tree.body else None
+    line = first_line(first) - 1 if first else len(split_lines(source.text))
+    after = "\n\n\n" if isinstance(first, DEFINITIONS) else "\n\n"
+    return ImportPlace(line=line, before="", after=after)
 
 
 def leading_imports(tree: ast.Module) -> list[ast.Import | ast.ImportFrom]:
@@ -173,14 +176,11 @@ def sorts_later(statement: ast.Import | ast.ImportFrom) -> bool:
     return (statement.module or "") > "afterward"
 
 
-def first_line(source: SourceFile) -> int:
-    """Return the line of the first statement, or the one after the last comment."""
-    if not source.tree.body:
-        return len(split_lines(source.text)) + 1
-    first = source.tree.body[0]
-    if isinstance(first, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        return min(node.lineno for node in [*first.decorator_list, first])
-    return first.lineno
+def first_line(statement: ast.stmt) -> int:
+    """Return the first line of a statement, which may be that of a decorator."""
+    if isinstance(statement, DEFINITIONS):
+        return min(node.lineno for node in [*statement.decorator_list, statement])
+    return statement.lineno
 
 
 def splits_statement(tree: ast.Module, line: int) -> bool:
