@@ -1,6 +1,6 @@
 """Tasks of the domain `actions`. A `def` task runs in a thread, so it may block."""
 
-from app.background import task
+from afterward import task
 from app.settings import settings
 
 

@@ -1,20 +1,22 @@
-"""Alembic's environment: `uv run alembic revision --autogenerate -m NAME` finds the tables here."""
+"""Alembic's environment: `uv run alembic revision --autogenerate -m NAME`."""
 
-import re
 from typing import Any
 
 from alembic import context
 
-from app import domains
-from app.database import Base, alembic_connection, sync_engine
+from afterward.outbox import migrations
+from app.background import background
+from app.database import Base, sync_engine
 
 
-def include_name(name: str | None, kind: str, _parents: Any) -> bool:
-    """Leave out the task runs, whose migration ships with the project, and full-text indexes.
+def include_name(name: str | None, kind: str, parents: Any) -> bool:
+    """Leave out afterward's tables, and full-text indexes such as `notes_fts`.
 
-    Alembic cannot compare these, so call one `notes_fts`: on SQLite it is a table, and more behind.
+    On SQLite a full-text index is a set of tables, which Alembic cannot compare.
     """
-    return kind not in ("table", "index") or not re.search("^task_runs$|_fts(_|$)", name or "")
+    if "_fts" in (name or ""):
+        return False
+    return migrations.include_name(name, kind, parents)
 
 
 def run(connection: Any) -> None:
@@ -29,10 +31,10 @@ def run(connection: Any) -> None:
         context.run_migrations()
 
 
-domains.import_routers()  # so that Base knows every domain's tables
-if (given := alembic_connection(context.config)) is not None:
-    run(given)
+background.domains.import_routers()  # so that Base knows the tables of all domains
+if (given := context.config.attributes.get("connection")) is not None:
+    run(given)  # at a start
 else:
-    with sync_engine().connect() as opened:
-        run(opened)
-        opened.commit()
+    with sync_engine().connect() as connection:
+        run(connection)
+        connection.commit()

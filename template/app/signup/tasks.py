@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 import aiosmtplib
 import anyio
 
-from app.background import task
+from afterward import task
 from app.settings import settings
 
 

@@ -1,0 +1,1 @@
+"""The four backends: `simple`, `async_`, `safe` and `celery_`."""

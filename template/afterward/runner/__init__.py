@@ -1,0 +1,1 @@
+"""The runner: executes task runs inside the web process."""

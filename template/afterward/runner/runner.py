@@ -1,0 +1,244 @@
+"""The runner of pattern safe: claims rows from the outbox, and executes them."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from heapq import heappop, heappush
+from itertools import chain, repeat
+from typing import Any
+
+import anyio
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+
+from afterward.database import Database, first_line
+from afterward.outbox import claims, maintenance, results
+from afterward.outbox.claims import ClaimedRun
+from afterward.outbox.heartbeat import Heartbeat
+from afterward.outbox.models import PRIORITIES, row
+from afterward.runner.execute import execute, is_cancelled_from_outside
+from afterward.settings import get_settings
+from afterward.tasks import TaskRun
+
+WRITE_GRACE = 5.0  # seconds after SHUTDOWN_GRACE, to write outcomes
+RETRY_DELAYS = (0.1, 0.5, 1, 2, 4)  # seconds between two tries to write an outcome
+MAX_RETRY_DELAY = 8
+log = logging.getLogger(__name__)
+
+
+class Runner:
+    """Executes at most `concurrency` task runs at a time."""
+
+    def __init__(
+        self, database: Database, heartbeat: Heartbeat, concurrency: int
+    ) -> None:
+        self._database = database
+        self._heartbeat = heartbeat
+        self._concurrency = concurrency
+        self._loop = asyncio.get_running_loop()
+        self._threads = anyio.CapacityLimiter(concurrency)
+        # A heap of (priority, arrival, task_id): what a request has just enqueued.
+        self._ready: list[tuple[int, float, str]] = []
+        self._wake = asyncio.Event()
+        self._running: dict[asyncio.Task[None], ClaimedRun] = {}
+        self._cancellable: dict[str, asyncio.Task[Any]] = {}
+        self._cancelled: set[str] = set()
+        self._last_attempt = ""  # task_id of a run whose attempts have all crashed
+        self._next_sweep = self._loop.time()
+        self._had_outage = False  # of the database
+        self._clock = maintenance.ClockSkewDetector()
+        self._is_draining = False
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a new task run has to wait for another one to end."""
+        return len(self._running) + len(self._ready) >= self._concurrency
+
+    def wake(self, runs: list[TaskRun]) -> None:
+        """Start these task runs now. Callable from any thread."""
+        self._loop.call_soon_threadsafe(self._add, runs)
+
+    def _add(self, runs: list[TaskRun]) -> None:
+        for run in runs:
+            priority = PRIORITIES[run.options.get("priority", "normal")]
+            heappush(self._ready, (-priority, self._loop.time(), run.task_id))
+        self._wake.set()
+
+    def _sweep_now(self) -> None:
+        self._next_sweep = self._loop.time()
+        self._wake.set()
+
+    async def serve(self) -> None:
+        """Claim and execute until the drain. No error ends this loop."""
+        while not self._is_draining:
+            self._wake.clear()
+            claimed = await self._try_to_claim()
+            for claim in claimed:
+                self._spawn(claim)
+            if not claimed and not self._can_claim_more():
+                with suppress(TimeoutError):
+                    sweep = get_settings().task_sweep
+                    await asyncio.wait_for(self._wake.wait(), sweep)
+
+    async def drain(self, serving: asyncio.Task[None]) -> None:
+        """Let running tasks finish within the grace period, and release the others."""
+        self._is_draining = True
+        self._wake.set()
+        await serving  # it may be in the middle of a claim
+        for seconds in (get_settings().shutdown_grace, WRITE_GRACE):
+            if self._running:
+                await asyncio.wait(self._running, timeout=seconds)
+            for running in self._cancellable.values():
+                running.cancel()
+
+    async def _try_to_claim(self) -> list[ClaimedRun]:
+        try:
+            return await self._claim(self._concurrency - len(self._running))
+        except SQLAlchemyError as error:
+            log.warning("cannot read the outbox: %s; trying again", first_line(error))
+            self._had_outage = True
+        except Exception:
+            log.exception("cannot read the outbox; trying again")
+        return []
+
+    def _can_claim_more(self) -> bool:
+        return bool(self._ready) and len(self._running) < self._concurrency
+
+    async def _claim(self, free: int) -> list[ClaimedRun]:
+        if free <= 0:
+            return []
+        if self._loop.time() < self._next_sweep:
+            return await self._claim_ready(free)
+        self._next_sweep = self._loop.time() + get_settings().task_sweep
+        claimed = await self._sweep(free)
+        if len(claimed) == free:
+            self._sweep_now()  # there may be more
+        return claimed
+
+    async def _claim_ready(self, free: int) -> list[ClaimedRun]:
+        count = min(free, len(self._ready))
+        task_ids = [heappop(self._ready)[2] for _ in range(count)]
+        if not task_ids:
+            return []
+        return await self._start(claims.claim, claims.is_unclaimed(task_ids))
+
+    async def _sweep(self, free: int) -> list[ClaimedRun]:
+        own = [claim.run.task_id for claim in self._running.values()]
+        # Not our own rows, even if the lease of one has ended.
+        not_own = [row.id.not_in(own)] if own else []
+        if self._clock.is_detected():
+            await self._write(maintenance.reset_future_due_dates)
+        orphans = await self._write(claims.discard_orphans, *not_own)
+        maintenance.report_orphans(orphans)
+        if not self._last_attempt:
+            last = await self._start(claims.claim_last_attempt, *not_own)
+            if last:
+                self._last_attempt = last[0].run.task_id
+                return last
+        return await self._start(claims.claim_due, free, *not_own)
+
+    async def _start(
+        self, statement: Callable[..., sa.Update], *arguments: Any
+    ) -> list[ClaimedRun]:
+        rows = await self._write(statement, *arguments)
+        return [ClaimedRun.from_row(found) for found in rows]
+
+    async def _write(
+        self, statement: Callable[..., sa.Update], *arguments: Any
+    ) -> list[sa.Row[Any]]:
+        settings = get_settings()
+        if self._had_outage:
+            await self._database.execute_async(maintenance.reset_future_due_dates())
+            await asyncio.sleep(settings.recovery_pause)
+        started = self._loop.time()
+        rows = await self._database.execute_async(statement(*arguments))
+        self._had_outage = self._loop.time() - started > settings.outage_after
+        return rows
+
+    def _spawn(self, claim: ClaimedRun) -> None:
+        running = asyncio.create_task(self._run(claim))
+        self._running[running] = claim
+        running.add_done_callback(self._note_finished)
+
+    def _note_finished(self, running: asyncio.Task[None]) -> None:
+        if self._running.pop(running).run.task_id == self._last_attempt:
+            self._last_attempt = ""
+            self._sweep_now()  # for the next one
+        self._wake.set()
+
+    async def _run(self, claim: ClaimedRun) -> None:
+        cancel = partial(self._loop.call_soon_threadsafe, self._cancel, claim)
+        self._heartbeat.track(claim, cancel)
+        try:
+            await self._save(await self._outcome(claim))
+        finally:
+            # The thread of a task that was cut off may still run, so its lease is renewed
+            # as long as this process lives.
+            was_cut_off = self._is_draining or is_cancelled_from_outside()
+            if claim.run.task.is_async or not was_cut_off:
+                self._heartbeat.untrack(claim)
+
+    def _cancel(self, claim: ClaimedRun) -> None:
+        running = self._cancellable.get(claim.run.task_id)
+        if running and claim.run.task.is_async:  # a thread cannot be stopped
+            self._cancelled.add(claim.run.task_id)
+            running.cancel()
+
+    async def _outcome(self, claim: ClaimedRun) -> sa.Update:
+        try:
+            await self._execute(claim)
+        except GeneratorExit:
+            raise
+        except asyncio.CancelledError as error:
+            return self._outcome_of_cancel(claim) or self._failure(claim, error)
+        except BaseException as error:  # noqa: BLE001  # _failure logs it
+            return self._failure(claim, error)
+        claim.attempt.finish("succeeded")
+        return results.mark_succeeded(claim)
+
+    async def _execute(self, claim: ClaimedRun) -> None:
+        current = asyncio.current_task()
+        assert current
+        self._cancellable[claim.run.task_id] = current
+        try:
+            with claim.attempt.timed():
+                await execute(claim.run, self._threads)
+        finally:
+            del self._cancellable[claim.run.task_id]
+
+    def _failure(self, claim: ClaimedRun, error: BaseException) -> sa.Update:
+        claim.record_failure(error)
+        backoff = claim.backoff()
+        self._loop.call_later(backoff.total_seconds(), self._sweep_now)
+        return results.mark_failed(claim, error, backoff)
+
+    def _outcome_of_cancel(self, claim: ClaimedRun) -> sa.Update | None:
+        """Return the outcome of a task that was cancelled; None if it cancelled itself."""
+        if claim.run.task_id in self._cancelled:
+            self._cancelled.remove(claim.run.task_id)
+            claim.attempt.finish("cancelled")
+            return results.mark_cancelled(claim)
+        if not is_cancelled_from_outside():
+            return None
+        claim.attempt.finish("released")
+        if claim.run.task.is_async:
+            return results.release(claim)
+        return results.refund_attempt(claim)
+
+    async def _save(self, outcome: sa.Update) -> None:
+        """Write an outcome, and try again while the database is down.
+
+        The lease is renewed meanwhile.
+        """
+        for delay in chain(RETRY_DELAYS, repeat(MAX_RETRY_DELAY)):
+            try:
+                await self._database.execute_async(outcome)
+                return
+            except SQLAlchemyError as error:
+                message = "cannot write an outcome: %s; trying again"
+                log.warning(message, first_line(error))
+            except Exception:
+                log.exception("cannot write an outcome; trying again")
+            await asyncio.sleep(delay)

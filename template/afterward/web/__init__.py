@@ -1,0 +1,1 @@
+"""Routes and error handlers that the package adds to the API."""

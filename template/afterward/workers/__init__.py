@@ -1,0 +1,1 @@
+"""Celery: the application, the worker's tasks, the publisher and the shutdown."""
