@@ -15,7 +15,7 @@ import pytest
 from bgscaffold.doctor import checks
 from bgscaffold.doctor.checks import Finding
 from bgscaffold.doctor.supported_versions import FASTAPI_RANGE
-from bgscaffold.project.project import find_project
+from bgscaffold.project.project import Project as FoundProject
 from tests import helpers
 from tests.projects import services
 from tests.projects.environments import PRIVATE, Environment
@@ -66,7 +66,7 @@ def examine(
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
         begun = time.monotonic()
-        found = checks.run_checks(find_project(str(project)))
+        found = checks.run_checks(FoundProject.find(str(project)))
         assert time.monotonic() - begun < AT_ONCE
         text = checks.format_findings(found)
         assert "Traceback" not in text
