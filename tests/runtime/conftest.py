@@ -42,6 +42,8 @@ def settings(
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(metrics_folder))
     monkeypatch.chdir(tmp_path)
     get_settings.cache_clear()
+    # Kombu keeps its connections, so each test has a file of its own.
+    get_settings().broker_url = f"sqla+sqlite:///{tmp_path}/broker.db"
     yield get_settings()
     get_settings.cache_clear()
 
