@@ -10,12 +10,12 @@ from random import Random
 
 import httpx2
 
-MOST_OPEN = 150  # tasks: the load is to be steady, not more than the machine can do
+MOST_OPEN = 150  # tasks: more than the machine can do is no steady load
 MIX = ("instant",) * 6 + ("slow",) * 2 + ("slow_async",) * 2
 
 
 class Load:
-    """Sends requests from a few threads. None is repeated: without a 202, nothing is accepted."""
+    """Sends requests from a few threads, each once: only a 202 is an acceptance."""
 
     def __init__(self, log: Path, seed: int) -> None:
         self.log = log
@@ -23,7 +23,7 @@ class Load:
         self.refused: Counter[str] = Counter()
         self.threads = 4
         self.pause = 0.25  # seconds between two requests of one thread
-        self.holding = False  # the load, until what is open has been done
+        self.holding = False  # no requests until open tasks are done
         self._names = (f"task-{n}" for n in count())
         self._lock = threading.Lock()
         self._random = Random(seed)
@@ -35,10 +35,12 @@ class Load:
 
     @contextmanager
     def steady(self, *urls: str) -> Iterator[None]:
-        """Send requests as long as the block lasts."""
+        """Send requests while the block lasts."""
         stop = threading.Event()
         senders = [
-            threading.Thread(target=self._send_until, args=(stop, urls[n % len(urls)]), daemon=True)
+            threading.Thread(
+                target=self._send_until, args=(stop, urls[n % len(urls)]), daemon=True
+            )
             for n in range(self.threads)
         ]
         for sender in senders:
@@ -59,24 +61,30 @@ class Load:
                 self.send(client.post, kind, self._random.uniform(0.05, 0.3))
 
     def send(
-        self, post: Callable[[str], httpx2.Response], kind: str, seconds: float = 0, name: str = ""
+        self,
+        post: Callable[[str], httpx2.Response],
+        kind: str,
+        seconds: float = 0,
     ) -> str:
         """Send one request, and note it when it is accepted."""
-        name = name or self.name()
+        name = self.name()
         try:
-            status = str(post(f"/faults/{kind}/{name}?seconds={seconds}").status_code)
+            answer = post(f"/bgscaffold-faults/{kind}/{name}?seconds={seconds}")
+            status = str(answer.status_code)
         except httpx2.HTTPError as error:
             status = type(error).__name__
         self.note(status, name)
         return name
 
-    def send_many(self, post: Callable[[str], httpx2.Response], name: str, number: int) -> None:
+    def send_many(
+        self, post: Callable[[str], httpx2.Response], name: str, number: int
+    ) -> None:
         """Enqueue many tasks by one request."""
-        status = str(post(f"/faults/{name}/times/{number}").status_code)
+        status = str(post(f"/bgscaffold-faults/{name}/times/{number}").status_code)
         self.note(status, *(f"{name}.{n}" for n in range(number)))
 
     def note(self, status: str, *names: str) -> None:
-        """Note what was answered for these tasks."""
+        """Note the status of the answer for these tasks."""
         with self._lock:
             if status == "202":
                 self.accepted.update(names)
@@ -84,7 +92,7 @@ class Load:
                 self.refused[status] += 1
 
     def open(self) -> int:
-        """Return, roughly and quickly, how many tasks are accepted and not done."""
+        """Return an estimate of how many tasks are accepted and not done."""
         lines = self.log.read_bytes().count(b"\n") if self.log.exists() else 0
         return len(self.accepted) - lines
 
@@ -113,4 +121,6 @@ class Load:
     def attempts(self, name: str) -> int:
         """Return how often a task has ended its process."""
         file = Path(f"{self.log}.attempts")
-        return sum(line.startswith(f"{name} ") for line in file.read_text().splitlines())
+        return sum(
+            line.startswith(f"{name} ") for line in file.read_text().splitlines()
+        )

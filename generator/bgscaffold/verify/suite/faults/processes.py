@@ -1,4 +1,4 @@
-"""The processes of one rendered project, each in a terminal of its own, as its docs start them."""
+"""The processes of one copy of the project, each in a terminal of its own."""
 
 import os
 import signal
@@ -8,32 +8,40 @@ from contextlib import suppress
 from pathlib import Path
 
 import httpx2
-import uv
 
-from tests.projects.terminal import Terminal, until
+from bgscaffold.verify.suite.project import VerifiedProject
+from bgscaffold.verify.suite.terminal import Terminal
+from bgscaffold.verify.suite.waiting import until
 
-# What a process calls itself, and what it prints as soon as it works.
-PROGRAMS = {
-    "api": ("uvicorn app.main:app", "Uvicorn running on"),
-    "worker": ("celery --app app.background.worker worker", " ready."),
-    "dev": ("uvicorn app.main:app", "Uvicorn running on"),
+# What a process prints when it works.
+READY = {
+    "api": "Uvicorn running on",
+    "worker": " ready.",
+    "dev": "Uvicorn running on",
 }
 LONGEST_START = 60.0
 
 
-class Stack:
-    """Starts, kills and restarts `uv run poe api`, `uv run poe worker` and `uv run poe dev`.
+class Processes:
+    """Starts, kills and restarts the API, the worker and `poe dev` of a project.
 
-    A name is a verb or, for a second process of its kind, a verb and a number: `worker-2`.
+    A second process of a kind has a number in its name: `worker-2`.
     """
 
-    def __init__(self, project: Path, env: Mapping[str, str], ports: Mapping[str, int]) -> None:
+    def __init__(
+        self,
+        project: VerifiedProject,
+        folder: Path,
+        env: Mapping[str, str],
+        ports: Mapping[str, int],
+    ) -> None:
         self.project = project
+        self.folder = folder
         self.env = dict(env)
         self.ports = ports
         self.wrapper: list[str] = []
         self.terminals: dict[str, Terminal] = {}
-        self._left: list[Terminal] = []
+        self._ended: list[Terminal] = []
 
     def start(self, *names: str) -> None:
         """Start these, and wait until each works."""
@@ -44,41 +52,34 @@ class Stack:
 
     def begin(self, name: str) -> None:
         """Start one, and do not wait."""
-        if name in self.terminals:
-            self._left.append(self.terminals[name])  # orphans of a killed process may live on
-        command = [*self.wrapper, uv.find_uv_bin(), "run", "poe", _verb(name)]
+        if name in self.terminals:  # children of a killed process may be alive
+            self._ended.append(self.terminals[name])
+        command = [*self.wrapper, *self.project.command(_kind(name))]
         port = {"UVICORN_PORT": str(self.ports.get(name, 0))}
-        self.terminals[name] = Terminal(*command, cwd=self.project, env=self.env | port)
+        self.terminals[name] = Terminal(*command, cwd=self.folder, env=self.env | port)
 
     def wait(self, name: str) -> None:
         """Wait until one works."""
         terminal = self.terminals[name]
-        ready = PROGRAMS[_verb(name)][1]
 
         def works() -> bool:
-            assert terminal.process.poll() is None, f"{name} has ended:\n{terminal.screen}"
-            return ready in terminal.screen
+            ended = terminal.process.poll() is not None
+            assert not ended, f"{name} has ended:\n{terminal.screen}"
+            return READY[_kind(name)] in terminal.screen
 
         until(works, lambda: f"{name}:\n{terminal.screen[-2000:]}", LONGEST_START)
 
     def main(self, name: str) -> int:
-        """Return the process that matters: not uv, not poe, not a child of the pool."""
-        [main] = self._family(name)[0]
-        return main
+        """Return the main process of a command."""
+        return self.terminals[name].process.pid
 
     def children(self, name: str) -> list[int]:
         """Return the processes of a worker's pool."""
-        return self._family(name)[1]
-
-    def _family(self, name: str) -> tuple[list[int], list[int]]:
-        program = PROGRAMS[_verb(name)][0]
-        found = self.terminals[name].processes()
-        pids = [pid for pid, line in found.items() if program in line and "/uv " not in line]
-        children = [pid for pid in pids if _parent(pid) in pids]
-        return [pid for pid in pids if pid not in children], children
+        main, found = self.main(name), self.terminals[name].processes()
+        return [pid for pid in found if _parent(pid) == main and "celery" in found[pid]]
 
     def kill(self, name: str) -> None:
-        """Send SIGKILL to the main process alone, and wait until its command has ended."""
+        """Send SIGKILL to the main process alone, and wait until it has ended."""
         os.kill(self.main(name), signal.SIGKILL)
         self.wait_ended(name)
 
@@ -98,16 +99,15 @@ class Stack:
             os.kill(children[index % len(children)], signal.SIGKILL)
 
     def kill_group(self, name: str) -> None:
-        """Send SIGKILL to everything that this command has started, as a power cut does."""
+        """Send SIGKILL to all that a command has started, as a power cut does."""
         self.terminals.pop(name).__exit__()
 
     def wait_ended(self, name: str) -> None:
         """Wait until a command has ended."""
-        terminal = self.terminals[name]
-        until(lambda: terminal.process.poll() is not None, lambda: f"the end of {name}")
+        until(lambda: self.has_ended(name), lambda: f"the end of {name}")
 
-    def ended(self, name: str) -> bool:
-        """Tell whether a command has ended."""
+    def has_ended(self, name: str) -> bool:
+        """Return whether a command has ended."""
         return self.terminals[name].process.poll() is not None
 
     def url(self, name: str = "api") -> str:
@@ -119,30 +119,32 @@ class Stack:
         return httpx2.post(f"{self.url()}{path}", timeout=60, trust_env=False)
 
     def run(self, *command: str) -> None:
-        """Run a command of the project to its end."""
-        line = [uv.find_uv_bin(), "run", *command]
+        """Run a module with the project's Python to its end."""
+        line = [str(self.project.python), "-m", *command]
         done = subprocess.run(
-            line, cwd=self.project, env=self.env, capture_output=True, check=False
+            line, cwd=self.folder, env=self.env, capture_output=True, check=False
         )
         assert done.returncode == 0, done.stdout + done.stderr
 
-    def said(self) -> str:
+    def printed(self) -> str:
         """Return the end of what each process has printed."""
-        return "\n".join(f"--- {n}:\n{t.screen[-3000:]}" for n, t in self.terminals.items())
+        screens = {name: t.screen[-3000:] for name, t in self.terminals.items()}
+        return "\n".join(f"--- {name}:\n{screen}" for name, screen in screens.items())
 
     def close(self) -> None:
         """End everything."""
-        for terminal in [*self.terminals.values(), *self._left]:
+        for terminal in [*self.terminals.values(), *self._ended]:
             terminal.__exit__()
         self.terminals.clear()
-        self._left.clear()
+        self._ended.clear()
 
 
-def _verb(name: str) -> str:
+def _kind(name: str) -> str:
     return name.split("-")[0]
 
 
 def _parent(pid: int) -> int:
     with suppress(OSError):
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        status = Path(f"/proc/{pid}/stat").read_text()
+        return int(status.rpartition(")")[2].split()[1])
     return 0

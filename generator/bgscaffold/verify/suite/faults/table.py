@@ -1,9 +1,9 @@
-"""What came of each fault, as a table in Markdown."""
+"""The outcome of each fault, as a table in Markdown."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tests.faults.registry import Combination, Fault
+from bgscaffold.verify.suite.faults.registry import Combination, Fault
 
 HEAD = "| fault | accepted | done | doubled | lost | injected | s to recover |"
 RULE = "|---|--:|--:|--:|--:|--:|--:|"
@@ -11,7 +11,7 @@ RULE = "|---|--:|--:|--:|--:|--:|--:|"
 
 @dataclass(frozen=True)
 class Row:
-    """What came of one fault on one combination."""
+    """The outcome of one fault on one combination."""
 
     on: Combination
     fault: Fault
@@ -30,13 +30,32 @@ class Row:
         return bool(self.lost or self.trouble or (self.doubled and self.fault.once))
 
     def __str__(self) -> str:
-        may = "" if self.doubled or not self.fault.once else " (never)"
-        numbers = (self.accepted, self.accepted - self.lost, f"{self.doubled}{may}", self.lost)
-        cells = (*numbers, self.injected, f"{self.recovered:.1f}")
         if self.left_out:
             return f"| {self.fault.label}: left out, {self.left_out} | | | | | | |"
-        label = f"**{self.fault.label}**" if self.failed else self.fault.label
-        return f"| {label} | {' | '.join(map(str, cells))} |"
+        never = "" if self.doubled or not self.fault.once else " (never)"
+        cells = (
+            f"**{self.fault.label}**" if self.failed else self.fault.label,
+            self.accepted,
+            self.accepted - self.lost,
+            f"{self.doubled}{never}",
+            self.lost,
+            self.injected,
+            f"{self.recovered:.1f}",
+        )
+        return f"| {' | '.join(map(str, cells))} |"
+
+    def as_dict(self) -> dict[str, str | int | float]:
+        """Return the outcome for the command's report."""
+        return {
+            "fault": self.fault.label,
+            "accepted": self.accepted,
+            "lost": self.lost,
+            "doubled": self.doubled,
+            "seconds": round(self.recovered, 1),
+            "left_out": self.left_out,
+            "trouble": self.trouble,
+            "failed": self.failed,
+        }
 
 
 def table(rows: Iterable[Row]) -> str:
@@ -48,7 +67,10 @@ def table(rows: Iterable[Row]) -> str:
 
 
 def _part(on: Combination, rows: list[Row]) -> str:
-    sums = [sum(row.accepted for row in rows), sum(row.accepted - row.lost for row in rows)]
+    sums = [
+        sum(row.accepted for row in rows),
+        sum(row.accepted - row.lost for row in rows),
+    ]
     sums += [sum(row.doubled for row in rows), sum(row.lost for row in rows)]
     sums += [sum(row.injected for row in rows)]
     total = f"| all | {' | '.join(map(str, sums))} | |"

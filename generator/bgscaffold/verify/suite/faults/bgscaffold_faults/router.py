@@ -8,7 +8,7 @@ from app.background import BackgroundTasksDep
 
 from . import tasks
 
-router = APIRouter(prefix="/faults")
+router = APIRouter(prefix="/bgscaffold-faults")
 KINDS = {
     "instant": tasks.instant,
     "slow": tasks.slow,
@@ -21,7 +21,9 @@ KINDS = {
 
 
 @router.post("/{kind}/{name}", status_code=202)
-async def one(kind: str, name: str, seconds: float, background_tasks: BackgroundTasksDep) -> str:
+async def one(
+    kind: str, name: str, seconds: float, background_tasks: BackgroundTasksDep
+) -> str:
     """Enqueue one task."""
     task_id: str = background_tasks.add_task(KINDS[kind], name, seconds)
     return task_id

@@ -4,7 +4,7 @@ import asyncio
 from contextlib import closing, suppress
 from threading import Thread
 
-from tests.projects import services
+from bgscaffold.verify.suite.servers import free_port
 
 
 class Proxy:
@@ -12,7 +12,7 @@ class Proxy:
 
     def __init__(self, target: int) -> None:
         self.target = target
-        self.port = services.free_port()
+        self.port = free_port()
         self._loop = asyncio.new_event_loop()
         self._passing = asyncio.Event()
         self._passing.set()
@@ -42,10 +42,14 @@ class Proxy:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         await self._passing.wait()
         try:
-            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.target)
+            far_reader, far_writer = await asyncio.open_connection(
+                "127.0.0.1", self.target
+            )
         except OSError:
             writer.close()
             return
@@ -54,7 +58,9 @@ class Proxy:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pump(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         with suppress(OSError), closing(writer):
             while block := await reader.read(65536):
                 await self._passing.wait()

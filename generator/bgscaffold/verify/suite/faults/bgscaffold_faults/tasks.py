@@ -9,7 +9,7 @@ import threading
 import time
 from pathlib import Path
 
-from app.background import task
+from afterward import task
 
 
 def append(file: str, name: str, started: float) -> None:
@@ -24,13 +24,13 @@ def effect(name: str, started: float) -> None:
     append(os.environ["FAULTS_LOG"], name, started)
 
 
-@task("faults.instant")
+@task("bgscaffold_faults.instant")
 def instant(name: str, _seconds: float) -> None:
     """End at once."""
     effect(name, time.time())
 
 
-@task("faults.slow")
+@task("bgscaffold_faults.slow")
 def slow(name: str, seconds: float) -> None:
     """Work for some seconds, in a thread or in a worker's process."""
     started = time.time()
@@ -38,7 +38,7 @@ def slow(name: str, seconds: float) -> None:
     effect(name, started)
 
 
-@task("faults.slow_async")
+@task("bgscaffold_faults.slow_async")
 async def slow_async(name: str, seconds: float) -> None:
     """Work for some seconds, on the loop."""
     started = time.time()
@@ -46,23 +46,26 @@ async def slow_async(name: str, seconds: float) -> None:
     effect(name, started)
 
 
-@task("faults.leave")
+@task("bgscaffold_faults.leave")
 def leave(name: str, attempts: float) -> None:
     """End the whole process at the first attempts, then succeed."""
     file = Path(os.environ["FAULTS_LOG"] + ".attempts")
     append(str(file), name, time.time())
-    if sum(line.startswith(f"{name} ") for line in file.read_text().splitlines()) <= attempts:
+    if (
+        sum(line.startswith(f"{name} ") for line in file.read_text().splitlines())
+        <= attempts
+    ):
         os._exit(1)
     effect(name, time.time())
 
 
-@task("faults.interrupted", retries=0, timeout=1)
+@task("bgscaffold_faults.interrupted", retries=0, timeout=1)
 def interrupted(_name: str, _seconds: float) -> None:
     """Work for longer than the time limit."""
     threading.Event().wait()
 
 
-@task("faults.stubborn", retries=0, timeout=1)
+@task("bgscaffold_faults.stubborn", retries=0, timeout=1)
 def stubborn(_name: str, _seconds: float) -> None:
     """Take no notice of any interruption."""
     while True:
@@ -70,7 +73,7 @@ def stubborn(_name: str, _seconds: float) -> None:
             threading.Event().wait()
 
 
-@task("faults.never_end")
+@task("bgscaffold_faults.never_end")
 def never_end(name: str, _seconds: float) -> None:
     """Begin, and never end."""
     effect(name, time.time())
