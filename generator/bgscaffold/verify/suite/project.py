@@ -31,12 +31,25 @@ class VerifiedProject:
     pattern: Pattern
     database_server: str = ""  # empty: SQLite
     broker: str = ""  # empty: the embedded one
+    has_schedule: bool = False  # the packages of scheduled tasks are installed
     mark: str = ""  # a variable of all processes, by which the command finds them
 
     @property
     def record(self) -> PatternRecord:
         """What the pattern promises and supports."""
         return RECORDS[self.pattern]
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """The options that the pattern supports, and what else tests ask for."""
+        found = {
+            "durable": self.record.durable,
+            "schedule": self.has_schedule,
+            "workers": self.record.has_workers,
+        }
+        return self.record.supports | {
+            name for name, is_there in found.items() if is_there
+        }
 
     def copy_to(self, folder: Path, *domains: Path) -> None:
         """Copy the project, and add domain packages of the suite to it."""
@@ -78,7 +91,7 @@ class VerifiedProject:
 
     def as_variable(self) -> dict[str, str]:
         """Return a variable from which `from_variable` makes the same project."""
-        return {SETUP: json.dumps({k: str(v) for k, v in vars(self).items()})}
+        return {SETUP: json.dumps(vars(self), default=str)}
 
     def _poe_tasks(self) -> Mapping[str, Any]:
         text = (self.source / "pyproject.toml").read_text(encoding="utf-8")
@@ -96,5 +109,6 @@ def from_variable() -> VerifiedProject:
         pattern=Pattern(given["pattern"]),
         database_server=given["database_server"],
         broker=given["broker"],
+        has_schedule=given["has_schedule"],
         mark=given["mark"],
     )

@@ -1,4 +1,6 @@
-"""Routes that use the door rightly, and wrongly."""
+"""Routes that use the public API correctly, and wrongly."""
+
+# mypy: disable-error-code="import-not-found,untyped-decorator,no-any-return,misc"
 
 import json
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -7,19 +9,27 @@ from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
+from afterward import EnqueueError
 from fastapi import APIRouter, HTTPException, Request, Response, WebSocket
 from fastapi.responses import StreamingResponse
 from fastapi.routing import APIRoute
+from pydantic import BaseModel, Field
 from starlette.types import Message, Receive, Scope, Send
 
-from app.background import BackgroundTasksDep, EnqueueError, background_tasks
-from app.background.task import CallOptions
+from app.background import BackgroundTasksDep, background_tasks
 from app.database import Base, SessionDep, engine
 
 from . import tasks
 from .notes import Note, mark
 
-router = APIRouter(prefix="/contract")
+
+class Body(BaseModel):
+    """The body of a request."""
+
+    number: float = Field(allow_inf_nan=False)
+
+
+router = APIRouter(prefix="/bgscaffold-contract")
 
 
 @router.post("/tables", status_code=204)
@@ -37,7 +47,9 @@ def notes_from_def(line: str, background_tasks: BackgroundTasksDep) -> list[str]
 
 
 @router.post("/notes/async/{line}", status_code=202)
-async def notes_from_async(line: str, background_tasks: BackgroundTasksDep) -> list[str]:
+async def notes_from_async(
+    line: str, background_tasks: BackgroundTasksDep
+) -> list[str]:
     """Enqueue both kinds of task from an `async def` route."""
     add = background_tasks.add_task
     return [add(tasks.note, f"{line} def"), add(tasks.note_async, line=f"{line} async")]
@@ -81,7 +93,7 @@ async def options(
     delay: float | None = None,
 ) -> str:
     """Enqueue with options, if the pattern has them."""
-    wanted = CallOptions()
+    wanted: dict[str, Any] = {}
     if key is not None:
         wanted["key"] = key or None
     if delay:
@@ -113,8 +125,16 @@ async def chain(line: str, background_tasks: BackgroundTasksDep) -> str:
     return background_tasks.add_task(tasks.chain, line)
 
 
+@router.post("/number", status_code=202)
+async def number(body: Body) -> float:
+    """Take a body, which may not be valid JSON."""
+    return body.number
+
+
 @router.post("/wrong/{how}", status_code=202)
-async def wrong(how: str, request: Request, background_tasks: BackgroundTasksDep) -> str:
+async def wrong(
+    how: str, request: Request, background_tasks: BackgroundTasksDep
+) -> str:
     """Enqueue one good task, then make a wrong call."""
     background_tasks.add_task(tasks.note, f"wrong {how}")
     add: Any = background_tasks.add_task
@@ -141,7 +161,9 @@ def _endless() -> list[Any]:
 
 
 @router.post("/raise/{line}", status_code=202)
-async def raise_after_adding(line: str, status: int, background_tasks: BackgroundTasksDep) -> str:
+async def raise_after_adding(
+    line: str, status: int, background_tasks: BackgroundTasksDep
+) -> str:
     """Enqueue a task, then fail, with an HTTP error or any other."""
     background_tasks.add_task(tasks.note, line)
     if status == 500:
@@ -153,7 +175,7 @@ async def raise_after_adding(line: str, status: int, background_tasks: Backgroun
 async def failing_flush(
     line: str, session: SessionDep, background_tasks: BackgroundTasksDep
 ) -> str:
-    """Leave the session with a row that the database refuses when it is flushed."""
+    """Add rows that the database refuses when they are flushed."""
     session.add_all([Note(id=line), Note(id=line)])
     return background_tasks.add_task(tasks.note, line)
 
@@ -162,13 +184,15 @@ async def failing_flush(
 async def failing_commit(
     line: str, session: SessionDep, background_tasks: BackgroundTasksDep
 ) -> str:
-    """Leave a transaction that the database refuses at COMMIT."""
+    """Write a row that the database refuses at COMMIT."""
     await session.execute(sa.insert(Note).values(id=line, parent="nobody"))
     return background_tasks.add_task(tasks.note, line)
 
 
 @router.post("/row/{line}", status_code=202)
-async def row(line: str, session: SessionDep, background_tasks: BackgroundTasksDep) -> str:
+async def row(
+    line: str, session: SessionDep, background_tasks: BackgroundTasksDep
+) -> str:
     """Write a row, and enqueue a task that reads it and fails."""
     session.add(Note(id=line))
     return background_tasks.add_task(tasks.read, line)
@@ -176,7 +200,7 @@ async def row(line: str, session: SessionDep, background_tasks: BackgroundTasksD
 
 @router.get("/row/{line}")
 async def has_row(line: str, session: SessionDep) -> bool:
-    """Tell whether the row is there."""
+    """Return whether the row exists."""
     return await session.get(Note, line) is not None
 
 
@@ -215,15 +239,15 @@ async def socket(websocket: WebSocket, line: str) -> None:
     await websocket.close()
 
 
-@router.post("/sync-door", status_code=202)
-async def sync_door_on_the_loop() -> str:
+@router.post("/sync-with", status_code=202)
+async def sync_with_on_the_loop() -> str:
     """Use `with` where `async with` is needed."""
     with background_tasks() as wrong_tasks:
-        return wrong_tasks.add_task(tasks.note, "sync door")
+        return wrong_tasks.add_task(tasks.note, "sync with")
 
 
 class MarkingRoute(APIRoute):
-    """Leaves a mark when the response has been sent."""
+    """Writes a mark when the response has been sent."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Wrap the response of the handler."""
@@ -253,10 +277,12 @@ ordered = APIRouter(route_class=MarkingRoute)
 
 @ordered.post("/order", status_code=202)
 async def order(session: SessionDep, background_tasks: BackgroundTasksDep) -> str:
-    """Leave a mark at each step."""
+    """Write a mark at each step."""
     mark("order handler")
     sa.event.listen(session.sync_session, "after_flush", lambda *_: mark("order flush"))
-    sa.event.listen(session.sync_session, "after_commit", lambda *_: mark("order commit"))
+    sa.event.listen(
+        session.sync_session, "after_commit", lambda *_: mark("order commit")
+    )
     session.add(Note(id="order"))
     return background_tasks.add_task(tasks.note, "order run")
 

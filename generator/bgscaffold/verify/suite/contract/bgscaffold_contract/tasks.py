@@ -1,4 +1,6 @@
-"""Tasks that leave a mark."""
+"""Tasks that write marks."""
+
+# mypy: disable-error-code="import-not-found,untyped-decorator"
 
 import asyncio
 import os
@@ -7,62 +9,66 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+from afterward import Failure, on_failure, progress, task
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.background import Failure, background_tasks, on_failure, progress, task
+from app.background import background_tasks
 from app.database import engine
 
 from .notes import Note, mark
 
 
-@task("contract.note")
+@task("bgscaffold_contract.note")
 def note(line: str) -> None:
-    """Leave a mark."""
+    """Write a mark."""
     mark(line)
 
 
-@task("contract.note_async")
+@task("bgscaffold_contract.note_async")
 async def note_async(line: str) -> None:
-    """Leave a mark, from an `async def` task."""
+    """Write a mark, from an `async def` task."""
     mark(line)
 
 
-@task("contract.show")
+@task("bgscaffold_contract.show")
 def show(*values: Any, **named: Any) -> None:
-    """Leave a mark that shows the arguments as they arrive."""
+    """Write a mark that shows the arguments as they arrive."""
     mark(f"show {values!r} {named!r}")
 
 
-@task("contract.fail")
+@task("bgscaffold_contract.fail")
 def fail(line: str) -> None:
-    """Leave a mark, then fail."""
+    """Write a mark, then fail."""
     mark(line)
     raise ValueError(line)
 
 
-@task("contract.flaky")
+@task("bgscaffold_contract.flaky")
 def flaky(line: str, failures: int) -> None:
     """Fail at the first attempts, then succeed."""
     mark(line)
-    if Path(os.environ["MARKS"]).read_text().splitlines().count(line) <= failures:
+    if (
+        Path(os.environ["BGSCAFFOLD_MARKS"]).read_text().splitlines().count(line)
+        <= failures
+    ):
         raise ConnectionError(line)
 
 
-@task("contract.exit")
+@task("bgscaffold_contract.exit")
 async def leave(line: str) -> None:
-    """Leave a mark, then try to end the process."""
+    """Write a mark, then try to end the process."""
     mark(line)
     raise SystemExit(line)
 
 
-@task("contract.cancel")
+@task("bgscaffold_contract.cancel")
 async def cancel(line: str) -> None:
-    """Leave a mark, then look cancelled."""
+    """Write a mark, then look cancelled."""
     mark(line)
     raise asyncio.CancelledError
 
 
-@task("contract.wait")
+@task("bgscaffold_contract.wait")
 def wait(gate: str) -> None:
     """Wait until the test opens the gate."""
     mark(f"waiting {gate}")
@@ -71,9 +77,9 @@ def wait(gate: str) -> None:
     mark(f"passed {gate}")
 
 
-@task("contract.wait_async")
+@task("bgscaffold_contract.wait_async")
 async def wait_async(gate: str) -> None:
-    """Do the same without a thread, and say how far it has come."""
+    """Do the same without a thread, and report progress."""
     mark(f"waiting {gate}")
     progress(0.5, "half way")
     while True:
@@ -83,14 +89,14 @@ async def wait_async(gate: str) -> None:
     mark(f"passed {gate}")
 
 
-@task("contract.die")
+@task("bgscaffold_contract.die")
 def die(line: str) -> None:
     """End the process, as a crash in a C library does."""
     mark(line)
     os._exit(1)
 
 
-@task("contract.slow", timeout=0.05)
+@task("bgscaffold_contract.slow", timeout=0.05)
 async def slow(line: str) -> None:
     """Take longer than allowed."""
     mark(line)
@@ -98,28 +104,29 @@ async def slow(line: str) -> None:
 
 
 @on_failure
-def tell(failure: Failure) -> None:
-    """Mark each failure, as an error tracker would note it."""
-    mark(f"told {failure.task} {type(failure.error).__name__} {failure.attempt} {failure.outcome}")
+def report(failure: Failure) -> None:
+    """Write a mark for each failure, as an error tracker would record it."""
+    error = type(failure.error).__name__
+    mark(f"reported {failure.task} {error} {failure.attempt} {failure.outcome}")
 
 
-@task("contract.read")
+@task("bgscaffold_contract.read")
 async def read(note_id: str) -> None:
-    """Say whether the row of the request is there, then fail."""
+    """Mark whether the row of the request exists, then fail."""
     async with AsyncSession(engine()) as session:
         found = await session.get(Note, note_id)
     mark(f"read {note_id} {found is not None}")
     raise ValueError("after reading")
 
 
-@task("contract.chain")
+@task("bgscaffold_contract.chain")
 def chain(line: str) -> None:
     """Enqueue two more tasks, from `def` and then from `async def` code."""
     with background_tasks() as tasks:
         tasks.add_task(chain_async, line)
 
 
-@task("contract.chain_async")
+@task("bgscaffold_contract.chain_async")
 async def chain_async(line: str) -> None:
     """Enqueue one more task from `async def` code."""
     async with background_tasks() as tasks:
@@ -127,5 +134,5 @@ async def chain_async(line: str) -> None:
 
 
 def not_a_task(line: str) -> None:
-    """Nobody has registered this function."""
+    """Do what a task does; this function is not registered."""
     mark(line)
