@@ -15,12 +15,22 @@ from pathlib import Path
 import uv
 from filelock import FileLock
 
+from bgscaffold.verify.suite.terminal import Terminal
 from tests import helpers
-from tests.projects.terminal import Dev, Terminal
+from tests.projects.dev import Dev
 
 # What a test run, uv, poe and coverage leave to their children, and what projects take as settings.
 PRIVATE = (
-    *("PYTEST_", "COV_", "COVERAGE_", "POE_", "TEST_", "TASK_", "BROKER_URL", "DATABASE_URL"),
+    *(
+        "PYTEST_",
+        "COV_",
+        "COVERAGE_",
+        "POE_",
+        "TEST_",
+        "TASK_",
+        "BROKER_URL",
+        "DATABASE_URL",
+    ),
     *(
         "ENVIRONMENT",
         "VIRTUAL_ENV",
@@ -39,6 +49,11 @@ class Environment:
     """How commands are run in a project: by uv, which alone is added to this machine's PATH."""
 
     variables: dict[str, str]
+
+    @property
+    def python(self) -> Path:
+        """The Python of a shared environment."""
+        return Path(self.variables["UV_PROJECT_ENVIRONMENT"], "bin", "python")
 
     def uv(self, project: Path, *arguments: str, **variables: str) -> str:
         """Run uv in a project, demand that it succeeds, and return what was printed."""
@@ -63,7 +78,9 @@ class Environment:
         """Run the project's own tests, as its README says, and return what was printed."""
         litter = project.parent / f"{project.name}-tmp"
         litter.mkdir(exist_ok=True)
-        return self.run(project, "poe", "test", *options, TMPDIR=str(litter), **variables)
+        return self.run(
+            project, "poe", "test", *options, TMPDIR=str(litter), **variables
+        )
 
     def assert_every_test_passes(self, project: Path, **variables: str) -> None:
         """Run them all, as the project's own CI does; one that is left out is a failure, too."""
@@ -72,7 +89,9 @@ class Environment:
 
     def terminal(self, project: Path, *command: str) -> Terminal:
         """Run a command in a terminal."""
-        return Terminal(uv.find_uv_bin(), "run", *command, cwd=project, env=self.variables)
+        return Terminal(
+            uv.find_uv_bin(), "run", *command, cwd=project, env=self.variables
+        )
 
     def dev(self, project: Path, **variables: str) -> Dev:
         """Start the project, as its README says."""
@@ -131,10 +150,20 @@ def pythons(folder: Path) -> list[tuple[tuple[int, ...], str]]:
     own = bare(folder).variables
     pyenv = map(str, Path.home().glob(".pyenv/versions/*/bin"))
     path = os.pathsep.join([*pyenv, own["PATH"]])
-    command = (uv.find_uv_bin(), "python", "list", "--only-installed", "--output-format", "json")
-    listed = subprocess.run(command, env=own | {"PATH": path}, capture_output=True, check=True)
+    command = (
+        uv.find_uv_bin(),
+        "python",
+        "list",
+        "--only-installed",
+        "--output-format",
+        "json",
+    )
+    listed = subprocess.run(
+        command, env=own | {"PATH": path}, capture_output=True, check=True
+    )
     return [
         (tuple(map(int, python["version"].split("."))), python["path"])
         for python in json.loads(listed.stdout)
-        if python["version"].replace(".", "").isdigit() and python["variant"] == "default"
+        if python["version"].replace(".", "").isdigit()
+        and python["variant"] == "default"
     ]
