@@ -10,17 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import fastapi
 
-from afterward.backend import Backend
+from afterward.backend import Backend, check_supported
 from afterward.discovery import Domains
 from afterward.enqueue import BackgroundTasks, RequestBackgroundTasks
 from afterward.errors import StartupError, without_traceback
 from afterward.requirements import require
-from afterward.tasks import check_supported
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from fastapi import params
     from sqlalchemy import Engine
     from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
     from sqlalchemy.orm import Session

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, Unpack
 from uuid import NAMESPACE_URL, uuid5
 
-from afterward.backend import Option
+from afterward.backend import Application, Option
 from afterward.errors import EnqueueError
 from afterward.tasks import CallOptions, TaskRun, bind, check_known
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
     from sqlalchemy.orm import Session, SessionTransaction
 
-    from afterward.background import Background
 
 P = ParamSpec("P")
 PRIORITIES = ("high", "normal", "low")
@@ -34,9 +33,9 @@ class BackgroundTasks:
     """Collects calls, and enqueues all of them when its block ends without an error."""
 
     def __init__(
-        self, background: Background, session: AsyncSession | Session | None = None
+        self, application: Application, session: AsyncSession | Session | None = None
     ) -> None:
-        self._background = background
+        self._application = application
         self._session = session
         self._runs: list[TaskRun] = []
         self._is_closed = False
@@ -73,10 +72,10 @@ class BackgroundTasks:
 
     def _check_supported(self, options: CallOptions) -> None:
         given = {name for name, value in options.items() if value is not None}
-        if lacking := given - self._background.backend.supports:
+        if lacking := given - self._application.backend.supports:
             raise EnqueueError(
                 f"options({', '.join(sorted(lacking))}=...) is not supported by pattern"
-                f" {self._background.backend.name!r}. Leave it out, or run:"
+                f" {self._application.backend.name!r}. Leave it out, or run:"
                 " bgscaffold promote safe"
             )
 
@@ -101,11 +100,11 @@ class BackgroundTasks:
             return
         if self._session is not None:
             await _run_sync(self._session, self._join)
-        elif self._background.backend.is_durable:
-            async with self._background.database.session() as session, session.begin():
+        elif self._application.backend.is_durable:
+            async with self._application.database.session() as session, session.begin():
                 await session.run_sync(self._join)
         else:
-            self._background.backend.start(self._runs)
+            self._application.backend.start(self._runs)
 
     def __enter__(self) -> Self:
         try:
@@ -122,15 +121,15 @@ class BackgroundTasks:
             return
         if self._session is not None:
             self._join(self._session)
-        elif self._background.backend.is_durable:
-            with self._background.database.sync_session() as session, session.begin():
+        elif self._application.backend.is_durable:
+            with self._application.database.sync_session() as session, session.begin():
                 self._join(session)
         else:
-            self._background.backend.start(self._runs)
+            self._application.backend.start(self._runs)
 
     def _join(self, session: Any) -> None:
         """Write the task runs into the session's transaction, and start them after it."""
-        backend = self._background.backend
+        backend = self._application.backend
         backend.insert(session, self._runs, in_request=False)
         call_after_commit(session, lambda: backend.start(self._runs))
 
@@ -162,19 +161,19 @@ class RequestBackgroundTasks(BackgroundTasks):
 
     def __init__(
         self,
-        background: Background,
+        application: Application,
         session: AsyncSession | Session | None,
         request: fastapi.Request,
         after_response: fastapi.BackgroundTasks,
     ) -> None:
-        super().__init__(background, session)
+        super().__init__(application, session)
         self._request = request
         self._after_response = after_response
         self._added = 0
         self._written: list[TaskRun] = []
         self._committed: list[TaskRun] = []
         self._key = None
-        if Option.KEY in background.backend.supports:
+        if Option.KEY in application.backend.supports:
             self._key = request.headers.get("idempotency-key")
 
     def _add(self, run: TaskRun) -> str:
@@ -205,7 +204,7 @@ class RequestBackgroundTasks(BackgroundTasks):
         if error_type is None:
             self._start_after_response()
         elif self._committed:  # before the handler raised, so nothing can undo it
-            self._background.backend.start(self._committed)
+            self._application.backend.start(self._committed)
 
     async def _commit_remaining(self, error_type: type[BaseException] | None) -> None:
         try:
@@ -215,7 +214,7 @@ class RequestBackgroundTasks(BackgroundTasks):
             self._listen("remove")
 
     def _commit(self, session: Session) -> None:
-        backend = self._background.backend
+        backend = self._application.backend
         if not backend.is_durable and not session.in_transaction():
             self._committed, self._runs = [*self._committed, *self._runs], []
             return
@@ -227,7 +226,7 @@ class RequestBackgroundTasks(BackgroundTasks):
 
     def _start_after_response(self) -> None:
         if self._committed:
-            start = self._background.backend.start_after_response
+            start = self._application.backend.start_after_response
             self._after_response.add_task(start, self._committed)
 
     def _listen(self, action: str) -> None:
@@ -244,7 +243,7 @@ class RequestBackgroundTasks(BackgroundTasks):
         if session.in_nested_transaction() or not self._runs:
             return
         self._written, self._runs = self._runs, []
-        self._background.backend.insert(session, self._written, in_request=True)
+        self._application.backend.insert(session, self._written, in_request=True)
 
     def _note_commit(self, session: Session) -> None:
         if not session.in_nested_transaction():

@@ -10,8 +10,7 @@ from types import FunctionType
 from typing import Any, Literal, ParamSpec, TypedDict, TypeVar, Unpack
 from uuid import uuid4
 
-from afterward.backend import Backend, Option
-from afterward.errors import EnqueueError, StartupError
+from afterward.errors import EnqueueError
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -200,20 +199,3 @@ def check_known(where: str, options: Mapping[str, Any], known: type) -> None:
         raise TypeError(
             f"{where}: unknown {sorted(unknown)}, use {sorted(known.__annotations__)}."
         )
-
-
-def check_supported(backend: Backend) -> None:
-    """Refuse to start when a task declares an option that the backend lacks.
-
-    Raises:
-        StartupError: It names the task, the option and the remedy.
-    """
-    for task in TASKS.values():
-        for option, value in task.options.items():
-            if option not in backend.supports:
-                remedy = "celery" if option == Option.QUEUE else "safe"
-                raise StartupError(
-                    f"Task {task.name!r} declares {option}={value!r}, which pattern"
-                    f" {backend.name!r} does not support. Remove it, or run:"
-                    f" bgscaffold promote {remedy}"
-                )

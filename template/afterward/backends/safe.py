@@ -19,7 +19,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from afterward.backend import DURABLE, BackendStatus, Option
+from afterward.backend import DURABLE, Application, BackendStatus, Option
 from afterward.settings import get_settings
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from fastapi import APIRouter
 
-    from afterward.background import Background
     from afterward.runner.runner import Runner
     from afterward.tasks import TaskRun
 
@@ -45,11 +44,11 @@ class Safe:
     def __init__(self) -> None:
         self._runner: Runner | None = None
 
-    def connect(self, background: Background) -> None:
+    def connect(self, application: Application) -> None:
         """Use the application's database."""
         from afterward.outbox.heartbeat import Heartbeat
 
-        self._database = background.database
+        self._database = application.database
         self._heartbeat = Heartbeat(self._database)
 
     def routers(self) -> list[APIRouter]:

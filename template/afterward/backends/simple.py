@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from afterward.backend import COMMON, BackendStatus, Option
+from afterward.backend import COMMON, Application, BackendStatus, Option
 from afterward.runner.execute import execute_and_log
 from afterward.settings import get_settings
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from fastapi import APIRouter
 
-    from afterward.background import Background
     from afterward.tasks import TaskRun
 
 DEFAULT_CONCURRENCY = 10  # threads for `def` tasks
@@ -47,7 +46,7 @@ class Simple:
         self._chains: set[asyncio.Task[None]] = set()
         self._unfinished: dict[str, TaskRun] = {}
 
-    def connect(self, background: Background) -> None:
+    def connect(self, application: Application) -> None:
         """This backend needs nothing of the application."""
 
     def routers(self) -> list[APIRouter]:

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from fastapi import APIRouter
     from fastapi.testclient import TestClient
 
-    from afterward.background import Background
     from afterward.backend import Backend, BackendStatus
+    from afterward.background import Background
     from afterward.tasks import TaskRun
 
 __all__ = ["EnqueuedCall", "Server", "wait_for"]
