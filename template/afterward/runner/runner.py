@@ -192,7 +192,8 @@ class Runner:
         except GeneratorExit:
             raise
         except asyncio.CancelledError as error:
-            return self._outcome_of_cancel(claim) or self._failure(claim, error)
+            outcome = self._outcome_of_cancel(claim)
+            return self._failure(claim, error) if outcome is None else outcome
         except BaseException as error:  # noqa: BLE001  # _failure logs it
             return self._failure(claim, error)
         claim.attempt.finish("succeeded")

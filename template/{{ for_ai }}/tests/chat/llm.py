@@ -42,7 +42,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Stream an answer, or refuse, repeating the key as some providers do."""
         self.server.keys.append(self.headers["Authorization"])
-        self.server.asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self.server.asked.append(
+            json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        )
         self.send_response(self.server.status)
         if self.server.status != 200:
             self.send_header("Content-Type", "application/json")
@@ -64,8 +66,15 @@ class Handler(BaseHTTPRequestHandler):
 
     def _send(self, delta: dict[str, str], end: str | None) -> None:
         choice = {"index": 0, "delta": delta, "finish_reason": end}
-        kind = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "m"}
-        self.wfile.write(f"data: {json.dumps({**kind, 'choices': [choice]})}\n\n".encode())
+        kind = {
+            "id": "1",
+            "object": "chat.completion.chunk",
+            "created": 1,
+            "model": "m",
+        }
+        self.wfile.write(
+            f"data: {json.dumps({**kind, 'choices': [choice]})}\n\n".encode()
+        )
         self.wfile.flush()
 
     def log_message(self, *_: Any) -> None:

@@ -46,7 +46,11 @@ def model() -> Iterator[Model]:
 @pytest.fixture
 def llm(server: Project, model: Model) -> Iterator[Model]:
     """Let the server ask that language model, and a test direct it."""
-    chosen = {"LLM_MODEL": "openai-chat:m", "LLM_BASE_URL": model.url, "LLM_API_KEY": KEY}
+    chosen = {
+        "LLM_MODEL": "openai-chat:m",
+        "LLM_BASE_URL": model.url,
+        "LLM_API_KEY": KEY,
+    }
     assert server.put("/choice", json=chosen).status_code == 204
     yield model
     model.reset()
@@ -63,14 +67,20 @@ def upload(server: Project, content: bytes = NOTES) -> str:
 
 def events(text: str) -> list[dict[str, Any]]:
     """Return the data of server-sent events."""
-    lines = [line.removeprefix("data: ") for line in text.splitlines() if line.startswith("data")]
+    lines = [
+        line.removeprefix("data: ")
+        for line in text.splitlines()
+        if line.startswith("data")
+    ]
     return [json.loads(line) for line in lines]
 
 
 def said(server: Project, conversation_id: str) -> list[dict[str, Any]]:
     """Return what was said, as soon as it has been noted."""
     path = f"/chat/{conversation_id}"
-    found: list[dict[str, Any]] = wait_for(lambda: server.get(path).json(), "the note of it")
+    found: list[dict[str, Any]] = wait_for(
+        lambda: server.get(path).json(), "the note of it"
+    )
     return found
 
 
@@ -79,7 +89,10 @@ def test_the_embedded_model_quotes_the_document_and_the_exchange_is_noted(
 ) -> None:
     upload(server)
     conversation_id = str(uuid4())
-    asked = {"message": "What was the lighthouse built of?", "conversation_id": conversation_id}
+    asked = {
+        "message": "What was the lighthouse built of?",
+        "conversation_id": conversation_id,
+    }
     answer = server.post("/chat", json=asked)
     assert answer.headers["content-type"].startswith("text/event-stream")
     first, *pieces, last = events(answer.text)
@@ -100,7 +113,14 @@ def test_a_question_needs_words(client: TestClient) -> None:
 
 def test_what_is_noted_twice_is_there_once(client: TestClient) -> None:
     conversation_id = str(uuid4())
-    note = (str(uuid4()), conversation_id, "2026-05-04T03:02:01+00:00", "why?", "because", True)
+    note = (
+        str(uuid4()),
+        conversation_id,
+        "2026-05-04T03:02:01+00:00",
+        "why?",
+        "because",
+        True,
+    )
     run(log_exchange(*note))
     run(log_exchange(*note))  # as after a crash
     expected = {"question": "why?", "answer": "because", "complete": True}
@@ -110,7 +130,11 @@ def test_what_is_noted_twice_is_there_once(client: TestClient) -> None:
 def test_what_no_database_takes_is_not_noted(client: TestClient) -> None:
     conversation_id = str(uuid4())
     said = ("why\0?", "be\ud800cause")
-    run(log_exchange(str(uuid4()), conversation_id, "2026-05-04T03:02:01+00:00", *said, True))
+    run(
+        log_exchange(
+            str(uuid4()), conversation_id, "2026-05-04T03:02:01+00:00", *said, True
+        )
+    )
     expected = {"question": "why?", "answer": "because", "complete": True}
     assert client.get(f"/chat/{conversation_id}").json() == [expected]
 
@@ -137,7 +161,9 @@ def test_a_real_model_is_sent_passages_and_history_and_its_key_is_in_no_log(
         question = {"message": message, "conversation_id": conversation_id}
         answer = server.post("/chat", json=question)
         assert "".join(e.get("text", "") for e in events(answer.text)) == "".join(WORDS)
-        wait_for(lambda: server.get(f"/chat/{conversation_id}").json(), "the note of it")
+        wait_for(
+            lambda: server.get(f"/chat/{conversation_id}").json(), "the note of it"
+        )
     sent = llm.asked[1]["messages"]
     assert [part["role"] for part in sent if part["role"] != "system"] == [
         "user",
@@ -154,7 +180,9 @@ def test_a_real_model_is_sent_passages_and_history_and_its_key_is_in_no_log(
     assert KEY not in logs + str(refused)
 
 
-def test_who_leaves_in_the_middle_is_noted_with_what_was_said(server: Project, llm: Model) -> None:
+def test_who_leaves_in_the_middle_is_noted_with_what_was_said(
+    server: Project, llm: Model
+) -> None:
     llm.gate.clear()
     conversation_id = str(uuid4())
     with ask_on_a_socket(server, conversation_id) as connection:
@@ -180,12 +208,18 @@ def talking(server: Project) -> ClientConnection:
     return connect(f"{server.url.replace('http', 'ws')}/chat/ws", proxy=None)
 
 
-def test_the_websocket_answers_and_shows_a_document_being_processed(server: Project) -> None:
-    content = b"".join(b"# Part %d\n\nA paragraph of part %d.\n\n" % (n, n) for n in range(200))
+def test_the_websocket_answers_and_shows_a_document_being_processed(
+    server: Project,
+) -> None:
+    content = b"".join(
+        b"# Part %d\n\nA paragraph of part %d.\n\n" % (n, n) for n in range(200)
+    )
     answer = server.post("/documents", files={"file": ("parts.md", content)})
     document_id = answer.json()["document_id"]
     with talking(server) as websocket:
-        websocket.send(json.dumps({"watch": document_id, "message": "What is a lighthouse?"}))
+        websocket.send(
+            json.dumps({"watch": document_id, "message": "What is a lighthouse?"})
+        )
         received: list[dict[str, Any]] = []
         while {"ready", "end"} - {e.get("state", e["type"]) for e in received}:
             received.append(json.loads(websocket.recv(30)))
@@ -216,7 +250,10 @@ NONSENSE: list[tuple[str | bytes, str]] = [
     ('{"message": "hi", "foo": 1}', "foo: Extra inputs are not permitted."),
     ('{"message": ""}', "message: String should have at least 1 character."),
     ('{"watch": "nope"}', "watch: String should match pattern '^[0-9a-f]{64}$'."),
-    ('{"message": "hi", "conversation_id": "x"}', "conversation_id: Input should be a valid UUID"),
+    (
+        '{"message": "hi", "conversation_id": "x"}',
+        "conversation_id: Input should be a valid UUID",
+    ),
     (json.dumps({"message": "hi", "x" * 999: 1}), f"{'x' * 200}."),
 ]
 
@@ -253,19 +290,27 @@ def fail(*_: Any) -> Any:
 
 
 def test_a_database_that_fails_is_told_and_logged_as_such(
-    client: TestClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    client: TestClient,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr("app.chat.answer.search", fail)
     monkeypatch.setattr("app.chat.answer.background_tasks", fail)
     told = events(client.post("/chat", json={"message": "Why?"}).text)
-    assert told == [{"type": "error", "detail": "There is no answer (OperationalError)."}]
-    failed, noted = (r.getMessage() for r in caplog.records if r.name == "app.chat.answer")
+    assert told == [
+        {"type": "error", "detail": "There is no answer (OperationalError)."}
+    ]
+    failed, noted = (
+        r.getMessage() for r in caplog.records if r.name == "app.chat.answer"
+    )
     assert failed == "the database failed: OperationalError"
     assert noted.endswith("was not noted: OperationalError")
 
 
 def test_an_embedder_that_fails_is_not_taken_for_the_model(
-    client: TestClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    client: TestClient,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     async def search(*_: Any) -> Any:
         raise EmbedderError("HTTP 500")
@@ -279,7 +324,9 @@ def test_an_embedder_that_fails_is_not_taken_for_the_model(
 
 
 def test_without_a_model_it_is_told_what_is_missing(
-    client: TestClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    client: TestClient,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     async def search(*_: Any) -> Any:
         return []
@@ -289,7 +336,9 @@ def test_without_a_model_it_is_told_what_is_missing(
     monkeypatch.setattr(settings, "llm_model", "nope:x")
     _agent.cache_clear()
     told = events(client.post("/chat", json={"message": "Why?"}).text)
-    assert told[1:] == [{"type": "error", "detail": "There is no answer (Unknown provider: nope)."}]
+    assert told[1:] == [
+        {"type": "error", "detail": "There is no answer (Unknown provider: nope)."}
+    ]
     ours = [r.getMessage() for r in caplog.records if r.name.startswith("app")]
     assert ours == ["the model nope:x failed: Unknown provider: nope"]
 
@@ -364,7 +413,9 @@ def test_who_asks_without_end_is_heard_as_far_as_it_is_answered(
 
     monkeypatch.setattr("app.chat.router.answered", never)
     run(listen())
-    assert heard == 1 + 1 + QUESTIONS + 1  # who connects, what is answered, what waits, one more
+    assert (
+        heard == 1 + 1 + QUESTIONS + 1
+    )  # who connects, what is answered, what waits, one more
 
 
 def test_what_another_has_found_gone_is_gone() -> None:
@@ -377,7 +428,9 @@ def test_what_another_has_found_gone_is_gone() -> None:
         run(_send(websocket, {}))
 
 
-def test_who_leaves_while_the_database_is_asked_leaves_no_connection_behind(migrated: None) -> None:
+def test_who_leaves_while_the_database_is_asked_leaves_no_connection_behind(
+    migrated: None,
+) -> None:
     complaints: list[Any] = []
 
     gc.collect()
@@ -385,7 +438,9 @@ def test_who_leaves_while_the_database_is_asked_leaves_no_connection_behind(migr
 
     async def leave() -> None:
         loop = asyncio.get_running_loop()
-        loop.set_exception_handler(lambda _loop, context: complaints.append(context["message"]))
+        loop.set_exception_handler(
+            lambda _loop, context: complaints.append(context["message"])
+        )
         for moment in range(40):
             async with anyio.create_task_group() as group:
                 group.start_soon(rows, sa.select(Message.id))

@@ -39,7 +39,9 @@ Calls = list[tuple[str, list[Any], dict[str, Any]]]
 def test_the_upload_is_saved_under_its_hash_and_enqueued(
     client: TestClient, enqueued: Calls, folder: Path
 ) -> None:
-    answer = client.post("/documents", files={"file": ("../../evil.md", NOTES, "image/png")})
+    answer = client.post(
+        "/documents", files={"file": ("../../evil.md", NOTES, "image/png")}
+    )
     document_id = sha256(NOTES).hexdigest()
     assert (answer.status_code, answer.json()["document_id"]) == (202, document_id)
     assert [file.name for file in folder.iterdir()] == [document_id]
@@ -97,7 +99,9 @@ def test_a_picture_is_refused_whatever_it_calls_itself(
     assert (list(folder.iterdir()), enqueued) == ([], [])
 
 
-def test_a_request_without_a_file_is_refused(client: TestClient, enqueued: Calls) -> None:
+def test_a_request_without_a_file_is_refused(
+    client: TestClient, enqueued: Calls
+) -> None:
     assert client.post("/documents", data={"file": "text"}).status_code == 422
 
 
@@ -135,7 +139,10 @@ def test_a_document_of_too_many_chunks_fails(
 ) -> None:
     monkeypatch.setattr(settings, "document_max_chunks", 3)
     done = processed(b"# A\n\nsome words of text\n\n" * 4 + b"too many", "long.md")
-    assert (done["state"], done["reason"]) == ("failed", "It is too long: more than 3 chunks.")
+    assert (done["state"], done["reason"]) == (
+        "failed",
+        "It is too long: more than 3 chunks.",
+    )
     assert stored(done["id"]) == []
 
 
@@ -172,7 +179,9 @@ def test_an_upload_after_a_failure_starts_over(
     assert processed(content, "a.txt")["state"] == "ready"
 
 
-def test_the_same_content_is_one_document(client: TestClient, processed: Process) -> None:
+def test_the_same_content_is_one_document(
+    client: TestClient, processed: Process
+) -> None:
     content = b"The same letters under two names.\n"
     first, second = processed(content, "first.txt"), processed(content, "second.txt")
     assert first | {"name": "second.txt"} == second
@@ -182,8 +191,12 @@ def test_the_same_content_is_one_document(client: TestClient, processed: Process
 def test_to_process_it_twice_stores_it_once(processed: Process) -> None:
     done = processed(b"Once and\n\nfor all.\n", "once.txt")
     before = stored(done["id"])
-    mend = sa.update(Document).where(Document.id == done["id"]).values(state="processing")
-    database.execute(mend, sa.delete(Chunk).where(Chunk.position > 0))  # as a crash leaves it
+    mend = (
+        sa.update(Document).where(Document.id == done["id"]).values(state="processing")
+    )
+    database.execute(
+        mend, sa.delete(Chunk).where(Chunk.position > 0)
+    )  # as a crash leaves it
     run(process(done["id"]))
     assert stored(done["id"]) == before
 
@@ -192,10 +205,14 @@ def test_after_a_change_of_the_embedder_it_is_processed_anew(
     processed: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done = processed(b"Vectors of another length.\n", "v.txt")
-    other = sa.update(Document).where(Document.id == done["id"]).values(embedder="other")
+    other = (
+        sa.update(Document).where(Document.id == done["id"]).values(embedder="other")
+    )
     database.execute(other)
     run(process(done["id"]))
-    [(name,)] = database.execute(sa.select(Document.embedder).where(Document.id == done["id"]))
+    [(name,)] = database.execute(
+        sa.select(Document.embedder).where(Document.id == done["id"])
+    )
     assert (name, len(stored(done["id"]))) == (embedder.name(), 1)
 
 
@@ -226,14 +243,18 @@ def test_a_run_gives_up_what_another_embedder_has_begun_anew(
 
     monkeypatch.setattr(embedder, "embed", deploy_first)
     done = processed(AGAIN, "deployed.txt")
-    [(name,)] = database.execute(sa.select(Document.embedder).where(Document.id == done["id"]))
+    [(name,)] = database.execute(
+        sa.select(Document.embedder).where(Document.id == done["id"])
+    )
     assert (done["state"], name, stored(done["id"])) == ("processing", "new", [])
 
 
 KEY = "sk-this-is-secret"
 
 
-def endpoint(monkeypatch: pytest.MonkeyPatch, answer: httpx2.Response) -> list[httpx2.Request]:
+def endpoint(
+    monkeypatch: pytest.MonkeyPatch, answer: httpx2.Response
+) -> list[httpx2.Request]:
     """Let an endpoint answer that, and return what it is asked."""
     asked: list[httpx2.Request] = []
 
@@ -316,12 +337,20 @@ def test_while_the_embedder_fails_a_search_is_503_and_a_line_in_the_log(
     answer = client.get("/documents/search?q=granite")
     assert answer.headers["content-type"] == "application/problem+json"
     told = f"The embedder failed ({why})."
-    assert answer.json() == {"title": "Service Unavailable", "status": 503, "detail": told}
-    ours = [(r.getMessage(), r.exc_info) for r in caplog.records if r.name.startswith("app")]
+    assert answer.json() == {
+        "title": "Service Unavailable",
+        "status": 503,
+        "detail": told,
+    }
+    ours = [
+        (r.getMessage(), r.exc_info) for r in caplog.records if r.name.startswith("app")
+    ]
     assert ours == [(f"a search failed: {told}", None)]
 
 
-def test_a_key_that_cannot_be_sent_is_in_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_that_cannot_be_sent_is_in_no_traceback(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(settings, "embedder_key", SecretStr(f"{KEY}\n"))
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
@@ -365,10 +394,14 @@ def test_a_deleted_document_is_gone_with_its_chunks_and_its_file(
     assert list(folder.iterdir()) == []
 
 
-def test_a_key_holds_back_no_document_that_was_deleted_meanwhile(server: Project) -> None:
+def test_a_key_holds_back_no_document_that_was_deleted_meanwhile(
+    server: Project,
+) -> None:
     def upload() -> str:
         files = {"file": ("key.txt", b"Sent with a key.\n")}
-        answer = server.post("/documents", files=files, headers={"Idempotency-Key": "k"})
+        answer = server.post(
+            "/documents", files=files, headers={"Idempotency-Key": "k"}
+        )
         path = f"/documents/{answer.json()['document_id']}"
         wait_for(lambda: server.get(path).json()["state"] == "ready", "the document")
         return path
@@ -377,7 +410,9 @@ def test_a_key_holds_back_no_document_that_was_deleted_meanwhile(server: Project
     upload()
 
 
-def test_the_file_of_a_document_that_is_there_again_stays(processed: Process, folder: Path) -> None:
+def test_the_file_of_a_document_that_is_there_again_stays(
+    processed: Process, folder: Path
+) -> None:
     document_id = processed(b"Uploaded again.\n", "again.txt")["id"]
     run(remove_file(document_id))
     assert [file.name for file in folder.iterdir()] == [document_id]
@@ -391,7 +426,9 @@ async def upload_again() -> None:
     from app.main import app
 
     transport = httpx2.ASGITransport(app)
-    async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
+    async with httpx2.AsyncClient(
+        transport=transport, base_url="http://test"
+    ) as client:
         answer = await client.post("/documents", files={"file": ("again.txt", AGAIN)})
     assert answer.status_code == 202, answer.text
 
@@ -453,7 +490,10 @@ def test_the_file_of_an_upload_that_is_not_yet_committed_stays(
 
 
 def test_an_upload_that_is_not_committed_leaves_no_document_and_no_half_of_a_file(
-    client: TestClient, processed: Process, folder: Path, monkeypatch: pytest.MonkeyPatch
+    client: TestClient,
+    processed: Process,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def full(_saved: Saved) -> None:
         raise OSError("no space left")
@@ -470,7 +510,13 @@ def test_a_run_for_a_document_that_was_deleted_leaves_its_successor_alone(
 ) -> None:
     document_id = processed(AGAIN, "again.txt")["id"]
     database.execute(sa.update(Document).values(state="waiting"))
-    new = {"id": document_id, "name": "new", "kind": "text", "size": 1, "state": "processing"}
+    new = {
+        "id": document_id,
+        "name": "new",
+        "kind": "text",
+        "size": 1,
+        "state": "processing",
+    }
 
     async def replace_first(_texts: list[str]) -> list[list[float]]:
         database.execute(sa.delete(Document), sa.insert(Document).values(**new))
@@ -503,16 +549,22 @@ def test_an_unknown_document_is_404_and_a_malformed_id_422(
     client: TestClient, document_id: str
 ) -> None:
     known = {"0" * 64: 404, "x" * 64: 422}
-    assert client.get(f"/documents/{document_id}").status_code == known.get(document_id, 404)
+    assert client.get(f"/documents/{document_id}").status_code == known.get(
+        document_id, 404
+    )
 
 
-def test_the_list_begins_with_the_newest(client: TestClient, processed: Process) -> None:
+def test_the_list_begins_with_the_newest(
+    client: TestClient, processed: Process
+) -> None:
     ids = [processed(f"Entry {n}.\n".encode(), f"{n}.txt")["id"] for n in range(2)]
     listed = [found["id"] for found in client.get("/documents?limit=2").json()]
     assert listed == ids[::-1]
 
 
-def test_search_finds_by_meaning_and_by_word(client: TestClient, processed: Process) -> None:
+def test_search_finds_by_meaning_and_by_word(
+    client: TestClient, processed: Process
+) -> None:
     processed(b"Dogs and cats are kept as pets.\n", "animals.txt")
     processed(b"Interest on a bank loan is paid monthly.\n", "money.txt")
     processed(b"The part ZX81-B holds the spring.\n", "parts.txt")
@@ -521,11 +573,15 @@ def test_search_finds_by_meaning_and_by_word(client: TestClient, processed: Proc
     assert names(client, "where is zx81?") == [
         "parts.txt"
     ]  # the others are only less far than none
-    scores = [found["score"] for found in client.get("/documents/search?q=spring").json()]
+    scores = [
+        found["score"] for found in client.get("/documents/search?q=spring").json()
+    ]
     assert scores == sorted(scores, reverse=True)
 
 
-@pytest.mark.parametrize("q", ['" OR *', "NEAR(", "a:b", "'; DROP TABLE chunks; --", "!?", "&|"])
+@pytest.mark.parametrize(
+    "q", ['" OR *', "NEAR(", "a:b", "'; DROP TABLE chunks; --", "!?", "&|"]
+)
 def test_search_takes_any_text(client: TestClient, q: str) -> None:
     answer = client.get("/documents/search", params={"q": q})
     assert answer.status_code == 200, answer.text
@@ -534,12 +590,16 @@ def test_search_takes_any_text(client: TestClient, q: str) -> None:
 def test_only_ready_documents_are_found(client: TestClient, processed: Process) -> None:
     document_id = processed(b"Quetzal feathers.\n", "bird.txt")["id"]
     assert names(client, "quetzal")[0] == "bird.txt"
-    half = sa.update(Document).where(Document.id == document_id).values(state="processing")
+    half = (
+        sa.update(Document).where(Document.id == document_id).values(state="processing")
+    )
     database.execute(half)
     assert "bird.txt" not in names(client, "quetzal")
 
 
-def test_vectors_of_another_length_are_no_hindrance(client: TestClient, processed: Process) -> None:
+def test_vectors_of_another_length_are_no_hindrance(
+    client: TestClient, processed: Process
+) -> None:
     other = processed(b"Interest on a bank loan is paid monthly.\n", "money.txt")["id"]
     processed(b"Dogs and cats are kept as pets.\n", "animals.txt")
     mend = sa.update(Chunk).where(Chunk.document_id == other).values(vector=[1.0, 0.0])
@@ -554,8 +614,13 @@ def test_the_database_computes_the_distance() -> None:
     with closing(sqlite3.connect(":memory:")) as connection:
         vectors.prepare(connection)
         query = "SELECT vec_distance_cosine(?, ?), vec_distance_cosine(?, ?)"
-        found = connection.execute(query, [packed[0], packed[1], packed[0], packed[2]]).fetchone()
-    by_hand = (vectors.distance(packed[0], packed[1]), vectors.distance(packed[0], packed[2]))
+        found = connection.execute(
+            query, [packed[0], packed[1], packed[0], packed[2]]
+        ).fetchone()
+    by_hand = (
+        vectors.distance(packed[0], packed[1]),
+        vectors.distance(packed[0], packed[2]),
+    )
     assert found == pytest.approx((0.29289, 2.0), abs=1e-5)
     assert by_hand == pytest.approx(found, abs=1e-6)  # where SQLite loads no extension
 
@@ -581,7 +646,9 @@ def test_who_deletes_and_uploads_again_at_once_keeps_the_file(server: Project) -
     contents = [f"Deleted and there again, number {n}.\n".encode() for n in range(10)]
     for content in contents:
         files = {"file": ("again.txt", content)}
-        path = f"/documents/{server.post('/documents', files=files).json()['document_id']}"
+        path = (
+            f"/documents/{server.post('/documents', files=files).json()['document_id']}"
+        )
         assert server.delete(path).status_code == 204
         assert server.post("/documents", files=files).status_code == 202
     for content in contents:
@@ -598,9 +665,14 @@ def has_ended(server: Project, path: str) -> dict[str, Any] | None:
 
 def test_after_bad_documents_the_real_server_is_up(server: Project) -> None:
     for _kind, content, _reason in BAD.values():
-        assert server.post("/documents", files={"file": ("bad", content)}).status_code == 202
+        assert (
+            server.post("/documents", files={"file": ("bad", content)}).status_code
+            == 202
+        )
     for _kind, content, _reason in BAD.values():
-        wait_for(partial(has_failed, server, sha256(content).hexdigest()), "the failure")
+        wait_for(
+            partial(has_failed, server, sha256(content).hexdigest()), "the failure"
+        )
     assert server.get("/health/ready").json() == {"status": "ok", "degraded": []}
 
 
@@ -617,5 +689,10 @@ def names(client: TestClient, question: str) -> list[str]:
 
 def stored(document_id: str) -> list[tuple[int, str]]:
     """Return the chunks of a document."""
-    chunks = sa.select(Chunk.position, Chunk.text).where(Chunk.document_id == document_id)
-    return [(row.position, row.text) for row in database.execute(chunks.order_by(Chunk.position))]
+    chunks = sa.select(Chunk.position, Chunk.text).where(
+        Chunk.document_id == document_id
+    )
+    return [
+        (row.position, row.text)
+        for row in database.execute(chunks.order_by(Chunk.position))
+    ]

@@ -57,7 +57,10 @@ def test_progress_is_how_much_of_the_letters_has_been_split(tmp_path: Path) -> N
     [
         ("<head><title>No</title><body>An open head.", "An open head."),
         ('<p title="a > b">One</p><!-- > -->two', "One\ntwo"),
-        ("<p>sub<b>ma</b>rine<br>&amp; &lt;b&gt; &#65;&#" + "9" * 5000, "submarine\n& <b> A\ufffd"),
+        (
+            "<p>sub<b>ma</b>rine<br>&amp; &lt;b&gt; &#65;&#" + "9" * 5000,
+            "submarine\n& <b> A\ufffd",
+        ),
         ("<ScRiPt>if (a < b) '</p>'</sCrIpT >end", "end"),
         ("<svg><text>no</text></svg>a < b, c </ d", "a < b, c"),
         ("<p>Cut off <a href='", "Cut off"),
@@ -105,7 +108,9 @@ def test_a_file_four_times_as_long_takes_about_four_times_as_long(
 ) -> None:
     kind, make = HOSTILE[name]
     ratio = seconds(kind, make(8000), tmp_path) / seconds(kind, make(2000), tmp_path)
-    assert ratio < 9  # where each part is looked at again for every other it would be 16
+    assert (
+        ratio < 9
+    )  # where each part is looked at again for every other it would be 16
 
 
 def seconds(kind: str, content: str, folder: Path) -> float:
@@ -152,7 +157,9 @@ def test_of_what_is_odd_in_a_pdf_nothing_is_logged(
 
 
 @pytest.mark.parametrize("unread", [b"", b"x"])  # broken pipe; connection reset
-def test_a_reader_that_nobody_reads_ends_without_a_word(unread: bytes, tmp_path: Path) -> None:
+def test_a_reader_that_nobody_reads_ends_without_a_word(
+    unread: bytes, tmp_path: Path
+) -> None:
     file = tmp_path / "file"
     file.write_bytes(NOTES)
     ours, its = socket.socketpair()

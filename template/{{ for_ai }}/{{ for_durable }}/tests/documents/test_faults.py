@@ -24,8 +24,12 @@ def positions(server: Project, document_id: str) -> list[int]:
 
 
 def test_kill_9_in_the_middle_of_a_document_indexes_it_once(server: Project) -> None:
-    content = "".join(f"# Part {n}\n\nA paragraph of part {n}.\n\n" for n in range(PARTS))
-    accepted = server.post("/documents", files={"file": ("parts.md", content.encode())}).json()
+    content = "".join(
+        f"# Part {n}\n\nA paragraph of part {n}.\n\n" for n in range(PARTS)
+    )
+    accepted = server.post(
+        "/documents", files={"file": ("parts.md", content.encode())}
+    ).json()
     document_id = accepted["document_id"]
     wait_for(lambda: positions(server, document_id), "the first chunks")
     server.kill(server.runner)
@@ -37,5 +41,7 @@ def test_kill_9_in_the_middle_of_a_document_indexes_it_once(server: Project) -> 
     done = state(server, document_id)
     assert (done.state, done.progress, done.chunks) == ("ready", 1.0, PARTS)
     assert positions(server, document_id) == list(range(PARTS))
-    [found] = server.get(f"/documents/search?q=paragraph+of+part+{PARTS - 1}&limit=1").json()
+    [found] = server.get(
+        f"/documents/search?q=paragraph+of+part+{PARTS - 1}&limit=1"
+    ).json()
     assert found["position"] == PARTS - 1

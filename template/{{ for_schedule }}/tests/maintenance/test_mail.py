@@ -15,7 +15,9 @@ def test_old_mail_is_deleted() -> None:
         mail.touch()
         os.utime(mail, (time.time() - age,) * 2)
     clean_mail()
-    assert {mail.name for mail in folder.iterdir()} & {"old.eml", "new.eml"} == {"new.eml"}
+    assert {mail.name for mail in folder.iterdir()} & {"old.eml", "new.eml"} == {
+        "new.eml"
+    }
 
 
 def test_old_task_runs_are_deleted_where_there_are_any(migrated: None) -> None:

@@ -8,7 +8,9 @@ from app.orphans.tasks import ORPHANED_AFTER, remove_orphans
 from tests.documents.conftest import Process, run
 
 
-def test_what_no_document_has_is_removed_after_a_day(processed: Process, folder: Path) -> None:
+def test_what_no_document_has_is_removed_after_a_day(
+    processed: Process, folder: Path
+) -> None:
     document_id = processed(b"To be kept.\n", "kept.txt")["id"]
     old = {"a" * 64, ".upload-old", "notes.txt"}
     new = {"b" * 64, ".upload-new"}
@@ -20,5 +22,7 @@ def test_what_no_document_has_is_removed_after_a_day(processed: Process, folder:
     assert {file.name for file in folder.iterdir()} == {document_id, "notes.txt"} | new
 
 
-def test_where_nothing_was_ever_uploaded_there_is_nothing_to_remove(migrated: None) -> None:
+def test_where_nothing_was_ever_uploaded_there_is_nothing_to_remove(
+    migrated: None,
+) -> None:
     run(remove_orphans())
