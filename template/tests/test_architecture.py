@@ -19,7 +19,13 @@ FILES = {
     if file.relative_to(APP).parts[0] != "migrations"
 }
 DOMAINS = {path.split("/")[0] for path in FILES}
-PUBLIC = {"afterward", "app.background", "app.database", "app.settings"}
+PUBLIC = {
+    "afterward",
+    "afterward.settings",
+    "app.background",
+    "app.database",
+    "app.settings",
+}
 # These run tasks past the pattern: nothing records, drains or retries them.
 FORBIDDEN = {
     "asyncio.TaskGroup",

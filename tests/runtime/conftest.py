@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -16,6 +17,7 @@ from afterward.observability.metrics import get_metrics
 from afterward.outbox import migrations
 from afterward.outbox.models import task_runs
 from afterward.settings import Settings, get_settings
+from afterward.workers.publisher import Publisher
 from tests.projects import services
 from tests.runtime.helpers import AddTask, Outbox, add_task_to
 
@@ -42,6 +44,8 @@ def settings(
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(metrics_folder))
     monkeypatch.chdir(tmp_path)
     get_settings.cache_clear()
+    # Kombu keeps its connections, so each test has a file of its own.
+    get_settings().broker_url = f"sqla+sqlite:///{tmp_path}/broker.db"
     yield get_settings()
     get_settings.cache_clear()
 
@@ -103,13 +107,25 @@ def database_url(
 
 
 @pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
+def database(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Database]:
     """Return an application's database."""
+    publishers: list[Publisher] = []
+    initialize = Publisher.__init__
+
+    def initialize_and_note(self: Publisher, *arguments: Any) -> None:
+        initialize(self, *arguments)
+        publishers.append(self)
+
+    monkeypatch.setattr(Publisher, "__init__", initialize_and_note)
     sync_engine = sa.create_engine(database_url)
     engine = async_engine(database_url)
     for each in (sync_engine, engine.sync_engine):
         configure_sqlite(each)
     yield Database(lambda: engine, lambda: sync_engine)
+    for publisher in publishers:  # their threads use the database
+        publisher.stop()
     sync_engine.dispose()
     asyncio.run(engine.dispose())
 

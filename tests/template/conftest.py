@@ -13,10 +13,12 @@ Rendered = Callable[..., Path]
 
 @pytest.fixture(scope="session")
 def rendered(tmp_path_factory: pytest.TempPathFactory) -> Rendered:
-    """Give a function that returns the folder of a variant."""
+    """Return a function that returns the folder of a variant."""
 
     @cache
-    def render(pattern: str, ci: str, schedule: bool = False, ai: bool = False) -> Path:
+    def render(
+        pattern: str, ci: str = "none", schedule: bool = False, ai: bool = False
+    ) -> Path:
         folder = tmp_path_factory.mktemp(f"{pattern}-{ci}") / "shop"
         return helpers.render(pattern, ci, folder, schedule=schedule, ai=ai)
 

@@ -21,13 +21,14 @@ WINDOWS_DEVICES = frozenset(
     ]
 )
 
-# uv takes a project of the same name for the dependency itself, and then leaves that out.
+# uv mistakes a project with such a name for the dependency, and does not install it.
 DEPENDENCIES = """
-aiosmtplib aiosqlite alembic amqp anyio apscheduler celery click cronsim fastapi greenlet h11
-httpcore2 httpx2 idna kombu mako mkdocs mypy numpy openai pgvector poethepoet prometheus-client
-psycopg psycopg-binary pydantic pydantic-ai-slim pydantic-core pydantic-settings pypdf pytest
-python-json-logger python-multipart redis ruff sqlalchemy sqlite-vec starlette tokenizers
-typing-extensions tzdata tzlocal uvicorn watchfiles wordllama
+aiosmtplib aiosqlite alembic amqp anyio apscheduler celery click coverage cronsim
+fastapi greenlet h11 httpcore2 httpx2 idna kombu mako mkdocs mypy numpy openai pgvector
+poethepoet prometheus-client psycopg psycopg-binary pydantic pydantic-ai-slim
+pydantic-core pydantic-settings pypdf pytest pytest-cov python-json-logger
+python-multipart redis ruff sqlalchemy sqlite-vec starlette tokenizers typing-extensions
+tzdata tzlocal uvicorn watchfiles wordllama
 """
 
 

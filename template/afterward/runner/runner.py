@@ -172,7 +172,7 @@ class Runner:
         cancel = partial(self._loop.call_soon_threadsafe, self._cancel, claim)
         self._heartbeat.track(claim, cancel)
         try:
-            await self._save(await self._outcome(claim))
+            await self._attempt(claim)
         finally:
             # The thread of a task that was cut off may still run, so its lease is renewed
             # as long as this process lives.
@@ -186,18 +186,18 @@ class Runner:
             self._cancelled.add(claim.run.task_id)
             running.cancel()
 
-    async def _outcome(self, claim: ClaimedRun) -> sa.Update:
+    async def _attempt(self, claim: ClaimedRun) -> None:
         try:
             await self._execute(claim)
         except GeneratorExit:
             raise
         except asyncio.CancelledError as error:
-            outcome = self._outcome_of_cancel(claim)
-            return self._failure(claim, error) if outcome is None else outcome
-        except BaseException as error:  # noqa: BLE001  # _failure logs it
-            return self._failure(claim, error)
-        claim.attempt.finish("succeeded")
-        return results.mark_succeeded(claim)
+            await self._finish_cancelled(claim, error)
+        except BaseException as error:  # noqa: BLE001  # record_failure logs it
+            await self._finish_failed(claim, error)
+        else:
+            claim.attempt.finish("succeeded")
+            await self._save(results.mark_succeeded(claim))
 
     async def _execute(self, claim: ClaimedRun) -> None:
         current = asyncio.current_task()
@@ -209,24 +209,24 @@ class Runner:
         finally:
             del self._cancellable[claim.run.task_id]
 
-    def _failure(self, claim: ClaimedRun, error: BaseException) -> sa.Update:
+    async def _finish_failed(self, claim: ClaimedRun, error: BaseException) -> None:
         claim.record_failure(error)
         backoff = claim.backoff()
+        await self._save(results.mark_failed(claim, error, backoff))
         self._loop.call_later(backoff.total_seconds(), self._sweep_now)
-        return results.mark_failed(claim, error, backoff)
 
-    def _outcome_of_cancel(self, claim: ClaimedRun) -> sa.Update | None:
-        """Return the outcome of a task that was cancelled; None if it cancelled itself."""
+    async def _finish_cancelled(self, claim: ClaimedRun, error: BaseException) -> None:
         if claim.run.task_id in self._cancelled:
             self._cancelled.remove(claim.run.task_id)
             claim.attempt.finish("cancelled")
-            return results.mark_cancelled(claim)
-        if not is_cancelled_from_outside():
-            return None
-        claim.attempt.finish("released")
-        if claim.run.task.is_async:
-            return results.release(claim)
-        return results.refund_attempt(claim)
+            await self._save(results.mark_cancelled(claim))
+        elif is_cancelled_from_outside():
+            claim.attempt.finish("released")
+            is_async = claim.run.task.is_async
+            give_back = results.release if is_async else results.refund_attempt
+            await self._save(give_back(claim))
+        else:  # the task cancelled itself
+            await self._finish_failed(claim, error)
 
     async def _save(self, outcome: sa.Update) -> None:
         """Write an outcome, and try again while the database is down.

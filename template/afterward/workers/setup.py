@@ -57,7 +57,7 @@ def _register_tasks(app: Celery, application: Application) -> None:
 
     for name in TASKS:
         # Under its own name, so that monitoring, routing and rate limits see the task.
-        app.task(execute, name=name, **_time_limits(name))
+        app.task(execute, name=name, shared=False, **_time_limits(name))
     app.conf.task_queues = all_queues()
 
 

@@ -44,7 +44,7 @@ async def streaming_model(
     Raises:
         NoModelError: There is no model to ask.
     """
-    agent = await anyio.to_thread.run_sync(_agent, limiter=_load_once)
+    agent = await anyio.to_thread.run_sync(get_agent, limiter=_load_once)
     prompt = f"{_numbered(hits)}\n\nQuestion: {question}"
     messages = _model_messages(history)
     async with agent.run_stream(prompt, message_history=messages) as result:
@@ -70,7 +70,8 @@ def _model_messages(history: Sequence[Any]) -> "list[ModelMessage]":
 
 
 @cache
-def _agent() -> "Agent[None, str]":
+def get_agent() -> "Agent[None, str]":
+    """Return the agent that answers. The first call imports Pydantic AI."""
     from pydantic_ai import Agent
 
     has_model = settings.llm_model != "none"

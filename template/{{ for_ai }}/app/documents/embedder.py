@@ -32,6 +32,7 @@ class Embedder(Protocol):
 
     def embed(self, texts: list[str]) -> list[list[float]]:
         """Return a vector for each text, or raise an EmbedderError."""
+        ...
 
 
 class WordLlamaEmbedder:

@@ -16,6 +16,7 @@ async def fetch_all(statement: sa.Executable) -> Sequence[sa.Row[Any]]:
     The client of a stream may disconnect meanwhile. The query is finished all the same,
     because a cancelled one would leave its connection open.
     """
+    rows: Sequence[sa.Row[Any]] = ()
     with anyio.CancelScope(shield=True):
         async with engine().connect() as connection:
             rows = (await connection.execute(statement)).all()

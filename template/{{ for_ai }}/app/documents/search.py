@@ -95,19 +95,17 @@ def _hit(row: sa.Row[Any], score: float) -> SearchHit:
 
 
 def _candidates() -> sa.Select[Any]:
-    columns: tuple[Any, ...] = (
+    columns: Any = (
         Chunk.id,
         Chunk.document_id,
         Document.name,
         Chunk.position,
         Chunk.text,
     )
-    return (
-        sa.select(*columns)
-        .join(Document)
-        .where(Document.state == "ready", Document.embedder == embedder.embedder_name())
-        .limit(CANDIDATES)
-    )
+    query: sa.Select[Any] = sa.select(*columns)
+    has_current_vectors = Document.embedder == embedder.embedder_name()
+    is_searchable = sa.and_(Document.state == "ready", has_current_vectors)
+    return query.join(Document).where(is_searchable).limit(CANDIDATES)
 
 
 def vector_query(vector: list[float]) -> sa.Select[Any]:

@@ -1,24 +1,19 @@
-"""The domain `cleaning`."""
+"""The task that deletes old mail."""
 
 import os
 import time
 from pathlib import Path
 
-from app.cleaning.tasks import MAIL_IS_KEPT, clean_mail, clean_task_runs
+import pytest
+
+from app.maintenance.tasks.mail import MAX_AGE, delete_old_mail
 
 
-def test_old_mail_is_deleted() -> None:
-    folder = Path("var/mail")
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, age in (("old", MAIL_IS_KEPT + 60), ("new", MAIL_IS_KEPT - 60)):
-        mail = folder / f"{name}.eml"
+def test_old_mail_is_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.maintenance.tasks.mail.MAIL_FOLDER", tmp_path)
+    for name, age in (("old.eml", MAX_AGE + 60), ("new.eml", MAX_AGE - 60)):
+        mail = tmp_path / name
         mail.touch()
-        os.utime(mail, (time.time() - age,) * 2)
-    clean_mail()
-    assert {mail.name for mail in folder.iterdir()} & {"old.eml", "new.eml"} == {
-        "new.eml"
-    }
-
-
-def test_old_task_runs_are_deleted_where_there_are_any(migrated: None) -> None:
-    clean_task_runs()
+        os.utime(mail, (time.time() - age, time.time() - age))
+    delete_old_mail()
+    assert [mail.name for mail in tmp_path.iterdir()] == ["new.eml"]

@@ -1,28 +1,31 @@
-"""The domain `orphans`: files that no document has."""
+"""The task that deletes files which belong to no document."""
 
+import asyncio
 import os
 import time
 from pathlib import Path
 
-from app.orphans.tasks import ORPHANED_AFTER, remove_orphans
-from tests.documents.conftest import Process, run
+import pytest
+from fastapi.testclient import TestClient
+
+from app.documents.settings import settings
+from app.maintenance.tasks.orphaned_files import MIN_AGE, delete_orphaned_files
+from tests.documents.files import upload
 
 
-def test_what_no_document_has_is_removed_after_a_day(
-    processed: Process, folder: Path
+@pytest.mark.usefixtures("enqueued")
+def test_orphaned_files_are_deleted_after_a_day(
+    client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    document_id = processed(b"To be kept.\n", "kept.txt")["id"]
-    old = {"a" * 64, ".upload-old", "notes.txt"}
+    monkeypatch.setattr(settings, "documents_folder", tmp_path)
+    document_id = upload(client, b"A document that stays.\n")
+    old = {document_id, "a" * 64, ".upload-old", "notes.txt"}
     new = {"b" * 64, ".upload-new"}
     for name in old | new:
-        (folder / name).touch()
-    for name in {document_id} | old:
-        os.utime(folder / name, (time.time() - ORPHANED_AFTER - 60,) * 2)
-    run(remove_orphans())
-    assert {file.name for file in folder.iterdir()} == {document_id, "notes.txt"} | new
-
-
-def test_where_nothing_was_ever_uploaded_there_is_nothing_to_remove(
-    migrated: None,
-) -> None:
-    run(remove_orphans())
+        (tmp_path / name).touch()
+    for name in old:
+        moment = time.time() - MIN_AGE - 60
+        os.utime(tmp_path / name, (moment, moment))
+    asyncio.run(delete_orphaned_files())
+    left = {file.name for file in tmp_path.iterdir()}
+    assert left == {document_id, "notes.txt", *new}
