@@ -69,7 +69,7 @@ def domain_collisions(versions: Versions) -> Iterator[str]:
     package = application_packages(versions.project)[0]
     for name in sorted(domains(versions.new) - domains(versions.old)):
         folder = package / name
-        if any(folder.glob("*.py")):
+        if any(folder.rglob("*.py")):
             path = folder.relative_to(versions.project).as_posix()
             yield (
                 f"The update adds a domain named {name}, but {path}/ already exists."

@@ -26,15 +26,24 @@ class Redactor:
     """Hides known secrets, passwords in URLs, and the values of names such as TOKEN."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        known = {each for each in secrets if len(each) >= SHORT and each.strip()}
+        known = {secret for secret in secrets if secret.strip()}
         longest_first = sorted(known, key=len, reverse=True)
-        self.known = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
+        long = [re.escape(each) for each in longest_first if len(each) >= SHORT]
+        short = [re.escape(each) for each in longest_first if len(each) < SHORT]
+        patterns = [*long, *(as_value(each) for each in short)]
+        self.known = re.compile("|".join(patterns) or r"(?!)")
 
     def __call__(self, text: str) -> str:
         """Return a text without secrets."""
         text = WORD_TO_HOST.sub(hide_password, text)
         text = NAMED_SECRET.sub(rf"\1{HIDDEN}", text)
         return self.known.sub(HIDDEN, text)
+
+
+def as_value(secret: str) -> str:
+    """Return the pattern of a short secret, where it is a whole value or a host."""
+    quoted = rf"(?<=['\"=]){secret}(?=['\"@&;,\s]|$)"
+    return rf"{quoted}|(?<!\S){secret}(?=@)"
 
 
 def hide_password(word: re.Match[str]) -> str:
