@@ -106,7 +106,7 @@ def test_a_new_project_has_no_problem_and_stays_as_it_is(
     findings = examine(project)
     assert problems(findings) == []
     machine = ["uv", "git", "answers", "template", "environment", "fastapi"]
-    code = ["packages", "settings", "background", "tasks", ".env"]
+    code = ["packages", "settings", "background", "tasks", "env file"]
     durable = ["admin token"] if pattern in ("safe", "celery") else []
     celery = ["broker", "worker"] if pattern == "celery" else []
     names = [*machine, *code, "database", "migrations", *durable, *celery]
@@ -124,6 +124,19 @@ def test_an_application_in_src(rendered: Render, examine: Examine) -> None:
     (project / "src").mkdir()
     (project / "app").rename(project / "src/app")
     assert problems(examine(project)) == []
+
+
+def test_an_application_without_a_database(rendered: Render, examine: Examine) -> None:
+    project = rendered("simple")
+    file = project / "app/background.py"
+    code = file.read_text()
+    for option in ("engine=engine", "sync_engine=sync_engine", "prepare=prepare"):
+        assert f"    {option},\n" in code
+        code = code.replace(f"    {option},\n", "")
+    file.write_text(code)
+    findings = examine(project)
+    assert problems(findings) == []
+    assert "database" not in findings
 
 
 def test_the_newest_fastapi_was_tested(rendered: Render, examine: Examine) -> None:
@@ -164,8 +177,8 @@ def test_a_pyproject_that_cannot_be_read(
     project = rendered("simple")
     (project / "pyproject.toml").write_text(text)
     [finding, skipped] = problems(examine(project))
-    assert finding.check == "packages"
-    assert finding.detail.startswith(f"pyproject.toml: {detail}")
+    assert (finding.check, finding.remedy) == ("packages", "Fix pyproject.toml")
+    assert finding.detail.startswith(detail)
     assert skipped == SKIPPED
 
 
@@ -174,13 +187,17 @@ def test_a_pyproject_that_cannot_be_read(
     [
         (
             {"LOG_FORMAT": "geheim", "ENVIRONMENT": "geheim"},
-            "ENVIRONMENT: Input should be 'production' or 'development';"
-            " LOG_FORMAT: Input should be 'json' or 'text'",
+            (
+                "ENVIRONMENT: Input should be 'production' or 'development';"
+                " LOG_FORMAT: Input should be 'json' or 'text'"
+            ),
         ),
         (
             {"BROKER_URL": "kafka://:geheim@x", "WORKER_METRICS_PORT": "70000"},
-            "BROKER_URL: kafka:... is not redis://HOST:PORT/0 or amqp://HOST:PORT//;"
-            " WORKER_METRICS_PORT: Input should be less than or equal to 65535",
+            (
+                "BROKER_URL: kafka:... is not redis://HOST:PORT/0 or amqp://HOST:PORT//;"
+                " WORKER_METRICS_PORT: Input should be less than or equal to 65535"
+            ),
         ),
         (
             {"SMTP_URL": "geheim@mail.example.com"},
@@ -236,7 +253,7 @@ def test_a_misspelt_setting(
     project = rendered("celery")
     (project / ".env").write_text(dotenv)
     detail, remedy = f"no setting has the name {names}", f"Did you mean {settings}?"
-    assert problems(examine(project)) == [warn(".env", detail, remedy)]
+    assert problems(examine(project)) == [warn("env file", detail, remedy)]
 
 
 def test_settings_and_names_of_your_own(rendered: Render, examine: Examine) -> None:
@@ -245,18 +262,19 @@ def test_settings_and_names_of_your_own(rendered: Render, examine: Examine) -> N
         "ACTION_LOG=var/mine.log\nSTRIPE_KEY=x\nTEST_DATABASE_URL=x\nACTION_LOGS=x\n"
         "SHOP_MODES=x\n"
     )
-    (project / "app/actions/tasks.py").open("a").write(
-        "from pydantic_settings import BaseSettings\n\n\n"
+    tasks = project / "app/actions/tasks.py"
+    tasks.write_text(
+        f"{tasks.read_text()}from pydantic_settings import BaseSettings\n\n\n"
         "class Shop(BaseSettings, env_prefix='shop_'):\n    modes: str = ''\n\n\n"
         "LOGS = 'ACTION_LOGS'\n"
     )
-    assert examine(project)[".env"] == ok(".env", "5 settings")
+    assert examine(project)["env file"] == ok("env file", "5 settings")
 
 
 def test_a_dotenv_that_is_not_a_file(rendered: Render, examine: Examine) -> None:
     project = rendered("simple")
     (project / ".env").mkdir()
-    assert examine(project)[".env"] == ok(".env", "not a file")
+    assert examine(project)["env file"] == ok("env file", "not a file")
 
 
 def test_no_admin_token_in_production(rendered: Render, examine: Examine) -> None:
@@ -405,13 +423,17 @@ def test_an_option_that_the_pattern_does_not_support(
         ),
         (
             "import os\nprint('no licence', flush=True)\nos.abort()\n",
-            "the project's code ended the check (exit code -6); its last output:"
-            " no licence",
+            (
+                "the project's code ended the check (exit code -6); its last output:"
+                " no licence"
+            ),
         ),
         (
-            "import os\nfrom contextlib import suppress\nfor each in range(3, 50):\n"
-            "    with suppress(OSError):\n        os.write(each, b'garbage}\\n{')\n"
-            "raise RuntimeError('text')\n",
+            (
+                "import os\nfrom contextlib import suppress\nfor each in range(3, 50):\n"
+                "    with suppress(OSError):\n        os.write(each, b'garbage}\\n{')\n"
+                "raise RuntimeError('text')\n"
+            ),
             "app/odd/tasks.py, line 6: RuntimeError: text",
         ),
         ("while True:\n    print('without end')\n", "no answer within 15 s"),
@@ -503,8 +525,10 @@ def test_migrations_that_alembic_cannot_order(
         ("sqlite:///pyproject.toml", "DatabaseError: file is not a database"),
         (
             "postgresql+psycopg://ada:geheim@127.0.0.1:1/app",
-            'OperationalError: connection failed: connection to server at "127.0.0.1",'
-            " port 1 failed: Connection refused",
+            (
+                'OperationalError: connection failed: connection to server at "127.0.0.1",'
+                " port 1 failed: Connection refused"
+            ),
         ),
     ],
 )
