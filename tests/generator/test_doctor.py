@@ -23,7 +23,7 @@ from bgscaffold.git import repository
 from bgscaffold.system import processes as bgscaffold_processes
 from tests import helpers
 from tests.generator.conftest import Machine, Outcome, Run
-from tests.generator.evolving import unsettle
+from tests.generator.evolving import open_conflict
 
 FACTS = {"python": "3.11.7", "fastapi": "0.150.1", "missing": []}
 END = {"end": True}
@@ -304,12 +304,12 @@ def tracked(shop: Path, machine: Machine) -> Path:
 
 def test_conflicts_that_are_not_settled(run: Run, tracked: Path) -> None:
     installs(tracked, FACTS, *WELL)
-    unsettle(tracked, "README.md", ".env.example")
+    open_conflict(tracked, "README.md", ".env.example")
     assert run("doctor") == Outcome(1, UNSETTLED.format(tracked), "")
 
 
 def test_many_conflicts_are_counted(run: Run, tracked: Path) -> None:
-    unsettle(tracked, "app/signup", "docs")
+    open_conflict(tracked, "app/signup", "docs")
     names = sorted(
         set(helpers.git("ls-files", "app/signup", "docs", cwd=tracked).splitlines())
     )
@@ -321,9 +321,9 @@ def test_only_conflicts_of_the_project_are_its_own(run: Run, tracked: Path) -> N
     (tracked / ".git").rename(tracked.parent / ".git")
     (tracked.parent / "other").touch()
     helpers.git("add", "other", "shop", cwd=tracked.parent)
-    unsettle(tracked.parent, "other")
+    open_conflict(tracked.parent, "other")
     assert "conflicts" not in run("doctor").out
-    unsettle(tracked, "README.md")
+    open_conflict(tracked, "README.md")
     assert "FAIL  conflicts    not settled: README.md\n" in run("doctor").out
 
 

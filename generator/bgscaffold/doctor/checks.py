@@ -352,7 +352,9 @@ def run_probe(python: Path, root: Path, dotenv: str, hidden: Redactor) -> ProbeR
             done = run_with_timeout(command, PROBE_TIMEOUT, cwd=root, env=env)
         except OSError as error:
             return ProbeResult(None, [], "", False, error.strerror or "", "")
-    told = [said for line in done.stdout.splitlines() if (said := parse_json_line(line))]
+    told = [
+        said for line in done.stdout.splitlines() if (said := parse_json_line(line))
+    ]
     looked = [each["looking"] for each in told if each.keys() == {"looking"}]
     return ProbeResult(
         facts=next((each for each in told if each.keys() == FACTS), None),
