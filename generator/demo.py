@@ -1,6 +1,6 @@
-"""The first command of the README: make a Celery project, start it, and see a task done.
+"""The first command of the README: create a Celery project and see a task finish.
 
-Everything runs on this machine and nothing has to be installed: the outbox and the broker are SQLite
+Everything runs on this machine without a server: the outbox and the broker are SQLite
 files under `var/demo`.
 """
 
@@ -75,7 +75,7 @@ def finished(url: str) -> str | None:
 
 @contextmanager
 def started(command: list[str], port: int) -> Iterator[None]:
-    """Run a command in the project while the block lasts, then end it as Ctrl-C does."""
+    """Run a command in the project while the block runs, then send it Ctrl-C."""
     show([f"UVICORN_PORT={port}", *command])
     env = environment() | {"UVICORN_PORT": str(port)}
     log = (FOLDER / "dev.log").open("wb")

@@ -22,7 +22,7 @@ from bgscaffold.system import processes
 from bgscaffold.template.errors import TemplateNotFoundError
 from tests import helpers
 from tests.generator.conftest import Machine, Outcome, Run
-from tests.generator.evolving import unsettle
+from tests.generator.evolving import open_conflict
 
 VERSIONS = {"versions": {"python": "3.11.7", "fastapi": "0.150.1"}}
 DONE = {"done": True}
@@ -333,7 +333,7 @@ def tracked(shop: Path) -> Path:
 
 def test_conflicts(run: Run, tracked: Path) -> None:
     install(tracked, VERSIONS, SETTINGS)
-    unsettle(tracked, "README.md", ".env.example")
+    open_conflict(tracked, "README.md", ".env.example")
     state, detail, remedy = find(run, "conflicts")
     assert (state, detail) == ("FAIL", "unresolved: .env.example, README.md")
     assert remedy == (
@@ -347,7 +347,7 @@ def test_conflicts_of_another_project_are_not_reported(run: Run, tracked: Path) 
     (tracked / ".git").rename(tracked.parent / ".git")
     (tracked.parent / "other").touch()
     helpers.git("add", "other", "shop", cwd=tracked.parent)
-    unsettle(tracked.parent, "other")
+    open_conflict(tracked.parent, "other")
     assert "conflicts" not in run("doctor").out
 
 
