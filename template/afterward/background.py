@@ -51,6 +51,7 @@ class Background:
         domains: str = "app",
     ) -> None:
         with without_traceback():
+            require("base", f"Pattern {backend.name}")
             require(backend.name, f"Pattern {backend.name}")
         self.backend = backend
         self.domains = Domains(domains)

@@ -1,6 +1,7 @@
 """Fixtures of the tests of `template/afterward`, which run it where it is."""
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -49,6 +50,13 @@ def settings(
     # Kombu keeps its connections, so each test has a file of its own.
     settings.broker_url = f"sqla+sqlite:///{tmp_path}/broker.db"
     return settings
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Undo what `install` does to the logging of this process."""
+    monkeypatch.setattr(logging.root, "handlers", [*logging.root.handlers])
+    monkeypatch.setattr(logging.root, "level", logging.root.level)
 
 
 @pytest.fixture
