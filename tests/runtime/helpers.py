@@ -83,9 +83,7 @@ class Outbox:
 
     def rows(self, *task_ids: str) -> list[Any]:
         """Return rows in the order of these ids, or all rows."""
-        found = {
-            each.id: each for each in self.database.execute(sa.select(task_runs))
-        }
+        found = {each.id: each for each in self.database.execute(sa.select(task_runs))}
         return [found[task_id] for task_id in task_ids or found]
 
     def states(self, *task_ids: str) -> list[str]:

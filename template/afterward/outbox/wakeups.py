@@ -13,7 +13,15 @@ import sqlalchemy as sa
 
 from afterward.outbox.claims import select_due
 from afterward.outbox.maintenance import CLOCK_TOLERANCE
-from afterward.outbox.models import OPEN, WAITING, now, row, state_in, task_runs
+from afterward.outbox.models import (
+    OPEN,
+    WAITING,
+    Condition,
+    now,
+    row,
+    state_in,
+    task_runs,
+)
 from afterward.settings import get_settings
 from afterward.tasks import TASKS
 
@@ -74,7 +82,7 @@ def unmark_published(task_ids: list[str]) -> sa.Update:
     )
 
 
-def _is_lost() -> sa.ColumnElement[bool]:
+def _is_lost() -> Condition:
     """Match rows whose message has waited too long, and is not just behind others.
 
     A message is lost when a later message of the same task was claimed, or when no

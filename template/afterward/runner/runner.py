@@ -6,14 +6,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from heapq import heappop, heappush
-from itertools import chain, repeat
 from typing import Any
 
 import anyio
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from afterward.database import Database, first_line
+from afterward.database import Database, Rows, first_line, logging_errors, write_delays
 from afterward.outbox import claims, maintenance, results
 from afterward.outbox.claims import ClaimedRun
 from afterward.outbox.heartbeat import Heartbeat
@@ -23,8 +22,6 @@ from afterward.settings import get_settings
 from afterward.tasks import TaskRun
 
 WRITE_GRACE = 5.0  # seconds after SHUTDOWN_GRACE, to write outcomes
-RETRY_DELAYS = (0.1, 0.5, 1, 2, 4)  # seconds between two tries to write an outcome
-MAX_RETRY_DELAY = 8
 log = logging.getLogger(__name__)
 
 
@@ -147,7 +144,7 @@ class Runner:
 
     async def _write(
         self, statement: Callable[..., sa.Update], *arguments: Any
-    ) -> list[sa.Row[Any]]:
+    ) -> Rows:
         settings = get_settings()
         if self._had_outage:
             await self._database.execute_async(maintenance.reset_future_due_dates())
@@ -233,13 +230,8 @@ class Runner:
 
         The lease is renewed meanwhile.
         """
-        for delay in chain(RETRY_DELAYS, repeat(MAX_RETRY_DELAY)):
-            try:
+        for delay in write_delays():
+            with logging_errors("write an outcome"):
                 await self._database.execute_async(outcome)
                 return
-            except SQLAlchemyError as error:
-                message = "cannot write an outcome: %s; trying again"
-                log.warning(message, first_line(error))
-            except Exception:
-                log.exception("cannot write an outcome; trying again")
             await asyncio.sleep(delay)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from celery.beat import Scheduler
 
+from afterward.database import logging_errors
 from afterward.enqueue import BackgroundTasks
 from afterward.outbox import maintenance
 
@@ -76,10 +77,8 @@ class BeatScheduler(Scheduler):  # type: ignore[misc]  # Celery has no types
         if time.monotonic() < self._prune_at:
             return
         self._prune_at = time.monotonic() + maintenance.PRUNE_INTERVAL
-        try:
+        with logging_errors("prune old task runs"):
             maintenance.prune(self.application.database)
-        except Exception:
-            log.exception("cannot prune old task runs; trying again later")
 
 
 def create_scheduler_class(
