@@ -26,7 +26,6 @@ WORDS = {
     "foresee": "preview",
     "foretell": "predict",
     "house": "project",
-    "job": "task run",
     "mend": "fix",
     "refusal": "error",
     "room": "domain package",
