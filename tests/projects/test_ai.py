@@ -1,5 +1,6 @@
 """Projects with AI: what they need beyond the tests of every variant."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,18 +15,37 @@ from tests.projects.environments import (
 )
 
 Render = Callable[..., Path]
+INSIDE = Path(__file__).parent / "inside" / "ai"
 EXTENSIONS = (
     "from app.documents.vectors import LOADS_EXTENSIONS; print(LOADS_EXTENSIONS)"
 )
 
 
-def test_its_own_tests_pass_on_postgresql(
-    rendered: Render, newest: Environment
-) -> None:
+@pytest.fixture
+def project(rendered: Render) -> Path:
+    """Return a project with AI, and with the tests in `inside/` added to its own."""
     project = rendered("safe", ai=True)
+    unwanted = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(INSIDE, project / "tests" / "inside", ignore=unwanted)
+    return project
+
+
+def test_every_test_passes_on_sqlite(project: Path, newest: Environment) -> None:
+    output = newest.run(project, "poe", "check")
+    assert "Success: no issues found" in output
+    newest.assert_every_test_passes(project)
+
+
+def test_every_test_passes_on_postgresql(project: Path, newest: Environment) -> None:
     with services.pgvector() as server:
         newest.assert_every_test_passes(project, TEST_DATABASE_URL=server.url)
         server.assert_used()
+
+
+def test_every_test_passes_with_the_lowest_versions(
+    project: Path, lowest: Environment
+) -> None:
+    lowest.assert_every_test_passes(project)
 
 
 def test_a_postgresql_without_pgvector_is_refused_with_the_remedy(
