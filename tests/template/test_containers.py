@@ -104,17 +104,17 @@ def test_the_ci_checks_and_tests_on_the_servers_of_production(
 ) -> None:
     file = ".github/workflows/ci.yml" if ci == "github" else ".gitlab-ci.yml"
     text = (rendered(pattern, ci) / file).read_text()
-    job = yaml.safe_load(text)
-    job = job["jobs"]["ci"] if ci == "github" else job["ci"]
+    content = yaml.safe_load(text)
+    section = content["jobs"]["ci"] if ci == "github" else content["ci"]
     for command in ("uv sync", "uv run poe check", "uv run poe test"):
         assert command in text
-    variables = job["env" if ci == "github" else "variables"]
+    variables = section["env" if ci == "github" else "variables"]
     servers = {name for name in variables if name.startswith("TEST_")}
     expected = (
         {"TEST_BROKER_URL", "TEST_DATABASE_URL"} if pattern == "celery" else set()
     )
     assert servers == expected
-    assert ("services" in job) == (pattern == "celery")
+    assert ("services" in section) == (pattern == "celery")
 
 
 # Settings that .env.example leaves out if the pattern or the feature is missing.

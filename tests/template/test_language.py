@@ -26,6 +26,7 @@ WORDS = {
     "foresee": "preview",
     "foretell": "predict",
     "house": "project",
+    "job": "task run",
     "mend": "fix",
     "refusal": "error",
     "room": "domain package",
