@@ -347,7 +347,7 @@ def test_an_application_without_a_session_loses_nothing(
     tasks_dependency = Annotated[BackgroundTasks, background.per_request]
 
     @app.post("/add/{line}", status_code=202)
-    async def add(line: str, fails: bool, tasks: tasks_dependency) -> str:  # type: ignore[valid-type]
+    async def add(line: str, fails: bool, tasks: tasks_dependency) -> str:
         task_id = tasks.add_task(notes.write, line)
         if fails:
             raise RuntimeError("the handler failed")

@@ -18,6 +18,7 @@ from afterward.backends.safe import Safe
 from afterward.backends.simple import Simple
 from afterward.database import Database
 from afterward.enqueue import BackgroundTasks, task_id_for_key
+from afterward.outbox import maintenance
 from afterward.outbox.models import now, task_runs
 from afterward.schedule import beat, in_process, periods
 from afterward.schedule.cron import Cron
@@ -371,12 +372,12 @@ def test_beat_prunes_old_rows_every_hour_and_survives_an_error(
         pruned.append(database)
         raise ConnectionError("the database is down")
 
-    monkeypatch.setattr(beat.maintenance, "prune", prune)
+    monkeypatch.setattr(maintenance, "prune", prune)
     scheduler.tick()
     scheduler.tick()
     assert len(pruned) == 1
     assert caplog.messages == ["cannot prune old task runs; trying again"]
-    scheduler._prune_at -= beat.maintenance.PRUNE_INTERVAL
+    scheduler._prune_at -= maintenance.PRUNE_INTERVAL
     scheduler.tick()
     assert len(pruned) == 2
 

@@ -44,7 +44,7 @@ class Metrics:
             "task_running", "Running tasks.", ["task"], multiprocess_mode="livesum"
         )
         self.registry = CollectorRegistry()
-        self.registry.register(self)  # type: ignore[arg-type]  # has `collect`, is no subclass
+        self.registry.register(self)
 
     def collect(self) -> Iterator[Any]:
         """Return the sums. Processes that have ended count, except their running tasks."""

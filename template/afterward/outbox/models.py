@@ -20,13 +20,13 @@ class UTCDateTime(sa.TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(
-        self, value: datetime | None, _dialect: object
+        self, value: datetime | None, dialect: object
     ) -> datetime | None:
         """Convert to UTC, because SQLite compares moments as text."""
         return value.astimezone(UTC) if value else None
 
     def process_result_value(
-        self, value: datetime | None, _dialect: object
+        self, value: datetime | None, dialect: object
     ) -> datetime | None:
         """Add the time zone that SQLite does not store."""
         return value.replace(tzinfo=UTC) if value and value.tzinfo is None else value

@@ -35,7 +35,7 @@ def queue_of(name: str) -> str:
     return f"{base}.{own}" if own else base
 
 
-def unclaimed_counts() -> sa.Select[Any]:
+def unclaimed_counts() -> sa.Executable:
     """Select how many messages of each task are unclaimed."""
     is_sent = state_in(OPEN) & row.publish_again_at.is_not(None)
     counts = sa.select(row.name, sa.func.count().label("number"))
@@ -108,4 +108,5 @@ def _is_lost() -> Condition:
 
 def _wait(publishes: int) -> timedelta:
     """Return how long a message may stay unclaimed: a lease, doubling up to 15 minutes."""
-    return min(get_settings().lease * 2**publishes, MAX_WAIT)
+    doubled: timedelta = get_settings().lease * 2**publishes
+    return min(doubled, MAX_WAIT)

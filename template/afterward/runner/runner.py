@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 from heapq import heappop, heappush
 from typing import Any
 
@@ -166,8 +165,9 @@ class Runner:
         self._wake.set()
 
     async def _run(self, claim: ClaimedRun) -> None:
-        cancel = partial(self._loop.call_soon_threadsafe, self._cancel, claim)
-        self._heartbeat.track(claim, cancel)
+        self._heartbeat.track(
+            claim, lambda: self._loop.call_soon_threadsafe(self._cancel, claim)
+        )
         try:
             await self._attempt(claim)
         finally:

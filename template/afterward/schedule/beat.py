@@ -49,7 +49,7 @@ class BeatScheduler(Scheduler):  # type: ignore[misc]  # Celery has no types
 
         return scheduled_tasks(self.application.backend, datetime.now(UTC))
 
-    def tick(self) -> float:
+    def tick(self, *_: object, **_options: object) -> float:
         """Enqueue and prune what is due, and return the seconds until the next look."""
         for scheduled in self.scheduled:
             try:
@@ -86,9 +86,5 @@ def create_scheduler_class(
 ) -> type[Any]:
     """Return the scheduler class of one application, because Celery makes the object."""
 
-    class ApplicationScheduler(BeatScheduler):
-        pass
-
-    ApplicationScheduler.application = application
-    ApplicationScheduler.prepare = staticmethod(prepare)
-    return ApplicationScheduler
+    attributes = {"application": application, "prepare": staticmethod(prepare)}
+    return type("ApplicationScheduler", (BeatScheduler,), attributes)
