@@ -548,7 +548,7 @@ def test_open_conflicts(
     run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop = evolving.copy("simple", machine.here / "shop")
-    evolving.unsettle(shop, "README.md")
+    evolving.open_conflict(shop, "README.md")
     monkeypatch.chdir(shop)
     line = f"The repository has unresolved merge conflicts: '{shop}' (README.md)."
     assert refused(run, shop, "a.b")[0] == line

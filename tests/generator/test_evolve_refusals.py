@@ -17,7 +17,7 @@ from bgscaffold.git.errors import GitCommandError
 from tests import helpers
 from tests.generator import evolving
 from tests.generator.conftest import Machine, Outcome, Run
-from tests.generator.evolving import commit, edit, state, unsettle, write
+from tests.generator.evolving import commit, edit, open_conflict, state, write
 from tests.generator.test_refusals import refused
 
 ANSWERS = ".copier-answers.yml"
@@ -421,7 +421,7 @@ COMMANDS = [
     ("update", "--with-schedule"),
     ("add", "task", "invoices.tidy"),
 ]
-BOTH = "app/background/worker.py, docs/background.md"
+BOTH = "app/runner/worker.py, docs/background.md"
 
 
 def not_settled(root: Path, files: str) -> Outcome:
@@ -441,7 +441,7 @@ def not_settled(root: Path, files: str) -> Outcome:
 @pytest.fixture
 def promoted(run: Run, shop: Path) -> Path:
     """Give a project that a promote to celery has left with two conflicts."""
-    write(shop, "app/background/worker.py", "mine\n")
+    write(shop, "app/runner/worker.py", "mine\n")
     write(shop, "docs/background.md", "mine\n")
     assert run("promote", "celery").code == 3
     return shop
@@ -467,8 +467,8 @@ def test_conflicts_that_are_not_settled_in_json(run: Run, promoted: Path) -> Non
 
 def test_conflicts_are_settled_by_git_add(run: Run, promoted: Path) -> None:
     git(promoted, "add", "docs/background.md")
-    assert run("promote", "celery") == not_settled(promoted, "app/background/worker.py")
-    git(promoted, "rm", "--quiet", "app/background/worker.py")
+    assert run("promote", "celery") == not_settled(promoted, "app/runner/worker.py")
+    git(promoted, "rm", "--quiet", "app/runner/worker.py")
     assert run("promote", "async").err.startswith("Tracked files hold changes ")
     git(promoted, "commit", "--quiet", "--no-edit")
     said = "Nothing to do: shop has pattern celery, version v0.1.0.\n"
@@ -482,7 +482,7 @@ def test_conflicts_are_taken_back_by_git_reset(run: Run, promoted: Path) -> None
 
 
 def test_many_conflicts_are_counted(run: Run, shop: Path) -> None:
-    unsettle(shop, "app/signup", "docs")
+    open_conflict(shop, "app/signup", "docs")
     files = git(shop, "ls-files", "app/signup", "docs").splitlines()
     names = list(dict.fromkeys(files))
     assert run("update") == not_settled(
@@ -491,7 +491,7 @@ def test_many_conflicts_are_counted(run: Run, shop: Path) -> None:
 
 
 def test_a_conflict_in_the_answers(run: Run, shop: Path) -> None:
-    unsettle(shop, ANSWERS)
+    open_conflict(shop, ANSWERS)
     (shop / ANSWERS).write_text(
         "<<<<<<< HEAD\npattern: safe\n=======\n>>>>>>> theirs\n"
     )
@@ -499,7 +499,7 @@ def test_a_conflict_in_the_answers(run: Run, shop: Path) -> None:
 
 
 def test_a_conflict_of_the_users_own_merge(run: Run, shop: Path) -> None:
-    unsettle(shop, "README.md")
+    open_conflict(shop, "README.md")
     (shop / ".git/MERGE_HEAD").touch()
     for command in COMMANDS:
         assert run(*command) == refused(
@@ -516,7 +516,7 @@ def test_a_conflict_beside_the_project(run: Run, machine: Machine) -> None:
         shutil.rmtree(evolving.copy("safe", root / name) / ".git")
     git(root, "init", "--quiet")
     commit(root)
-    unsettle(root, "a/README.md")
+    open_conflict(root, "a/README.md")
     for dry in ((), ("--dry-run",)):
         assert run("promote", "celery", "mono/b", *dry) == not_settled(
             root, "a/README.md"
@@ -589,6 +589,8 @@ def test_another_source_is_kept(source: str, run: Run, shop: Path) -> None:
 DECLARES = """\
 from app.background import background_tasks, task as job
 from app import background
+
+pytestmark = pytest.mark.usefixtures("small_template")
 
 OPTIONS = {"timeout": 1}
 

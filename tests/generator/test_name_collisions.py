@@ -1,17 +1,13 @@
-"""What an update brings under a name that the project has given to something of its own."""
+"""Names that an update adds and the project already uses for something else."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 
 from bgscaffold.analysis.name_collisions import find_collisions
-from bgscaffold.analysis.task_options import setting_names
-from tests import helpers
 from tests.generator import evolving
 from tests.generator.conftest import Machine, Run
-from tests.generator.evolving import write
 
 BOTH = ("--with-ai", "--with-schedule")
 ROUTER = """\
@@ -25,55 +21,58 @@ router = APIRouter({})
 async def answer() -> None: ...
 """
 DOMAIN = (
-    "app/{}/ is yours, and what is new brings a domain of that name: better rename yours, and commit"
-    " that, before you update."
+    "The update adds a domain named {}, but app/{}/ already exists. Rename yours and"
+    " commit before updating."
 )
-TABLE = "The table {} is yours ({}, line {}) and new ({}). Nothing starts until one of the two has another name."
-YOURS = "Where both fit, yours answers: domains are asked in the order of their names."
-THE_NEW_ONE = "Where both fit, the new one answers: domains are asked in the order of their names."
+TABLE = (
+    "The table {} is declared twice: yours in {}, line {}, and a new one in {}. The"
+    " application does not start before you rename one of them."
+)
+ROUTE = "Your route {} ({}, line {}) overlaps new routes in {}. {}"
+YOURS = "Domains are included in alphabetical order, so yours answers."
+THE_NEW_ONE = "Domains are included in alphabetical order, so the new one answers."
 
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
-    """Give a project without overlays."""
+    """Return a project without features."""
     return evolving.copy("safe", tmp_path / "shop")
 
 
-def told(shop: Path) -> list[str]:
-    """Return what is said when both overlays are added."""
-    return find_collisions(
-        shop, evolving.original("safe"), evolving.original("safe", *BOTH)
-    )
+def collisions(shop: Path) -> list[str]:
+    """Return what is reported when both features are added."""
+    old, new = evolving.original("safe"), evolving.original("safe", *BOTH)
+    return find_collisions(shop, old, new)
 
 
-def put(shop: Path, path: str, text: str) -> None:
+def write(shop: Path, path: str, text: str) -> None:
     """Write a file of the project."""
     (shop / path).parent.mkdir(parents=True, exist_ok=True)
     (shop / path).write_text(text)
 
 
-def test_a_project_that_has_nothing_of_that_name(shop: Path) -> None:
-    assert told(shop) == []
+def test_no_collision(shop: Path) -> None:
+    assert collisions(shop) == []
 
 
-def test_a_project_without_its_mechanism(shop: Path) -> None:
-    put(shop, "app/documents/models.py", "")
-    shutil.rmtree(shop / "app/background")
-    assert told(shop) == []
+def test_a_project_without_an_application(shop: Path) -> None:
+    write(shop, "app/documents/models.py", "")
+    (shop / "app/background.py").unlink()
+    assert collisions(shop) == []
 
 
-@pytest.mark.parametrize("domain", ["chat", "cleaning", "documents", "page"])
-def test_a_domain_of_the_name_of_a_new_one(domain: str, shop: Path) -> None:
-    put(shop, f"app/{domain}/orders.py", "")
-    assert told(shop) == [DOMAIN.format(domain)]
+@pytest.mark.parametrize("domain", ["chat", "maintenance", "documents", "frontend"])
+def test_a_domain_with_the_name_of_a_new_one(domain: str, shop: Path) -> None:
+    write(shop, f"app/{domain}/orders.py", "")
+    assert collisions(shop) == [DOMAIN.format(domain, domain)]
 
 
-def test_what_python_left_behind_is_no_domain(shop: Path) -> None:
-    put(shop, "app/documents/__pycache__/models.cpython-311.pyc", "")
-    assert told(shop) == []
+def test_compiled_files_are_no_domain(shop: Path) -> None:
+    write(shop, "app/documents/__pycache__/models.cpython-311.pyc", "")
+    assert collisions(shop) == []
 
 
-def test_what_an_earlier_update_brought_is_no_clash() -> None:
+def test_what_an_earlier_update_added_does_not_collide() -> None:
     new = evolving.original("safe", *BOTH)
     assert find_collisions(new, new, new) == []
 
@@ -82,34 +81,24 @@ def test_what_an_earlier_update_brought_is_no_clash() -> None:
     ("text", "name", "model"),
     [
         ("class Mail(Base):\n    __tablename__ = 'messages'\n", "messages", "chat"),
-        (
-            "class Mail(Base):\n    __tablename__: str = 'messages'\n",
-            "messages",
-            "chat",
-        ),
+        ("class M(Base):\n    __tablename__: str = 'messages'\n", "messages", "chat"),
         ("NAME = 'chunks'\nsa.Table(NAME, metadata)\n", "chunks", "documents"),
-        (
-            "from sqlalchemy import Table\nTable(name='documents')\n",
-            "documents",
-            "documents",
-        ),
+        ("import sqlalchemy\nTable(name='documents')\n", "documents", "documents"),
     ],
 )
-def test_a_table_of_the_name_of_a_new_one(
+def test_a_table_with_the_name_of_a_new_one(
     text: str, name: str, model: str, shop: Path
 ) -> None:
-    put(shop, "app/mail/data.py", text)
-    assert told(shop) == [
-        TABLE.format(name, "app/mail/data.py", 2, f"app/{model}/models.py")
-    ]
+    write(shop, "app/mail/data.py", text)
+    line = TABLE.format(name, "app/mail/data.py", 2, f"app/{model}/models.py")
+    assert collisions(shop) == [line]
 
 
-def test_a_table_in_a_package_of_another_name(shop: Path) -> None:
+def test_a_table_of_an_application_with_another_name(shop: Path) -> None:
     (shop / "app").rename(shop / "mine")
-    put(shop, "mine/mail.py", "\n__tablename__ = 'messages'\n")
-    assert told(shop) == [
-        TABLE.format("messages", "mine/mail.py", 2, "app/chat/models.py")
-    ]
+    write(shop, "mine/mail.py", "\n__tablename__ = 'messages'\n")
+    line = TABLE.format("messages", "mine/mail.py", 2, "app/chat/models.py")
+    assert collisions(shop) == [line]
 
 
 @pytest.mark.parametrize(
@@ -122,96 +111,72 @@ def test_a_table_in_a_package_of_another_name(shop: Path) -> None:
         "__tablename__ = (\n",
     ],
 )
-def test_tables_of_other_names(text: str, shop: Path) -> None:
-    put(shop, "app/mail/models.py", text)
-    put(shop, "app/migrations/versions/1_mail.py", "sa.Table('messages')\n")
-    assert told(shop) == []
+def test_other_tables(text: str, shop: Path) -> None:
+    write(shop, "app/mail/models.py", text)
+    write(shop, "app/migrations/versions/1_mail.py", "sa.Table('messages')\n")
+    assert collisions(shop) == []
+
+
+FRONTEND = "app/frontend/router.py: GET /"
+CHAT = "app/chat/router.py: WEBSOCKET /chat/ws"
+DOCUMENTS = (
+    "app/documents/router.py: GET /documents/search, GET /documents/{document_id}"
+)
 
 
 @pytest.mark.parametrize(
-    ("place", "prefix", "decorator", "name", "new", "answers"),
+    ("file", "prefix", "decorator", "route", "new", "note"),
     [
+        ("billing/router.py", "", 'get("/")', "GET /", FRONTEND, YOURS),
+        ("billing/routers/x.py", "", 'get("/")', "GET /", FRONTEND, YOURS),
+        ("billing/router.py", "", "get(PAGE)", "GET /", FRONTEND, YOURS),
+        ("billing/router.py", "", 'api_route("/")', "GET /", FRONTEND, YOURS),
+        ("zoo/router.py", "", 'get("/")', "GET /", FRONTEND, THE_NEW_ONE),
         (
-            "app/home/router.py",
+            "billing/router.py",
             "",
-            'get("/")',
+            'api_route("/", methods=["POST", "GET"])',
             "GET /",
-            "app/page/router.py: GET /",
+            FRONTEND,
             YOURS,
         ),
         (
-            "app/home/router.py",
-            "",
-            "get(PAGE)",
-            "GET /",
-            "app/page/router.py: GET /",
-            YOURS,
-        ),
-        (
-            "app/home/router.py",
-            "",
-            'api_route("/")',
-            "GET /",
-            "app/page/router.py: GET /",
-            YOURS,
-        ),
-        (
-            "app/zoo/router.py",
-            "",
-            'get("/")',
-            "GET /",
-            "app/page/router.py: GET /",
+            "zoo/router.py",
+            'prefix="/documents"',
+            'get("/{day}")',
+            "GET /documents/{day}",
+            DOCUMENTS,
             THE_NEW_ONE,
         ),
         (
-            *(
-                "app/home/router.py",
-                "",
-                'api_route("/", methods=["POST", "GET"])',
-                "GET /",
-            ),
-            *("app/page/router.py: GET /", YOURS),
+            "billing/router.py",
+            'prefix="/chat"',
+            'websocket("/ws")',
+            "WEBSOCKET /chat/ws",
+            CHAT,
+            YOURS,
         ),
         (
-            *(
-                "app/zoo/router.py",
-                'prefix="/documents"',
-                'get("/{day}")',
-                "GET /documents/{day}",
-            ),
-            *(
-                "app/documents/router.py: GET /documents/search, GET /documents/{document_id}",
-            ),
-            THE_NEW_ONE,
-        ),
-        (
-            *(
-                "app/home/router.py",
-                'prefix="/chat"',
-                'websocket("/ws")',
-                "WEBSOCKET /chat/ws",
-            ),
-            *("app/chat/router.py: WEBSOCKET /chat/ws", THE_NEW_ONE),
-        ),
-        (
-            *("app/main.py", "", 'get("/")', "GET /", "app/page/router.py: GET /"),
-            "The first that main.py includes answers.",
+            "main.py",
+            "",
+            'get("/")',
+            "GET /",
+            FRONTEND,
+            "The one that main.py includes first answers.",
         ),
     ],
 )
-def test_a_route_of_the_url_of_a_new_one(
-    place: str,
+def test_a_route_that_overlaps_a_new_one(
+    file: str,
     prefix: str,
     decorator: str,
-    name: str,
+    route: str,
     new: str,
-    answers: str,
+    note: str,
     shop: Path,
 ) -> None:
-    put(shop, place, ROUTER.format(prefix, decorator))
-    assert told(shop) == [
-        f"{name} ({place}, line 7) is yours; new, in {new}. {answers}"
-    ]
+    write(shop, f"app/{file}", ROUTER.format(prefix, decorator))
+    assert collisions(shop) == [ROUTE.format(route, f"app/{file}", 7, new, note)]
 
 
 @pytest.mark.parametrize(
@@ -224,43 +189,37 @@ def test_a_route_of_the_url_of_a_new_one(
         'task("/")',
     ],
 )
-def test_routes_of_other_urls_or_methods(decorator: str, shop: Path) -> None:
-    put(shop, "app/home/router.py", ROUTER.format("", decorator))
-    assert told(shop) == []
+def test_other_routes(decorator: str, shop: Path) -> None:
+    write(shop, "app/billing/router.py", ROUTER.format("", decorator))
+    assert collisions(shop) == []
 
 
-def test_a_route_in_a_domain_that_has_to_be_renamed_is_not_told_too(shop: Path) -> None:
-    put(shop, "app/page/router.py", ROUTER.format("", 'get("/")'))
-    assert told(shop) == [DOMAIN.format("page")]
+def test_routes_of_a_domain_that_has_to_be_renamed_are_not_reported(shop: Path) -> None:
+    write(shop, "app/frontend/routers/x.py", ROUTER.format("", 'get("/")'))
+    assert collisions(shop) == [DOMAIN.format("frontend", "frontend")]
+
+
+def test_a_setting_with_the_name_of_a_new_one(shop: Path) -> None:
+    code = "class Mine(BaseSettings):\n    x = 1\n    llm_model: str\n    y: int\n"
+    write(shop, "app/mail/settings.py", code)
+    line = (
+        "The setting LLM_MODEL is declared twice: yours in app/mail/settings.py, line"
+        " 3, and a new one in app/chat/settings.py. Both read the same variable."
+    )
+    assert collisions(shop) == [line]
 
 
 @pytest.mark.parametrize("dry", [(), ("--dry-run",)])
-def test_an_update_says_it(
+def test_an_update_reports_collisions(
     dry: tuple[str, ...], run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop = evolving.copy("safe", machine.here / "shop")
     monkeypatch.chdir(shop)
-    write(shop, "app/home/router.py", ROUTER.format("", 'get("/")'))
-    write(shop, "app/home/models.py", "\n__tablename__ = 'messages'\n")
+    router = ROUTER.format("", 'get("/")')
+    evolving.write(shop, "app/billing/router.py", router)
+    evolving.write(shop, "app/billing/models.py", "\n__tablename__ = 'messages'\n")
     notes = json.loads(run("update", "--with-ai", *dry, "--json").out)["notes"]
     assert notes[1:] == [
-        TABLE.format("messages", "app/home/models.py", 2, "app/chat/models.py"),
-        f"GET / (app/home/router.py, line 7) is yours; new, in app/page/router.py: GET /. {YOURS}",
+        TABLE.format("messages", "app/billing/models.py", 2, "app/chat/models.py"),
+        ROUTE.format("GET /", "app/billing/router.py", 7, FRONTEND, YOURS),
     ]
-
-
-def test_the_settings_of_a_schedule_are_settings() -> None:
-    before, after = (
-        setting_names(evolving.original("safe", *with_it)) for with_it in ((), BOTH[1:])
-    )
-    assert [name for name in after if name not in before] == [
-        "SCHEDULE_TIMEZONE",
-        "SCHEDULE_GRACE",
-    ]
-
-
-@pytest.mark.parametrize("pattern", helpers.PATTERNS)
-def test_only_settings_are_settings(pattern: str) -> None:
-    project = evolving.original(pattern)
-    example = (project / ".env.example").read_text()
-    assert [name for name in setting_names(project) if f"{name}=" not in example] == []

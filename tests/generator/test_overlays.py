@@ -12,7 +12,7 @@ from tests import helpers
 from tests.generator import evolving
 from tests.generator.conftest import Machine, Outcome, Run
 from tests.generator.evolving import edit, like_new, state, status, write
-from tests.generator.test_promote import OPTIONS, listed, rooms_of_the_user
+from tests.generator.test_promote import listed
 from tests.generator.test_refusals import refused
 from tests.generator.test_update import FILE, release
 
@@ -52,27 +52,6 @@ def shop(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Path:
     project = evolving.copy("safe", machine.here / "shop")
     monkeypatch.chdir(project)
     return project
-
-
-@pytest.mark.parametrize("options", OPTIONS, ids=" ".join)
-@pytest.mark.parametrize("pattern", helpers.PATTERNS)
-def test_what_nobody_edited_becomes_a_fresh_project(
-    pattern: str, options: tuple[str, ...], run: Run, machine: Machine
-) -> None:
-    project = evolving.copy(pattern, machine.here / "shop")
-    rooms = rooms_of_the_user(project)
-    before = state(project)
-    assert run("update", "shop", *options, "--dry-run").code == 0
-    assert state(project) == before
-
-    done = run("update", "shop", *options)
-
-    assert (done.code, done.err) == (0, "")
-    assert like_new(project, pattern, *options)
-    assert rooms.items() <= rooms_of_the_user(project).items()
-    assert all(
-        line[1] == " " for line in status(project).splitlines()
-    )  # all of it is staged
 
 
 def test_says_what_changed_and_what_comes_next(run: Run, shop: Path) -> None:
@@ -188,7 +167,11 @@ def versions(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Render from a repository with a version that knew no overlay yet, this one, and another."""
     folder = machine.home / "template"
     helpers.git(
-        "clone", "--quiet", str(helpers.template_repo()), str(folder), cwd=machine.home
+        "clone",
+        "--quiet",
+        str(evolving.small_template()),
+        str(folder),
+        cwd=machine.home,
     )
     now, questions = (folder / FILE).read_text(), (folder / "copier.yml").read_text()
     asked = AI_QUESTION.search(questions)
@@ -271,6 +254,8 @@ JOINED = "git add app/migrations/versions/*_merge.py"
 
 NOTES = """\
 import os
+
+pytestmark = pytest.mark.usefixtures("small_template")
 
 [number] = revision = os.environ
 revision: str

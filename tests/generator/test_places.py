@@ -13,6 +13,8 @@ from tests.generator.conftest import Machine, Outcome, Run
 from tests.generator.evolving import commit, like_new, state, status, write
 from tests.generator.test_refusals import refused
 
+pytestmark = pytest.mark.usefixtures("small_template")
+
 ODD = [
     ":(top)",
     "shop\n",
@@ -183,7 +185,7 @@ def shop(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Path:
     return project
 
 
-@pytest.mark.parametrize("folder", ["docs", "tests/background", "app/background"])
+@pytest.mark.parametrize("folder", ["docs", "tests/background", "app/runner"])
 def test_a_link_in_place_of_a_folder(
     folder: str, run: Run, shop: Path, outside: Path
 ) -> None:

@@ -1,10 +1,8 @@
 """`bgscaffold promote`: the ladder, up and down, under what users do to their projects."""
 
 import json
-import re
 import shutil
 import subprocess
-from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -15,13 +13,9 @@ from tests.generator.conftest import Machine, Outcome, Run
 from tests.generator.evolving import commit, edit, like_new, state, status, write
 from tests.generator.test_refusals import refused
 
-PAIRS = list(permutations(helpers.PATTERNS, 2))
+pytestmark = pytest.mark.usefixtures("small_template")
+
 UNDO = ("reset", "--quiet", "--hard")
-ROOMS = {
-    "--with-schedule": "app/cleaning/tasks.py",
-    "--with-ai": "app/documents/tasks.py",
-}
-OPTIONS = [("--with-schedule",), ("--with-ai",), ("--with-schedule", "--with-ai")]
 
 
 @pytest.fixture
@@ -35,82 +29,6 @@ def shop(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Path:
 def git(project: Path, *arguments: str) -> str:
     """Run git in a project and return what it printed."""
     return helpers.git(*arguments, cwd=project)
-
-
-@pytest.mark.parametrize(("old", "new"), PAIRS)
-def test_what_nobody_edited_becomes_a_fresh_project(
-    old: str, new: str, run: Run, machine: Machine
-) -> None:
-    project = evolving.copy(old, machine.here / "shop")
-    rooms = rooms_of_the_user(project)
-    before = state(project)
-    assert run("promote", new, "shop", "--dry-run").code == 0
-    assert state(project) == before
-
-    done = run("promote", new, "shop")
-
-    assert (done.code, done.err) == (0, "")
-    assert like_new(project, new)
-    assert rooms_of_the_user(project) == rooms
-    assert all(
-        line[1] == " " for line in status(project).splitlines()
-    )  # all of it is staged
-    git(project, "commit", "--quiet", "--no-edit")
-    assert (
-        git(project, "log", "-1", "--format=%s") == f"Promote shop from {old} to {new}"
-    )
-    assert run("promote", new, "shop").out.startswith("Nothing to do: ")
-    assert status(project) == ""
-
-
-@pytest.mark.parametrize("options", OPTIONS, ids=" ".join)
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [("simple", "async"), ("async", "safe"), ("safe", "celery"), ("celery", "simple")],
-)
-def test_schedules_and_ai_come_along(
-    old: str, new: str, options: tuple[str, ...], run: Run, machine: Machine
-) -> None:
-    project = evolving.copy(old, machine.here / "shop", *options)
-    rooms = rooms_of_the_user(project)
-    assert run("promote", new, "shop").code == 0
-    assert like_new(project, new, *options)
-    assert rooms_of_the_user(project) == rooms
-    assert {ROOMS[option] for option in options} <= rooms.keys()
-
-
-def rooms_of_the_user(project: Path) -> dict[str, bytes]:
-    """Return the tasks and the routes of a project, which no promote may touch."""
-    room = re.compile(r"app/(?!background/)\w+/(tasks|router)\.py")
-    return {k: v for k, v in helpers.tree(project).items() if room.fullmatch(k)}
-
-
-@pytest.mark.parametrize(
-    "options", [(), *OPTIONS], ids=lambda options: " ".join(options) or "plain"
-)
-def test_no_pattern_renames_a_file_of_another(
-    options: tuple[str, ...], tmp_path: Path
-) -> None:
-    # Git would follow it, and carry an edit into a file that has nothing to do with it.
-    for old, new in PAIRS:
-        folder = tmp_path / f"{old}-{new}"
-        evolving.copy(old, folder, *options)
-        shutil.copytree(
-            evolving.copy(new, tmp_path / "new", *options) / ".git", tmp_path / "git"
-        )
-        compare = (
-            "diff",
-            "--find-renames=50%",
-            "--diff-filter=R",
-            "--name-only",
-            "HEAD",
-        )
-        assert (
-            git(folder, f"--git-dir={tmp_path / 'git'}", "--work-tree=.", *compare)
-            == ""
-        )
-        shutil.rmtree(tmp_path / "git")
-        shutil.rmtree(tmp_path / "new")
 
 
 def listed(project: Path) -> str:
@@ -226,7 +144,7 @@ def test_edits_on_other_lines_are_merged(run: Run, shop: Path) -> None:
     edit(shop, "README.md", "# shop\n", "# My shop\n")
     edit(
         shop,
-        "app/background/backend.py",
+        "app/runner/backend.py",
         "import asyncio\n",
         "import asyncio  # mine\n",
     )
@@ -234,12 +152,10 @@ def test_edits_on_other_lines_are_merged(run: Run, shop: Path) -> None:
     assert (done.code, done.err) == (0, "")
     fresh = (evolving.original("async") / "README.md").read_text()
     assert (shop / "README.md").read_text() == fresh.replace("# shop\n", "# My shop\n")
-    assert (
-        "import asyncio  # mine\n" in (shop / "app/background/backend.py").read_text()
-    )
+    assert "import asyncio  # mine\n" in (shop / "app/runner/backend.py").read_text()
 
 
-SETTINGS = "app/background/settings.py"
+SETTINGS = "app/runner/settings.py"
 
 
 def test_edits_on_the_same_lines_are_a_conflict(run: Run, shop: Path) -> None:
@@ -270,7 +186,7 @@ def test_edits_on_the_same_lines_are_a_conflict(run: Run, shop: Path) -> None:
 def test_a_file_that_the_pattern_drops_is_kept_when_it_was_edited(
     run: Run, shop: Path
 ) -> None:
-    path = "app/background/perform.py"
+    path = "app/runner/perform.py"
     write(shop, path, mine := (shop / path).read_text() + "# MINE\n")
     foreseen = run("promote", "celery", "--dry-run")
     done = run("promote", "celery")
@@ -287,19 +203,17 @@ def test_a_file_that_the_pattern_drops_is_kept_when_it_was_edited(
 
 
 def test_a_file_that_both_add_has_both_versions(run: Run, shop: Path) -> None:
-    write(shop, "app/background/worker.py", "# MINE\n")
+    write(shop, "app/runner/worker.py", "# MINE\n")
     done = run("promote", "celery")
     assert done.code == 3
     assert (
-        "  AA  app/background/worker.py\n"
+        "  AA  app/runner/worker.py\n"
         "      both sides added it\n"
-        "      edit it between the markers, then: git add app/background/worker.py\n"
+        "      edit it between the markers, then: git add app/runner/worker.py\n"
     ) in done.out
-    lines = (shop / "app/background/worker.py").read_text().splitlines()
+    lines = (shop / "app/runner/worker.py").read_text().splitlines()
     fresh = (
-        (evolving.original("celery") / "app/background/worker.py")
-        .read_text()
-        .splitlines()
+        (evolving.original("celery") / "app/runner/worker.py").read_text().splitlines()
     )
     assert [line for line in lines if line in ("# MINE", *fresh)] == ["# MINE", *fresh]
 
@@ -373,7 +287,7 @@ def test_an_added_domain_goes_through_the_whole_ladder(run: Run, shop: Path) -> 
 
 def test_ignored_files_are_left_alone(run: Run, shop: Path) -> None:
     (shop / ".gitignore").write_text(
-        (shop / ".gitignore").read_text() + "/app/background/worker.py\n/docs/\n"
+        (shop / ".gitignore").read_text() + "/app/runner/worker.py\n/docs/\n"
     )
     commit(shop)
     git(shop, "rm", "-r", "--quiet", "--cached", "docs")
@@ -381,16 +295,16 @@ def test_ignored_files_are_left_alone(run: Run, shop: Path) -> None:
     (shop / ".env").write_text("ADMIN_TOKEN=mine\n")
     (shop / "docs/background.md").write_text("mine\n")
     foreseen = run("promote", "celery", "--dry-run")
-    assert not (shop / "app/background/worker.py").exists()
+    assert not (shop / "app/runner/worker.py").exists()
     done = run("promote", "celery")
     assert (foreseen.code, done.code) == (0, 0)
-    assert "  app/background/worker.py: created, but git ignores it\n" in done.out
+    assert "  app/runner/worker.py: created, but git ignores it\n" in done.out
     assert "docs/" not in done.out
     assert (shop / ".env").read_text() == "ADMIN_TOKEN=mine\n"
     assert (shop / "docs/background.md").read_text() == "mine\n"
     fresh = evolving.original("celery")
-    assert (shop / "app/background/worker.py").read_bytes() == (
-        fresh / "app/background/worker.py"
+    assert (shop / "app/runner/worker.py").read_bytes() == (
+        fresh / "app/runner/worker.py"
     ).read_bytes()
 
 
@@ -407,23 +321,23 @@ def test_an_ignored_file_that_is_tracked_all_the_same_is_merged(
 def test_an_untracked_file_is_not_overwritten(
     dry: tuple[str, ...], run: Run, shop: Path
 ) -> None:
-    (shop / "app/background/worker.py").write_text("mine\n")
-    (shop / "app/background/lease.py").write_text("mine\n")
+    (shop / "app/runner/worker.py").write_text("mine\n")
+    (shop / "app/runner/lease.py").write_text("mine\n")
     before = state(shop)
     assert run("promote", "celery", *dry) == refused(
         "The merge would overwrite untracked files",
-        "app/background/lease.py, app/background/worker.py",
+        "app/runner/lease.py, app/runner/worker.py",
         "Move, remove or commit them, and run the command again.",
     )
     assert before == state(shop) or not dry
-    assert (shop / "app/background/worker.py").read_text() == "mine\n"
-    assert status(shop) == "?? app/background/lease.py\n?? app/background/worker.py"
+    assert (shop / "app/runner/worker.py").read_text() == "mine\n"
+    assert status(shop) == "?? app/runner/lease.py\n?? app/runner/worker.py"
 
 
 def test_a_dry_run_foretells_what_happens(run: Run, shop: Path) -> None:
     edit(shop, SETTINGS, "# threads for", "# MINE: threads for")
-    write(shop, "app/background/perform.py", "# MINE\n")
-    write(shop, "app/background/worker.py", "# MINE\n")
+    write(shop, "app/runner/perform.py", "# MINE\n")
+    write(shop, "app/runner/worker.py", "# MINE\n")
     write(shop, "compose.yaml", "# MINE\n")
     (shop / "docs/background.md").unlink()
     git(shop, "mv", "README.md", "LIESMICH.md")
@@ -435,9 +349,9 @@ def test_a_dry_run_foretells_what_happens(run: Run, shop: Path) -> None:
     kinds = {each["path"]: each["kind"] for each in done["conflicts"]}
     assert kinds == {
         SETTINGS: "UU",
-        "app/background/perform.py": "UD",
+        "app/runner/perform.py": "UD",
         "compose.yaml": "UU",
-        "app/background/worker.py": "AA",
+        "app/runner/worker.py": "AA",
     }
     assert foreseen.pop("next_steps") == ["bgscaffold promote celery"]
     assert done.pop("next_steps")[0] == "git status"
@@ -448,7 +362,7 @@ def test_a_dry_run_foretells_what_happens(run: Run, shop: Path) -> None:
 def test_a_folder_where_a_file_has_to_go_and_the_reverse(run: Run, shop: Path) -> None:
     git(shop, "rm", "-r", "--quiet", "tests/background")
     write(shop, "tests/background", "mine\n")
-    write(shop, "app/background/worker.py/notes.txt", "mine\n")
+    write(shop, "app/runner/worker.py/notes.txt", "mine\n")
     foreseen = json.loads(run("promote", "celery", "--dry-run", "--json").out)
     done = json.loads(run("promote", "celery", "--json").out)
     assert foreseen["changes"] == done["changes"]
@@ -456,10 +370,10 @@ def test_a_folder_where_a_file_has_to_go_and_the_reverse(run: Run, shop: Path) -
     aside = next(
         each["path"]
         for each in done["conflicts"]
-        if each["path"].startswith("app/background/worker.py~")
+        if each["path"].startswith("app/runner/worker.py~")
     )
     assert (shop / aside).read_bytes() == (
-        evolving.original("celery") / "app/background/worker.py"
+        evolving.original("celery") / "app/runner/worker.py"
     ).read_bytes()
     assert aside.endswith(" (Promote shop from simple to celery)")
     assert {each["path"]: each["kind"] for each in done["conflicts"]} == {
@@ -467,7 +381,7 @@ def test_a_folder_where_a_file_has_to_go_and_the_reverse(run: Run, shop: Path) -
         "tests/background~HEAD": "AU",
     }
     assert (shop / "tests/background~HEAD").read_text() == "mine\n"
-    assert (shop / "app/background/worker.py/notes.txt").read_text() == "mine\n"
+    assert (shop / "app/runner/worker.py/notes.txt").read_text() == "mine\n"
     git(shop, *UNDO)
     assert status(shop) == ""
 
@@ -534,7 +448,7 @@ def test_a_folder_of_a_larger_repository(
     done = run("promote", "celery")
 
     assert (foreseen.code, done.code) == (0, 0)
-    assert "  created  app/background/worker.py " in done.out
+    assert "  created  app/runner/worker.py " in done.out
     assert "  docs/background.md: changed by this, but you have deleted it" in done.out
     assert helpers.tree(root / "services/b") == twin
     fresh = helpers.tree(evolving.original("celery"))
@@ -603,7 +517,7 @@ def test_line_endings_are_the_users(run: Run, machine: Machine, shop: Path) -> N
     assert run("promote", "celery").code == 0
     for path, content in helpers.tree(evolving.original("celery")).items():
         assert (shop / path).read_bytes().replace(b"\r\n", b"\n") == content
-    assert b"\r\n" in (shop / "app/background/worker.py").read_bytes()
+    assert b"\r\n" in (shop / "app/runner/worker.py").read_bytes()
     subprocess.run(["git", *UNDO], cwd=shop, check=True)
     done = subprocess.run(
         ["git", "status", "--porcelain"], cwd=shop, capture_output=True, check=True

@@ -12,8 +12,10 @@ from bgscaffold.upgrade.backup import back_up, restore
 from tests import helpers
 from tests.generator import evolving
 from tests.generator.conftest import Machine, Outcome, Run
-from tests.generator.evolving import commit, edit, status, write
+from tests.generator.evolving import commit, edit, process, status, write
 from tests.generator.test_refusals import refused
+
+pytestmark = pytest.mark.usefixtures("small_template")
 
 FILTER = ("smudge=exit 1", "clean=/bin/cat", "required=true")
 PLAIN = {**os.environ, "PATH": os.defpath}
@@ -29,10 +31,10 @@ def shop(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Path:
     (project / "docs/operating.md").unlink()
     (project / "docs/operating.md").symlink_to("../README.md")
     (project / "docs/background.md").unlink()
-    write(project, "app/background/perform.py", "# MINE\n")
+    write(project, "app/runner/perform.py", "# MINE\n")
     (project / "notes.txt").write_text("not tracked")
     (project / ".env").write_text("MINE=1\n")
-    (project / "app/background/empty").mkdir()
+    (project / "app/runner/empty").mkdir()
     return project
 
 
@@ -55,7 +57,7 @@ def break_filter(project: Path, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["README.md", "app/background/worker.py", "pyproject.toml"]
+    "path", ["README.md", "app/runner/worker.py", "pyproject.toml"]
 )
 def test_a_filter_that_fails(path: str, run: Run, shop: Path) -> None:
     break_filter(shop, path)
@@ -75,9 +77,9 @@ def test_a_filter_that_fails(path: str, run: Run, shop: Path) -> None:
     [
         ".env.example",  # which git has replaced already
         "README.md",  # edited, so it is merged
-        "app/background/backend.py",  # edited in the same lines, so there is a conflict
-        "app/background/worker.py",  # new
-        "app/background/perform.py",  # edited, so it is kept
+        "app/runner/backend.py",  # edited in the same lines, so there is a conflict
+        "app/runner/worker.py",  # new
+        "app/runner/perform.py",  # edited, so it is kept
         "docs/background.md",  # deleted, so it stays so
         "tests/background/test_drain.py",  # which git has deleted
         "notes.txt",  # none of the merge's
@@ -87,7 +89,7 @@ def test_what_somebody_saves_during_the_merge_stays(
     path: str, run: Run, shop: Path
 ) -> None:
     write(shop, ".gitattributes", "tests/background/workers/tasks.py filter=secret\n")
-    write(shop, "app/background/backend.py", "# MINE\n")
+    write(shop, "app/runner/backend.py", "# MINE\n")
     (shop / "docs/operating.md").unlink()  # which leads to one of the files
     commit(shop)
     save = f"echo mine >>{path}; exit 1"
@@ -131,7 +133,7 @@ def test_what_somebody_saves_during_the_merge_stays(
 
 
 def test_a_conflict_that_git_has_written_is_put_back(run: Run, shop: Path) -> None:
-    write(shop, "app/background/backend.py", "# MINE\n")
+    write(shop, "app/runner/backend.py", "# MINE\n")
     break_filter(shop, "tests/background/workers/tasks.py")
     before = whole(shop)
     assert run("promote", "celery").err.startswith(AS_BEFORE)
@@ -141,7 +143,7 @@ def test_a_conflict_that_git_has_written_is_put_back(run: Run, shop: Path) -> No
 def test_a_folder_in_place_of_a_file_and_the_reverse(run: Run, shop: Path) -> None:
     helpers.git("rm", "-r", "--quiet", "tests/background", cwd=shop)
     write(shop, "tests/background", "mine\n")
-    write(shop, "app/background/worker.py/notes.txt", "mine\n")
+    write(shop, "app/runner/worker.py/notes.txt", "mine\n")
     break_filter(shop, "tests/background/test_worker.py")
     before = whole(shop)
     assert run("promote", "celery").err.startswith(AS_BEFORE)
@@ -152,12 +154,12 @@ def test_a_folder_in_place_of_a_file_and_the_reverse(run: Run, shop: Path) -> No
 def test_a_folder_that_may_not_be_written(
     arguments: tuple[str, ...], shop: Path
 ) -> None:
-    (shop / "app/background").chmod(0o555)
+    (shop / "app/runner").chmod(0o555)
     before = whole(shop)
-    done = without_rights(*helpers.process("promote", "celery", *arguments), cwd=shop)
+    done = without_rights(*process("promote", "celery", *arguments), cwd=shop)
     assert done == refused(
         "Cannot write to these folders",
-        shop / "app/background",
+        shop / "app/runner",
         "Fix their permissions and run the command again.",
     )
     assert whole(shop) == before
@@ -169,7 +171,7 @@ def test_the_same_where_root_runs_the_tests(
     access = os.access
 
     def denied(path: Path, mode: int) -> bool:
-        return access(path, mode) and path != shop / "app/background"
+        return access(path, mode) and path != shop / "app/runner"
 
     monkeypatch.setattr("os.access", denied)
     assert run("promote", "celery").err.startswith(
@@ -185,7 +187,7 @@ def test_a_project_that_may_only_be_read(
     before = whole(shop)
     for folder in closed:
         folder.chmod(0o555)
-    done = without_rights(*helpers.process("promote", "celery", *arguments), cwd=shop)
+    done = without_rights(*process("promote", "celery", *arguments), cwd=shop)
     assert done == refused(
         "Cannot write to these folders",
         ", ".join(map(str, closed)),
@@ -256,7 +258,7 @@ def on_a_disk(room: int, project: Path, after: Path) -> Outcome:
         *unshared,
         str(after),
         str(project),
-        *helpers.process("promote", "celery"),
+        *process("promote", "celery"),
     ]
     done = subprocess.run(
         command, env=PLAIN, capture_output=True, text=True, check=False
@@ -295,7 +297,7 @@ def test_a_file_that_git_ignores_cannot_be_written(shop: Path) -> None:
     )
     (shop / "tests/background").chmod(0o555)
     before = whole(shop)
-    done = without_rights(*helpers.process("promote", "celery"), cwd=shop)
+    done = without_rights(*process("promote", "celery"), cwd=shop)
     path = shop / "tests/background/conftest.py"
     assert done == refused(
         "The merge failed and was rolled back; no file was changed",
@@ -382,6 +384,6 @@ def test_what_cannot_be_put_back(
     )
     assert "; worker.py: No space left on device)\n" in done.err
     helpers.git("config", "--remove-section", "filter.secret", cwd=shop)
-    shutil.rmtree(shop / "app/background/workers", ignore_errors=True)
+    shutil.rmtree(shop / "app/runner/workers", ignore_errors=True)
     helpers.git("reset", "--quiet", "--hard", cwd=shop)
     assert (shop / "pyproject.toml").is_file()

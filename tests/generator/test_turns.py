@@ -9,12 +9,13 @@ import pytest
 from bgscaffold.git.repository import Repository, repository_of
 from bgscaffold.system import locks
 from bgscaffold.upgrade.backup import Backup, back_up
-from tests import helpers
 from tests.generator import evolving
 from tests.generator.conftest import Machine, Run
-from tests.generator.evolving import commit, edit, like_new, status
+from tests.generator.evolving import commit, edit, like_new, process, status
 from tests.generator.test_interrupt import slow_merge, start_promote, wait_for
 from tests.generator.test_refusals import refused
+
+pytestmark = pytest.mark.usefixtures("small_template")
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def test_an_update_waits_for_a_promote(shop: Path, tmp_path: Path) -> None:
     slow = slow_merge(held, "hold; exec {git} $*")
     with start_promote(shop, PATH=f"{slow}:{os.environ['PATH']}:{os.defpath}") as first:
         wait_for(held, "merging", first)
-        command = helpers.process("update", "--with-ai")
+        command = process("update", "--with-ai")
         with subprocess.Popen(
             command, cwd=shop, stderr=subprocess.PIPE, text=True
         ) as second:

@@ -14,6 +14,8 @@ from tests.generator.evolving import commit, edit, state, status, write
 from tests.generator.test_copier import copier
 from tests.generator.test_refusals import refused
 
+pytestmark = pytest.mark.usefixtures("small_template")
+
 ANSWERS = ".copier-answers.yml"
 OLD, NOW, NEXT = "v0.0.9", helpers.TAG, "v0.2.0rc1"
 FILE = "template/docs/tasks.md"
@@ -24,7 +26,11 @@ def versions(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Render from a repository with an older version, this one, and a newer one."""
     folder = machine.home / "template"
     helpers.git(
-        "clone", "--quiet", str(helpers.template_repo()), str(folder), cwd=machine.home
+        "clone",
+        "--quiet",
+        str(evolving.small_template()),
+        str(folder),
+        cwd=machine.home,
     )
     now = (folder / FILE).read_text()
     questions = (folder / "copier.yml").read_text()
@@ -174,7 +180,7 @@ def test_a_checkout_without_versions(
     run: Run, make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make(NOW)
-    untagged = ("--quiet", "--no-tags", str(helpers.template_repo()), "untagged")
+    untagged = ("--quiet", "--no-tags", str(evolving.small_template()), "untagged")
     helpers.git("clone", *untagged, cwd=tmp_path)
     monkeypatch.setattr(
         bgscaffold.template.source, "location", lambda: tmp_path / "untagged"

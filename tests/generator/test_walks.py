@@ -29,6 +29,8 @@ from tests import helpers
 from tests.generator import evolving
 from tests.generator.conftest import Machine
 
+pytestmark = pytest.mark.usefixtures("small_template")
+
 WALKS = int(os.environ.get("WALKS", "12"))
 SEED = int(os.environ.get("SEED", "1"))
 STEPS = 6

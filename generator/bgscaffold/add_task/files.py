@@ -109,7 +109,9 @@ def plan_appended_task(domain: Domain, new: NewTask, file: Path) -> PlannedFile:
     code = task_function(new, decorator or "task", domain.context(file))
     text = append_code(text, code, source.newline)
     return PlannedFile(
-        path=file, content=text.encode(source.encoding), original=source.stored
+        path=file,
+        content=text.encode(source.encoding),
+        original=source.stored,
     )
 
 
@@ -117,7 +119,10 @@ def new_tasks_file(domain: Domain, new: NewTask, file: Path) -> PlannedFile:
     """Return a tasks.py with one task."""
     title = f"Tasks of the domain `{domain.name}`."
     code = tasks_module(new, title, domain.context(file))
-    return PlannedFile(path=file, content=code.encode())
+    return PlannedFile(
+        path=file,
+        content=code.encode(),
+    )
 
 
 def free_router_file(domain: Domain, new: NewTask) -> Path:
@@ -151,7 +156,10 @@ def plan_packages(domain: Domain, planned: list[PlannedFile]) -> list[PlannedFil
 def new_file(path: Path, code: str) -> PlannedFile:
     """Return a file that must not exist yet."""
     require_missing(path)
-    return PlannedFile(path=path, content=code.encode())
+    return PlannedFile(
+        path=path,
+        content=code.encode(),
+    )
 
 
 def require_missing(path: Path) -> None:

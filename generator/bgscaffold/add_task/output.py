@@ -14,15 +14,12 @@ def new_task_text(added: AddedTask) -> str:
     """Return the files that were written and the next steps."""
     project, name = added.project, added.task.name
     tasks_file = path_in_project(added, added.tasks_file)
-    lines = [
-        f"Added task {name} to {project.root} (pattern {project.pattern}).",
-        *two_columns(list(file_states(added).items())),
-        "",
-        "Next steps:",
-        *two_columns(next_steps(added)),
-        "",
-        f"Write the work of the task in {name.function}() in {tasks_file}.",
-    ]
+    lines = [f"Added task {name} to {project.root} (pattern {project.pattern})."]
+    lines += two_columns(list(file_states(added).items()))
+    lines += ["", "Next steps:"]
+    lines += two_columns(next_steps(added))
+    lines.append("")
+    lines.append(f"Write the work of the task in {name.function}() in {tasks_file}.")
     if not added.url and not added.task.cron:
         call = f"background_tasks.add_task({name.function}, {EXAMPLE_ID})"
         lines.append(f"To enqueue it, call {call} in a route.")
@@ -31,15 +28,17 @@ def new_task_text(added: AddedTask) -> str:
 
 def next_steps(added: AddedTask) -> list[tuple[str, str]]:
     """Return the commands that try the task, each with its purpose."""
-    root, domain = added.project.root, added.task.name.domain
-    steps = [
-        ("uv run poe dev", RECORDS[added.project.pattern].dev),
-        (f"uv run pytest tests/{domain}", "run the tests of the domain"),
-    ]
-    if added.url:
-        steps.insert(1, (f"curl -X POST localhost:8000{added.url}", "enqueue the task"))
+    root = added.project.root
+    steps = []
     if root != Path.cwd():
-        steps.insert(0, (f"cd {shlex.quote(relative_to_cwd(root))}", ""))
+        folder = shlex.quote(relative_to_cwd(root))
+        steps.append((f"cd {folder}", ""))
+    steps.append(("uv run poe dev", RECORDS[added.project.pattern].dev))
+    if added.url:
+        request = f"curl -X POST localhost:8000{added.url}"
+        steps.append((request, "enqueue the task"))
+    tests = f"uv run pytest tests/{added.task.name.domain}"
+    steps.append((tests, "run the tests of the domain"))
     return steps
 
 

@@ -51,7 +51,12 @@ def require_free_path(domain: Domain, path: str) -> None:
     """Refuse a path that shadows another route, or is shadowed by one."""
     if path.split("/")[1] in RESERVED:
         raise RouteTakenError(path, "the runtime's own routes begin with it")
-    new = Route(method="POST", path=path, file=domain.folder, line=0)
+    new = Route(
+        method="POST",
+        path=path,
+        file=domain.folder,
+        line=0,
+    )
     for route in find_routes(domain.package):
         if route.overlaps(new):
             place = f"{route.file}, line {route.line}"

@@ -126,20 +126,27 @@ def import_place(source: SourceFile, package: str) -> ImportPlace:
     for statement in imports:
         line = statement.lineno - 1
         if is_relative(statement):
-            return ImportPlace(line=line, before="", after="\n\n")
+            return ImportPlace(line, before="", after="\n\n")
         if is_own(statement, own) and sorts_later(statement):
-            return ImportPlace(line=line, before="", after="\n")
-    if imports:
-        before = "" if is_own(imports[-1], own) else "\n"
-        line = imports[-1].end_lineno or 0
-        return ImportPlace(line=line, before=before, after="\n")
+            return ImportPlace(line, before="", after="\n")
+    if not imports:
+        return place_without_imports(source)
+    last = imports[-1]
+    section = "" if is_own(last, own) else "\n"
+    return ImportPlace(last.end_lineno or 0, before=section, after="\n")
+
+
+def place_without_imports(source: SourceFile) -> ImportPlace:
+    """Return where the first import of a module goes."""
+    body = source.tree.body
+    if not body:  # there are only comments
+        line = len(split_lines(source.text))
+        return ImportPlace(line, before="", after="\n")
+    first = body[0]
     if ast.get_docstring(source.tree) is not None:
-        line = source.tree.body[0].end_lineno or 0
-        return ImportPlace(line=line, before="\n", after="\n")
-    first = source.tree.body[0] if source.tree.body else None
-    line = first_line(first) - 1 if first else len(split_lines(source.text))
-    after = "\n\n\n" if isinstance(first, DEFINITIONS) else "\n\n"
-    return ImportPlace(line=line, before="", after=after)
+        return ImportPlace(first.end_lineno or 0, before="\n", after="\n")
+    blank = "\n\n" if isinstance(first, DEFINITIONS) else "\n"
+    return ImportPlace(first_line(first) - 1, before="", after=f"\n{blank}")
 
 
 def leading_imports(tree: ast.Module) -> list[ast.Import | ast.ImportFrom]:

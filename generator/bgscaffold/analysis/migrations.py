@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from bgscaffold.analysis.syntax import parse_file
+from bgscaffold.analysis.syntax import assigned_name, parse_file
 from bgscaffold.layout import application_packages
 
 
@@ -38,45 +38,43 @@ def find_divergence(project: Path, old: Path, new: Path) -> MigrationDivergence:
     """Compare the migrations that a new render adds with those of the project."""
     known = {revision.file for revision in revisions(old)}
     added = [revision for revision in revisions(new) if revision.file not in known]
+    if not added:
+        return MigrationDivergence()
     present = list(revisions(project))
     twins = find_twins(present, added)
-    all_heads = heads([*present, *added])
+    newest = heads([*present, *added])
     return MigrationDivergence(
         twins=twins,
-        heads=all_heads if added and len(all_heads) > 1 else [],
-        downgrade_target=downgrade_target(
-            present, added, renamed={file for _, file in twins}
-        ),
+        heads=newest if len(newest) > 1 else [],
+        downgrade_target=downgrade_target(present, added, is_renamed=bool(twins)),
     )
 
 
 def find_twins(present: list[Revision], added: list[Revision]) -> list[tuple[str, str]]:
     """Return the pairs of files with the same revision."""
-    return [
-        (theirs.file, ours.file)
-        for ours in added
-        for theirs in present
-        if theirs.name == ours.name and theirs.file != ours.file
-    ]
+    twins = []
+    for new in added:
+        for own in present:
+            if own.name == new.name and own.file != new.file:
+                twins.append((own.file, new.file))
+    return twins
 
 
 def downgrade_target(
-    present: list[Revision], added: list[Revision], *, renamed: set[str]
+    present: list[Revision], added: list[Revision], *, is_renamed: bool
 ) -> str:
     """Return the argument of `alembic downgrade` that undoes the added revisions only.
 
     Where other revisions follow the same one, it needs the name of a branch, or Alembic
     undoes those too.
     """
-    if not added:
-        return ""
     names = {revision.name for revision in added}
     first = next(each for each in added if not each.follows & names)
     target = min(first.follows, default="base")
     if heads(present) == [target]:
         return target
-    name = alternative_revision(first.file) if renamed else first.name
-    return f"{name}@{target}"
+    branch = alternative_revision(first.file) if is_renamed else first.name
+    return f"{branch}@{target}"
 
 
 def alternative_revision(file: str) -> str:
@@ -107,13 +105,12 @@ def revisions(project: Path) -> Iterator[Revision]:
 def literal_assignments(file: Path) -> dict[str, object]:
     """Return the literals that a module assigns to names at its top level."""
     found: dict[str, object] = {}
-    for node in parse_file(file).body:
-        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value:
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            for target in targets:
-                if isinstance(target, ast.Name):
-                    with suppress(ValueError):
-                        found[target.id] = ast.literal_eval(node.value)
+    for statement in parse_file(file).body:
+        name = assigned_name(statement)
+        value = getattr(statement, "value", None)
+        if name and value is not None:
+            with suppress(ValueError):
+                found[name] = ast.literal_eval(value)
     return found
 
 

@@ -6,7 +6,6 @@ Git sees no conflict, because the names are in different files.
 import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 
 from bgscaffold.analysis.routes import Route, find_routes, router_files
@@ -47,7 +46,11 @@ def find_collisions(project: Path, old: Path, new: Path) -> list[str]:
     """Describe the names that a new render adds and the project already has."""
     if not application_packages(project):
         return []
-    versions = Versions(project=project, old=old, new=new)
+    versions = Versions(
+        project=project,
+        old=old,
+        new=new,
+    )
     return [
         *domain_collisions(versions),
         *table_collisions(versions),
@@ -69,7 +72,7 @@ def domain_collisions(versions: Versions) -> Iterator[str]:
     package = application_packages(versions.project)[0]
     for name in sorted(domains(versions.new) - domains(versions.old)):
         folder = package / name
-        if any(folder.glob("*.py")):
+        if any(folder.rglob("*.py")):
             path = folder.relative_to(versions.project).as_posix()
             yield (
                 f"The update adds a domain named {name}, but {path}/ already exists."
@@ -79,10 +82,12 @@ def domain_collisions(versions: Versions) -> Iterator[str]:
 
 def domains(render: Path) -> set[str]:
     """Return the names of the domains of a project."""
-    found: set[str] = set()
+    found = set()
     for package in application_packages(render):
-        files = [file for pattern in TASK_MODULES for file in package.glob(pattern)]
-        for file in [*files, *router_files(package)]:
+        files = router_files(package)
+        for pattern in TASK_MODULES:
+            files += package.glob(pattern)
+        for file in files:
             found.add(file.relative_to(package).parts[0])
     return found - NOT_DOMAINS
 
@@ -116,7 +121,11 @@ def find_tables(project: Path) -> Iterator[Definition]:
             if is_in(package, file):
                 path = file.relative_to(project).as_posix()
                 for name, line in tables_in(parse_file(file)):
-                    yield Definition(name=name, file=path, line=line)
+                    yield Definition(
+                        name=name,
+                        file=path,
+                        line=line,
+                    )
 
 
 def tables_in(tree: ast.Module) -> Iterator[tuple[str, int]]:
@@ -142,19 +151,19 @@ def table_name(node: ast.AST) -> ast.expr | None:
 def route_collisions(versions: Versions) -> Iterator[str]:
     """Describe the routes of the project and new ones that match the same requests."""
     known = {file for file, _ in routes_by_file(versions.old)}
-    added = [each for each in routes_by_file(versions.new) if each[0] not in known]
+    added: dict[str, list[Route]] = {}
+    for file, route in routes_by_file(versions.new):
+        if file not in known:
+            added.setdefault(file, []).append(route)
     for file, route in routes_by_file(versions.project):
-        overlapping = [
-            (theirs, other)
-            for theirs, other in added
-            if domain_of(theirs) != domain_of(file) and route.overlaps(other)
-        ]
-        for theirs, group in groupby(overlapping, key=lambda each: each[0]):
-            names = ", ".join(str(other) for _, other in group)
-            yield (
-                f"Your route {route} ({file}, line {route.line}) overlaps new routes in"
-                f" {theirs}: {names}. {precedence_note(file, theirs)}"
-            )
+        for new_file, routes in added.items():
+            names = [str(new) for new in routes if route.overlaps(new)]
+            if names and domain_of(new_file) != domain_of(file):
+                yield (
+                    f"Your route {route} ({file}, line {route.line}) overlaps new"
+                    f" routes in {new_file}: {', '.join(names)}."
+                    f" {precedence_note(file, new_file)}"
+                )
 
 
 def routes_by_file(project: Path) -> list[tuple[str, Route]]:

@@ -91,16 +91,21 @@ def find_router(tree: ast.Module) -> ast.Call | None:
 
 
 def router_prefix(tree: ast.Module) -> str | None:
-    """Return the prefix of a module's router; None, if only a running program has it."""
-    for node in all_nodes(tree):
-        is_assigned = isinstance(node, ast.Attribute) and isinstance(
-            node.ctx, ast.Store
-        )
-        if is_assigned and source_of(node) == "router.prefix":
-            return None
+    """Return the prefix of a module's router, None if only a running program has it."""
+    if assigns_prefix(tree):
+        return None
     router = find_router(tree)
     prefix = keyword_argument(router, "prefix") if router else None
     return "" if prefix is None else string_value(prefix, tree)
+
+
+def assigns_prefix(tree: ast.Module) -> bool:
+    """Tell whether a module assigns to `router.prefix`."""
+    for node in all_nodes(tree):
+        match node:
+            case ast.Attribute(ast.Name("router"), "prefix", ast.Store()):
+                return True
+    return False
 
 
 def paths_overlap(one: str, other: str) -> bool:

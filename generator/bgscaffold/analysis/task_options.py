@@ -98,7 +98,11 @@ def find_settings(project: Path) -> Iterator[Setting]:
         for file in sorted(package.rglob("*.py")):
             path = file.relative_to(project).as_posix()
             for field in settings_fields(parse_file(file)):
-                yield Setting(name=field_name(field), file=path, line=field.lineno)
+                yield Setting(
+                    name=field_name(field),
+                    file=path,
+                    line=field.lineno,
+                )
 
 
 def settings_fields(tree: ast.Module) -> Iterator[ast.AnnAssign]:

@@ -27,7 +27,11 @@ def check_files(project: Project) -> Iterator[Finding]:
     """Check conflicts, answers, the template's version and the runtime package."""
     if files := conflicted_files(project.root):
         remedy = f"Resolve them: {RESOLVE_CONFLICTS}"
-        yield fail("conflicts", f"unresolved: {summarize_paths(files)}", remedy)
+        yield fail(
+            check="conflicts",
+            detail=f"unresolved: {summarize_paths(files)}",
+            remedy=remedy,
+        )
     yield check_answers(project)
     yield check_template(project.commit)
     yield from check_runtime(project)
@@ -44,7 +48,11 @@ def check_answers(project: Project) -> Finding:
             f"{ANSWERS_FILE} records pattern {project.pattern}, but {path} uses"
             f" {', '.join(backends)}"
         )
-        return fail("answers", detail, RESTORE.format(f"{ANSWERS_FILE} {path}"))
+        return fail(
+            check="answers",
+            detail=detail,
+            remedy=RESTORE.format(f"{ANSWERS_FILE} {path}"),
+        )
     return ok("answers", f"{project.name}, pattern {project.pattern}")
 
 
@@ -54,10 +62,18 @@ def check_template(commit: str) -> Finding:
         return ok("template", f"{commit}, which is not a release")
     if Version(commit) < Version(__version__):
         detail = f"{commit}; this is bgscaffold {__version__}"
-        return warn("template", detail, "Run: bgscaffold update")
+        return warn(
+            check="template",
+            detail=detail,
+            remedy="Run: bgscaffold update",
+        )
     if Version(commit) > Version(__version__):
         detail = f"{commit} is newer than bgscaffold {__version__}"
-        return warn("template", detail, "Run: uv tool upgrade bgscaffold")
+        return warn(
+            check="template",
+            detail=detail,
+            remedy="Run: uv tool upgrade bgscaffold",
+        )
     return ok("template", f"{commit}, the version of this bgscaffold")
 
 
@@ -68,7 +84,11 @@ def check_runtime(project: Project) -> Iterator[Finding]:
     """Compare `afterward/` with the version that the project was created from."""
     folder = project.root / RUNTIME
     if not folder.is_dir():
-        yield fail(RUNTIME, f"{RUNTIME}/ is missing", RESTORE.format(RUNTIME))
+        yield fail(
+            check=RUNTIME,
+            detail=f"{RUNTIME}/ is missing",
+            remedy=RESTORE.format(RUNTIME),
+        )
         return
     expected = released_runtime(project.commit)
     if not expected:
@@ -85,7 +105,11 @@ def check_runtime(project: Project) -> Iterator[Finding]:
             f"The next update replaces them. Restore them: git checkout COMMIT --"
             f" {RUNTIME}"
         )
-        yield warn(RUNTIME, f"differs from {project.commit}: {names}", remedy)
+        yield warn(
+            check=RUNTIME,
+            detail=f"differs from {project.commit}: {names}",
+            remedy=remedy,
+        )
     else:
         yield ok(RUNTIME, f"as in {project.commit}")
 
@@ -136,13 +160,25 @@ def check_migrations(found: list[Revision]) -> Iterator[Finding]:
         if other is not revision:
             detail = f"{other.file} and {revision.file} are both {revision.name}"
             remedy = "Change `revision` in the newer file"
-            yield fail("revisions", detail, remedy)
+            yield fail(
+                check="revisions",
+                detail=detail,
+                remedy=remedy,
+            )
     for revision in found:
         for missing in sorted(revision.follows - first.keys()):
             detail = f"{revision.file} follows {missing}, which does not exist"
             remedy = "Remove the file, or restore the one that it follows"
-            yield fail("revisions", detail, remedy)
+            yield fail(
+                check="revisions",
+                detail=detail,
+                remedy=remedy,
+            )
     if len(ends := heads(found)) > 1:
         files = ", ".join(first[name].file for name in ends)
         remedy = "Run: uv run alembic merge heads -m merge"
-        yield fail("revisions", f"several are the newest: {files}", remedy)
+        yield fail(
+            check="revisions",
+            detail=f"several are the newest: {files}",
+            remedy=remedy,
+        )

@@ -15,17 +15,31 @@ class Finding:
 
 def ok(check: str, detail: str) -> Finding:
     """Return that nothing is wrong."""
-    return Finding(state="ok", check=check, detail=detail)
+    return Finding(
+        state="ok",
+        check=check,
+        detail=detail,
+    )
 
 
 def warn(check: str, detail: str, remedy: str) -> Finding:
     """Return something that you should know."""
-    return Finding(state="warn", check=check, detail=detail, remedy=remedy)
+    return Finding(
+        state="warn",
+        check=check,
+        detail=detail,
+        remedy=remedy,
+    )
 
 
 def fail(check: str, detail: str, remedy: str) -> Finding:
     """Return something that you must fix."""
-    return Finding(state="FAIL", check=check, detail=detail, remedy=remedy)
+    return Finding(
+        state="FAIL",
+        check=check,
+        detail=detail,
+        remedy=remedy,
+    )
 
 
 def has_failures(findings: list[Finding]) -> bool:

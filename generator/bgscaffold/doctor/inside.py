@@ -66,12 +66,20 @@ def check_from_inside(
     python = find_python(project.root)
     if python is None:
         detail = "the project is not installed"
-        yield fail("environment", detail, "Run: uv sync")
+        yield fail(
+            check="environment",
+            detail=detail,
+            remedy="Run: uv sync",
+        )
         return
     report = run_probe(python, project, dotenv, redact)
     if not report.versions:
         detail = f"{python} does not work: {report.last_output or report.status}"
-        yield fail("environment", detail, "Remove .venv and run: uv sync")
+        yield fail(
+            check="environment",
+            detail=detail,
+            remedy="Remove .venv and run: uv sync",
+        )
         return
     yield from check_versions(python, report.versions)
     yield from report.findings
@@ -80,7 +88,11 @@ def check_from_inside(
         detail = f"the project's code ended the check ({report.status})"
         if output:
             detail += f"; its last output: {output}"
-        yield fail(check, detail, "Look at what the modules do when they are imported")
+        yield fail(
+            check=check,
+            detail=detail,
+            remedy="Look at what the modules do when they are imported",
+        )
 
 
 def find_python(root: Path) -> Path | None:
@@ -103,7 +115,11 @@ def run_probe(python: Path, project: Project, dotenv: str, redact: Redactor) -> 
         try:
             done = run_with_timeout(command, TIMEOUT, cwd=project.root, env=env)
         except OSError as error:
-            done = ProcessResult(stdout="", stderr="", status=str(error.strerror))
+            done = ProcessResult(
+                stdout="",
+                stderr="",
+                status=str(error.strerror),
+            )
     messages = [parse_message(line) for line in done.stdout.splitlines()]
     return Report(
         messages=[message for message in messages if message],
@@ -141,7 +157,11 @@ def check_python(python: Path, version: str) -> Finding:
     environment = python.parent.parent
     if parse_version(version) < MINIMUM_PYTHON:
         detail = f"Python {version} is older than {dotted(MINIMUM_PYTHON)}"
-        return fail("environment", detail, "Run: uv python pin 3.13 && uv sync")
+        return fail(
+            check="environment",
+            detail=detail,
+            remedy="Run: uv python pin 3.13 && uv sync",
+        )
     return ok("environment", f"Python {version} in {environment}")
 
 
@@ -151,8 +171,16 @@ def check_fastapi(version: str) -> Finding:
     tested = f"tested from {dotted(oldest)} to {dotted(newest)}"
     if parse_version(version) < oldest:
         remedy = "Run: uv sync --upgrade-package fastapi"
-        return fail("fastapi", f"{version} is too old; {tested}", remedy)
+        return fail(
+            check="fastapi",
+            detail=f"{version} is too old; {tested}",
+            remedy=remedy,
+        )
     if parse_version(version) > newest:
         detail = f"{version} is newer than the versions {tested}"
-        return warn("fastapi", detail, "Run: bgscaffold verify")
+        return warn(
+            check="fastapi",
+            detail=detail,
+            remedy="Run: bgscaffold verify",
+        )
     return ok("fastapi", f"{version}; {tested}")

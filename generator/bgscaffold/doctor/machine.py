@@ -27,19 +27,35 @@ def check_machine() -> Iterator[Finding]:
 def check_uv(version: str) -> Finding:
     """Check the version of uv, '' if there is none."""
     if not version:
-        return fail("uv", MISSING, INSTALL_UV)
+        return fail(
+            check="uv",
+            detail=MISSING,
+            remedy=INSTALL_UV,
+        )
     if parse_version(version) < MINIMUM_UV:
         tested = f"{version}; projects are tested with {dotted(MINIMUM_UV)} and newer"
-        return warn("uv", tested, "Run: uv self update")
+        return warn(
+            check="uv",
+            detail=tested,
+            remedy="Run: uv self update",
+        )
     return ok("uv", version)
 
 
 def check_git(version: str) -> Finding:
     """Check the version of git, '' if there is none. Only bgscaffold needs it."""
     if not version:
-        return warn("git", f"{MISSING}; bgscaffold needs it", INSTALL_GIT)
+        return warn(
+            check="git",
+            detail=f"{MISSING}; bgscaffold needs it",
+            remedy=INSTALL_GIT,
+        )
     if parse_version(version) < MINIMUM_GIT:
-        return warn("git", f"{version} is too old for bgscaffold", INSTALL_GIT)
+        return warn(
+            check="git",
+            detail=f"{version} is too old for bgscaffold",
+            remedy=INSTALL_GIT,
+        )
     return ok("git", version)
 
 

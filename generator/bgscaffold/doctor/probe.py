@@ -1,10 +1,10 @@
 """Checks a project from inside, for `bgscaffold doctor`.
 
-The project's own Python runs this file in the project's folder, so it finds what the API
-and a worker would find. It imports the project's code, and nothing of bgscaffold, which
+The project's own Python runs this file in the project's folder, so it finds what the
+API and a worker find. It imports the project's code, and nothing of bgscaffold, which
 is not installed there. It prints JSON objects, one on each line: the versions, then
-{"started": CHECK} and a finding for each check, and {"done": true} at the end. If that is
-missing, the project's code has ended the process.
+{"started": CHECK} and a finding for each check, and {"done": true} at the end. If the
+last one is missing, the project's code has ended the process.
 """
 
 import difflib
@@ -29,11 +29,21 @@ CONNECT_TIMEOUT = 2  # seconds, less than NETWORK_TIMEOUT
 WORKER_TIMEOUT = 30.0  # seconds since a worker's last sign of life
 MAX_MESSAGE = 8_000  # characters of an error; a part of a secret cannot be redacted
 SIMILARITY = 0.85  # of a misspelt name; 1 is the same
-FIX_CODE = "Fix it: the application does not start"
-FIX_SETTINGS = "Correct it in the environment or in .env"
-FIX_DATABASE = "Start it, or correct DATABASE_URL"
-FIX_BROKER = "Start it, or set BROKER_URL to redis://... or amqp://..."
 MIGRATE = "Run: uv run poe migrate"
+FIX_CODE = "Fix it: the application does not start"
+# What to do when a check fails with an error.
+REMEDIES = {
+    "packages": "Fix pyproject.toml",
+    "settings": "Correct it in the environment or in .env",
+    "background": FIX_CODE,
+    "tasks": FIX_CODE,
+    "env file": "Make the file readable",
+    "database": "Start it, or correct DATABASE_URL",
+    "migrations": "Check the files in migrations/versions/",
+    "admin token": "Correct it in the environment or in .env",
+    "broker": "Start it, or set BROKER_URL to redis://... or amqp://...",
+    "worker": "Make the folder var/ readable",
+}
 
 Finding = dict[str, str]
 Message = dict[str, Any]
@@ -41,17 +51,32 @@ Message = dict[str, Any]
 
 def ok(check: str, detail: str) -> Finding:
     """Return that nothing is wrong."""
-    return {"state": "ok", "check": check, "detail": detail, "remedy": ""}
+    return {
+        "state": "ok",
+        "check": check,
+        "detail": detail,
+        "remedy": "",
+    }
 
 
 def warn(check: str, detail: str, remedy: str) -> Finding:
     """Return something that the user should know."""
-    return {"state": "warn", "check": check, "detail": detail, "remedy": remedy}
+    return {
+        "state": "warn",
+        "check": check,
+        "detail": detail,
+        "remedy": remedy,
+    }
 
 
 def fail(check: str, detail: str, remedy: str) -> Finding:
     """Return something that the user must fix."""
-    return {"state": "FAIL", "check": check, "detail": detail, "remedy": remedy}
+    return {
+        "state": "FAIL",
+        "check": check,
+        "detail": detail,
+        "remedy": remedy,
+    }
 
 
 class Probe:
@@ -64,49 +89,58 @@ class Probe:
     def run(self) -> None:
         """Run the checks, as far as earlier ones allow."""
         self.send({"versions": versions()})
-        basics = (
-            self.check("packages", check_packages, IMPORT_TIMEOUT, "Run: uv sync")
-            and self.check("settings", self.settings, IMPORT_TIMEOUT, FIX_SETTINGS)
-            and self.check("background", self.backend, IMPORT_TIMEOUT, FIX_CODE)
-        )
-        if not basics:
-            remedy = "Fix the problem above, and run the command again"
-            self.send(warn("skipped", "all other checks", remedy))
-            return
-        self.check("tasks", self.tasks, IMPORT_TIMEOUT, FIX_CODE)
-        self.check(".env", self.dotenv, IMPORT_TIMEOUT, "Make it readable")
-        if self.background.has_database:
-            self.check_database()
+        for check in (check_packages, self.check_settings, self.check_background):
+            if not self.run_check(check, IMPORT_TIMEOUT):
+                remedy = "Fix the problem above, and run the command again"
+                self.send(
+                    warn(
+                        check="skipped",
+                        detail="all other checks",
+                        remedy=remedy,
+                    )
+                )
+                return
+        self.run_check(self.check_tasks, IMPORT_TIMEOUT)
+        self.run_check(self.check_env_file, IMPORT_TIMEOUT)
+        has_database = self.background.has_database
+        if has_database and self.run_check(self.check_database, NETWORK_TIMEOUT):
+            self.run_check(self.check_migrations, NETWORK_TIMEOUT)
         if self.background.backend.is_durable:
-            self.check("admin token", self.admin_token, IMPORT_TIMEOUT, FIX_SETTINGS)
+            self.run_check(self.check_admin_token, IMPORT_TIMEOUT)
         if self.is_celery:
-            self.check("broker", self.broker, NETWORK_TIMEOUT, FIX_BROKER)
-            self.send(self.worker())
+            self.run_check(self.check_broker, NETWORK_TIMEOUT)
+            self.run_check(self.check_worker, NETWORK_TIMEOUT)
 
-    def check_database(self) -> None:
-        """Check the database and, if it answers, its schema."""
-        if self.check("database", self.database, NETWORK_TIMEOUT, FIX_DATABASE):
-            remedy = "Check the files in migrations/versions/"
-            self.check("migrations", self.migrations, NETWORK_TIMEOUT, remedy)
-
-    def check(
-        self, name: str, check: Callable[[], Finding], timeout: float, remedy: str
-    ) -> bool:
+    def run_check(self, check: Callable[[], Finding], timeout: float) -> bool:
         """Run one check within a time limit, and tell whether all is well."""
+        name = check.__name__.removeprefix("check_").replace("_", " ")
+        remedy = REMEDIES[name]
         self.send({"started": name})
-        results = [fail(name, f"no answer within {timeout:g} s", remedy)]
+        results = [
+            fail(
+                check=name,
+                detail=f"no answer within {timeout:g} s",
+                remedy=remedy,
+            )
+        ]
 
         def run() -> None:
             try:
-                results.append(check())
+                result = check()
             except BaseException as error:  # noqa: BLE001  # the project may raise any
-                results.append(fail(name, self.describe(error), remedy))
+                result = fail(
+                    check=name,
+                    detail=self.describe(error),
+                    remedy=remedy,
+                )
+            results.append(result)
 
         thread = Thread(target=run, daemon=True)
         thread.start()
         thread.join(timeout)
-        self.send(results[-1])
-        return results[-1]["state"] == "ok"
+        result = results[-1]
+        self.send(result)
+        return result["state"] == "ok"
 
     # ---- Settings, tasks -------------------------------------------------------------
 
@@ -124,72 +158,101 @@ class Probe:
         """Whether the pattern has a broker."""
         return bool(self.background.backend.name == "celery")
 
-    def settings(self) -> Finding:
+    def check_settings(self) -> Finding:
         """Load the settings of the application and of the runtime."""
         self.module("settings")
         return ok("settings", f"valid; ENVIRONMENT is {runtime_settings().environment}")
 
-    def backend(self) -> Finding:
+    def check_background(self) -> Finding:
         """Import `background.py`, which connects the backend with the application."""
         return ok("background", f"pattern {self.background.backend.name}")
 
-    def tasks(self) -> Finding:
+    def check_tasks(self) -> Finding:
         """Import the tasks as a worker does, then the API, and compare them."""
         known: dict[str, Any] = import_module("afterward.tasks").TASKS
         self.background.domains.import_tasks()
         known_to_worker = set(known)
         self.module("main")
+        supported = self.background.backend.supports
         for task in known.values():
-            if unsupported := task.options.keys() - self.background.backend.supports:
+            unsupported = task.options.keys() - supported
+            if unsupported:
                 return self.unsupported(task, sorted(unsupported))
         missing = sorted(known.keys() - known_to_worker)
         if missing and self.is_celery:
-            detail = f"the worker does not know: {', '.join(missing)}"
-            return fail("tasks", detail, "Declare them in tasks.py or tasks/*.py")
+            names = ", ".join(missing)
+            remedy = "Declare them in tasks.py or tasks/*.py"
+            return fail(
+                check="tasks",
+                detail=f"the worker does not know: {names}",
+                remedy=remedy,
+            )
         return ok("tasks", f"{len(known)} registered")
 
     def unsupported(self, task: Any, options: list[str]) -> Finding:
         """Return that the backend lacks options of a task."""
         code = task.func.__code__
         place = format_place(code.co_filename, code.co_firstlineno)
-        backend = self.background.backend.name
-        detail = f"{place}: pattern {backend} does not support {', '.join(options)}"
-        pattern = "celery" if "queue" in options else "safe"
-        return fail("tasks", detail, f"Remove it, or run: bgscaffold promote {pattern}")
+        pattern = self.background.backend.name
+        names = ", ".join(options)
+        target = "celery" if "queue" in options else "safe"
+        return fail(
+            check="tasks",
+            detail=f"{place}: pattern {pattern} does not support {names}",
+            remedy=f"Remove it, or run: bgscaffold promote {target}",
+        )
 
-    def dotenv(self) -> Finding:
+    def check_env_file(self) -> Finding:
         """Find names in `.env` that are almost those of settings."""
         file = Path(".env")
         if not file.is_file():  # a pipe would be emptied
-            return ok(".env", "not a file" if file.exists() else "none")
-        given = import_module("dotenv").dotenv_values(file, interpolate=False)
-        known = setting_names()
-        names = [name for name in given if name.upper() not in known]
-        similar = {name: similar_setting(name, known) for name in names}
-        misspelt = {
-            name: setting
-            for name, setting in similar.items()
-            if setting and not self.mentions(name)
-        }
+            return ok("env file", "not a file" if file.exists() else "none")
+        from dotenv import dotenv_values
+
+        given = dotenv_values(file, interpolate=False)
+        misspelt = self.misspelt_settings(list(given))
         if misspelt:
-            detail = f"no setting has the name {', '.join(misspelt)}"
+            names = ", ".join(misspelt)
             settings = ", ".join(dict.fromkeys(misspelt.values()))
-            return warn(".env", detail, f"Did you mean {settings}?")
-        return ok(".env", f"{len(given)} settings")
+            detail = f"no setting has the name {names}"
+            return warn(
+                check="env file",
+                detail=detail,
+                remedy=f"Did you mean {settings}?",
+            )
+        return ok("env file", f"{len(given)} settings")
+
+    def misspelt_settings(self, names: list[str]) -> dict[str, str]:
+        """Return the names that are almost those of settings, with the settings."""
+        known = setting_names()
+        found = {}
+        for name in names:
+            setting = similar_setting(name, known)
+            if setting and not self.mentions(name):
+                found[name] = setting
+        return found
 
     def mentions(self, name: str) -> bool:
         """Tell whether the application's own code contains a name."""
         word = re.compile(rf"\b{re.escape(name)}\b", re.IGNORECASE)
-        files = [file for file in self.package.rglob("*.py") if file.is_file()]
-        return any(word.search(file.read_text("utf-8", "replace")) for file in files)
+        for file in self.package.rglob("*.py"):
+            if file.is_file() and word.search(file.read_text("utf-8", "replace")):
+                return True
+        return False
 
-    def admin_token(self) -> Finding:
+    def check_admin_token(self) -> Finding:
         """Check that administrators can use the API in production."""
         settings = runtime_settings()
-        if settings.environment == "production" and settings.admin_token is None:
-            detail = "ADMIN_TOKEN is not set, so nobody can list, retry or cancel tasks"
-            return warn("admin token", detail, "Set ADMIN_TOKEN to a random value")
-        return ok("admin token", "set" if settings.admin_token else "not needed here")
+        if settings.admin_token:
+            return ok("admin token", "set")
+        if settings.environment == "development":
+            return ok("admin token", "not needed in development")
+        detail = "ADMIN_TOKEN is not set, so nobody can list, retry or cancel tasks"
+        return warn(
+            check="admin token",
+            detail=detail,
+            remedy="Set ADMIN_TOKEN to a random value",
+        )
 
     # ---- The database ----------------------------------------------------------------
 
@@ -204,11 +267,11 @@ class Probe:
         is_sqlite = self.url.get_backend_name() == "sqlite"
         return Path(self.url.database) if is_sqlite else None
 
-    def database(self) -> Finding:
+    def check_database(self) -> Finding:
         """Connect to the database, and create nothing."""
         file = self.sqlite_file
         if file and not file.exists():
-            return missing_file(file)
+            return ok("database", f"{file}, which the first start creates")
         with self.engine().connect() as connection:
             # SQLite reads the file at the first statement about its content.
             statement = "PRAGMA schema_version" if file else "SELECT 1"
@@ -217,35 +280,42 @@ class Probe:
 
     def engine(self) -> Any:
         """Return an engine that writes nothing and does not wait long."""
-        sa = import_module("sqlalchemy")
+        from sqlalchemy import NullPool, create_engine
+
+        url: Any = self.url
+        options: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT}
         if file := self.sqlite_file:
             path = quote(str(file.absolute()))
             url = f"sqlite+pysqlite:///file:{path}?mode=ro&uri=true"
             options = {"timeout": CONNECT_TIMEOUT}
-            return sa.create_engine(url, poolclass=sa.NullPool, connect_args=options)
-        options = {"connect_timeout": CONNECT_TIMEOUT}
-        return sa.create_engine(self.url, poolclass=sa.NullPool, connect_args=options)
+        return create_engine(url, poolclass=NullPool, connect_args=options)
 
-    def migrations(self) -> Finding:
+    def check_migrations(self) -> Finding:
         """Compare the schema of the database with the one that the code needs."""
+        from alembic.runtime.migration import MigrationContext
+
         needed, known = self.revisions()
-        if self.sqlite_file and not self.sqlite_file.exists():
+        file = self.sqlite_file
+        if file and not file.exists():
             detail = f"{listed(needed)}; the first start applies them"
             return ok("migrations", detail)
-        context = import_module("alembic.runtime.migration").MigrationContext
         with self.engine().connect() as connection:
-            present = set(context.configure(connection).get_current_heads())
+            context = MigrationContext.configure(connection)
+            present = set(context.get_current_heads())
             if present == needed:
                 return self.schema(connection, needed)
         return self.outdated(present, needed, known)
 
     def revisions(self) -> tuple[set[str], set[str]]:
         """Return the newest revisions of the code, and all of them."""
-        config = import_module("alembic.config").Config()
-        config.set_main_option("script_location", f"{self.package.name}:migrations")
+        from alembic.config import Config
+        from alembic.script import ScriptDirectory
+
+        config = Config()
+        folder = f"{self.package.name}:migrations"
+        config.set_main_option("script_location", folder)
         config.set_main_option("path_separator", "os")
-        directory = import_module("alembic.script").ScriptDirectory
-        scripts = directory.from_config(config)
+        scripts = ScriptDirectory.from_config(config)
         known = {script.revision for script in scripts.walk_revisions()}
         return set(scripts.get_heads()), known
 
@@ -257,28 +327,44 @@ class Probe:
                 "Run the code that migrated it, or downgrade the database with that"
                 " code: uv run alembic downgrade"
             )
-            return fail("migrations", f"{detail}, which this code lacks", remedy)
+            return fail(
+                check="migrations",
+                detail=f"{detail}, which this code lacks",
+                remedy=remedy,
+            )
         detail += f", and the code needs {listed(needed)}"
         if self.sqlite_file:
             detail += "; the next start applies it"
-            return warn("migrations", detail, MIGRATE)
-        return fail("migrations", detail, MIGRATE)
+            return warn(
+                check="migrations",
+                detail=detail,
+                remedy=MIGRATE,
+            )
+        return fail(
+            check="migrations",
+            detail=detail,
+            remedy=MIGRATE,
+        )
 
     def schema(self, connection: Any, revisions: set[str]) -> Finding:
         """Check the version of the outbox's schema, which a migration brings."""
         migrations = import_module("afterward.outbox.migrations")
         needed = len(migrations.STEPS)
-        table = migrations.VERSION_TABLE
-        version = connection.exec_driver_sql(f"SELECT version FROM {table}").scalar()
+        statement = f"SELECT version FROM {migrations.VERSION_TABLE}"
+        version = connection.exec_driver_sql(statement).scalar()
         if version != needed:
             detail = f"the outbox has schema {version}, and the code needs {needed}"
             remedy = f"Run: uv run python -m afterward migration. Then {MIGRATE}"
-            return fail("migrations", detail, remedy)
+            return fail(
+                check="migrations",
+                detail=detail,
+                remedy=remedy,
+            )
         return ok("migrations", f"current ({listed(revisions)})")
 
     # ---- Celery ----------------------------------------------------------------------
 
-    def broker(self) -> Finding:
+    def check_broker(self) -> Finding:
         """Connect to the broker once."""
         settings = runtime_settings()
         settings.require_production_broker()
@@ -287,18 +373,20 @@ class Probe:
         app = self.background.backend.app
         with app.connection_for_write(connect_timeout=CONNECT_TIMEOUT) as connection:
             connection.ensure_connection(
-                max_retries=1, interval_start=0, timeout=CONNECT_TIMEOUT
+                max_retries=1,
+                interval_start=0,
+                timeout=CONNECT_TIMEOUT,
             )
             connection.default_channel.close()
-            return ok("broker", connection.as_uri())
+            # It would show a password that is not there as hidden.
+            url = connection.as_uri(include_password=not connection.password)
+            return ok("broker", url)
 
-    def worker(self) -> Finding:
+    def check_worker(self) -> Finding:
         """Name the workers that have shown a sign of life in this folder."""
-        alive = sorted(
-            file.stem
-            for file in Path("var").glob("*.alive")
-            if time.time() - file.stat().st_mtime <= WORKER_TIMEOUT
-        )
+        oldest = time.time() - WORKER_TIMEOUT
+        signs = sorted(Path("var").glob("*.alive"))
+        alive = [sign.stem for sign in signs if sign.stat().st_mtime >= oldest]
         if alive:
             return ok("worker", f"alive: {', '.join(alive)}")
         return ok("worker", "none on this machine; to start one: uv run poe dev")
@@ -316,14 +404,16 @@ class Probe:
 
     def place(self, error: BaseException) -> str:
         """Return the line of the project's code that an error comes from."""
-        if isinstance(error, OSError) or hasattr(error, "orig") or is_explained(error):
+        if isinstance(error, OSError) or is_explained(error):
             return ""
         places = list(frames(error))
         if isinstance(error, SyntaxError):
             places.append((error.filename or "", error.lineno or 0))
         folder = f"{self.package.absolute()}{os.sep}"
-        own = [place for place in places if place[0].startswith(folder)]
-        return format_place(*own[-1]) if own else ""
+        for file, line in reversed(places):
+            if file.startswith(folder):
+                return format_place(file, line)
+        return ""
 
 
 def versions() -> dict[str, str]:
@@ -341,16 +431,18 @@ def version(package: str) -> str:
 
 def check_packages() -> Finding:
     """Find dependencies in pyproject.toml that are not installed."""
-    try:
-        text = Path("pyproject.toml").read_text(encoding="utf-8")
-        dependencies = tomllib.loads(text)["project"]["dependencies"]
-    except (OSError, ValueError, KeyError) as error:
-        detail = f"pyproject.toml: {type(error).__name__}: {error}"
-        return fail("packages", detail, "Fix pyproject.toml")
-    names = [re.match(r"[\w.-]+", line) for line in dependencies if ";" not in line]
-    missing = [name[0] for name in names if name and not version(name[0])]
+    with open("pyproject.toml", "rb") as file:
+        dependencies = tomllib.load(file)["project"]["dependencies"]
+    # One with a marker, as in `x; sys_platform == "win32"`, may not be needed here.
+    needed = [line for line in dependencies if ";" not in line]
+    names = [re.split(r"[^\w.-]", line)[0] for line in needed]
+    missing = [name for name in names if not version(name)]
     if missing:
-        return fail("packages", f"not installed: {', '.join(missing)}", "Run: uv sync")
+        return fail(
+            check="packages",
+            detail=f"not installed: {', '.join(missing)}",
+            remedy="Run: uv sync",
+        )
     return ok("packages", f"{len(names)} installed")
 
 
@@ -361,10 +453,13 @@ def runtime_settings() -> Any:
 
 def setting_names() -> set[str]:
     """Return the variables that the imported settings are read from."""
+    from pydantic_settings import BaseSettings
+
     names = set()
-    for settings in subclasses(import_module("pydantic_settings").BaseSettings):
+    for settings in subclasses(BaseSettings):
         prefix = settings.model_config.get("env_prefix", "")
-        names |= {f"{prefix}{name}".upper() for name in settings.model_fields}
+        for field in settings.model_fields:
+            names.add(f"{prefix}{field}".upper())
     return names
 
 
@@ -380,18 +475,12 @@ def similar_setting(name: str, known: set[str]) -> str:
 
     TEST_DATABASE_URL has one word more than DATABASE_URL, and is another name.
     """
-    settings = [each for each in sorted(known) if each.count("_") >= name.count("_")]
+    if name.upper() in known:
+        return ""
+    words = name.count("_")
+    settings = [each for each in sorted(known) if each.count("_") >= words]
     matches = difflib.get_close_matches(name.upper(), settings, 1, SIMILARITY)
     return matches[0] if matches else ""
-
-
-def missing_file(file: Path) -> Finding:
-    """Return what a SQLite file means that does not exist."""
-    folder = next(parent for parent in file.absolute().parents if parent.exists())
-    if not os.access(folder, os.W_OK):
-        remedy = "Allow the user of the application to write there"
-        return fail("database", f"{folder} is not writable", remedy)
-    return ok("database", f"{file}, which the first start creates")
 
 
 def listed(revisions: set[str]) -> str:
@@ -417,7 +506,9 @@ def format_place(file: str, line: int) -> str:
 
 def is_explained(error: BaseException) -> bool:
     """Tell whether the message of an error says what to correct."""
-    return type(error).__name__ == "StartupError" or bool(invalid_settings(error))
+    is_of_driver = hasattr(error, "orig")
+    is_of_runtime = type(error).__name__ == "StartupError"
+    return is_of_driver or is_of_runtime or bool(invalid_settings(error))
 
 
 def summarize(error: BaseException) -> str:
@@ -441,14 +532,13 @@ def error_text(error: BaseException) -> str:
 
 def invalid_settings(error: Any) -> str:
     """Return the settings that a pydantic error names, '' for any other error."""
+    messages = []
     with suppress(AttributeError, TypeError, KeyError):
-        errors = error.errors(include_url=False, include_input=False)
-        return "; ".join(
-            f"{'.'.join(map(str, each['loc'])).upper()}: "
-            + each["msg"].removeprefix("Value error, ")
-            for each in errors
-        )
-    return ""
+        for each in error.errors(include_url=False, include_input=False):
+            name = ".".join(map(str, each["loc"])).upper()
+            message = each["msg"].removeprefix("Value error, ")
+            messages.append(f"{name}: {message}")
+    return "; ".join(messages)
 
 
 def main(package: str) -> None:

@@ -9,7 +9,7 @@ SHORT = 4  # characters; a shorter secret occurs in ordinary words too
 SECRET = r"TOKEN(?!IZ)|PASSW(?:OR)?D|PASSPHRASE|SECRET|KEY"
 SECRET_NAME = re.compile(rf"{SECRET}|_PASS$|_PWD$", re.IGNORECASE)
 SCHEME = re.compile(r"(?<![\w+.-])[\w+.-]+://")
-# Up to the last @ of a word. Found first, so that PASSWORD_IN_URL is fast on long texts.
+# Up to the last @ of a word, so that PASSWORD_IN_URL is fast on long texts.
 WORD_TO_HOST = re.compile(r"(?<!\S)\S+@")
 PASSWORD_IN_URL = re.compile(r"(://[^/\s:]*:)\S+@")
 NAMED_SECRET = re.compile(
@@ -26,15 +26,25 @@ class Redactor:
     """Hides known secrets, passwords in URLs, and the values of names such as TOKEN."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        known = {each for each in secrets if len(each) >= SHORT and each.strip()}
-        longest_first = sorted(known, key=len, reverse=True)
-        self.known = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
+        patterns = []
+        for secret in sorted(secrets, key=len, reverse=True):
+            if len(secret) >= SHORT and secret.strip():
+                patterns.append(re.escape(secret))
+            elif secret.strip():
+                patterns.append(as_value(re.escape(secret)))
+        self.known = re.compile("|".join(patterns) or r"(?!)")
 
     def __call__(self, text: str) -> str:
         """Return a text without secrets."""
         text = WORD_TO_HOST.sub(hide_password, text)
         text = NAMED_SECRET.sub(rf"\1{HIDDEN}", text)
         return self.known.sub(HIDDEN, text)
+
+
+def as_value(secret: str) -> str:
+    """Return the pattern of a short secret, where it is a whole value or a host."""
+    quoted = rf"(?<=['\"=]){secret}(?=['\"@&;,\s]|$)"
+    return rf"{quoted}|(?<!\S){secret}(?=@)"
 
 
 def hide_password(word: re.Match[str]) -> str:
@@ -44,12 +54,11 @@ def hide_password(word: re.Match[str]) -> str:
 
 def find_secrets(environment: Mapping[str, str], dotenv: str) -> set[str]:
     """Return the passwords, tokens and keys in an environment and a `.env`."""
-    found = {
-        secret
-        for name, value in [*environment.items(), *assignments(dotenv)]
-        for secret in secrets_in(name, value)
-    }
-    return {spelling for secret in found for spelling in spellings(secret)}
+    found = set()
+    for name, value in [*environment.items(), *assignments(dotenv)]:
+        for secret in secrets_in(name, value):
+            found |= spellings(secret)
+    return found
 
 
 def assignments(dotenv: str) -> Iterator[tuple[str, str]]:
@@ -75,5 +84,11 @@ def secrets_in(name: str, value: str) -> Iterator[str]:
 def spellings(secret: str) -> set[str]:
     """Return a secret as it is, decoded, encoded and as Python quotes it."""
     decoded = unquote(secret)
-    encoded = (quote(decoded, safe=""), quote(decoded))
-    return {secret, decoded, *encoded, repr(decoded)[1:-1], repr(secret)[1:-1]}
+    return {
+        secret,
+        decoded,
+        quote(decoded),
+        quote(decoded, safe=""),
+        repr(decoded)[1:-1],
+        repr(secret)[1:-1],
+    }

@@ -191,7 +191,8 @@ def require_no_lock(repository: Repository) -> None:
 def require_project_committed(repository: Repository) -> None:
     """Refuse a repository whose last commit does not contain the project."""
     answers = f"{repository.prefix}{ANSWERS_FILE}"
-    done = repository.run(LITERAL, "ls-tree", "-z", "HEAD", "--", answers)
+    command = (LITERAL, "ls-tree", "-z", "HEAD", "--")
+    done = repository.run(*command, answers)
     no_commit = "Not a valid object name HEAD" in done.stderr
     if done.returncode and not no_commit:
         raise command_error(done)
@@ -217,7 +218,8 @@ def require_no_uncommitted_changes(repository: Repository) -> None:
 def require_no_hidden_changes(repository: Repository) -> None:
     """Refuse a project with files whose changes git ignores."""
     project = repository.prefix or "."
-    listing = repository.git(LITERAL, "ls-files", "-v", "-z", "--", project)
+    command = (LITERAL, "ls-files", "-v", "-z", "--")
+    listing = repository.git(*command, project)
     entries = [entry.partition(" ") for entry in listing.split("\0") if entry]
     hidden = [path for tag, _, path in entries if tag.islower() or tag == "S"]
     if hidden:

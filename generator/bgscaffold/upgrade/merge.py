@@ -156,7 +156,7 @@ def original_names(
     deleted: list[str],
     conflicts: dict[str, Stages],
 ) -> list[str]:
-    """Return deleted files by the names that they had before the template moved them."""
+    """Return deleted files by their names before the template moved them."""
     if not deleted:
         return []
     files = entries_of(repository, sides.base)

@@ -204,8 +204,8 @@ def open_task_notes(old: Pattern, new: Pattern) -> list[str]:
         return [f"Unfinished tasks: {new} runs them. Stop the old version first."]
     drain = (
         f"Unfinished tasks: {new} does not run the rows of {old}. Before you stop the"
-        " old version, send it no more requests and wait until GET /tasks?state=pending,"
-        " ?state=retrying and ?state=running are empty (this needs ADMIN_TOKEN)."
+        " old version, send it no more requests and wait until"
+        " GET /tasks?state=pending, ?state=retrying and ?state=running are empty (this needs ADMIN_TOKEN)."
     )
     return [drain, "Rows that remain in task_runs run again if you promote back."]
 
@@ -340,7 +340,7 @@ def last_lines(report: UpgradeReport) -> str:
 
 
 def undo_first(report: UpgradeReport) -> list[Step]:
-    """Return what to undo before git does: a migrated database, untracked migrations."""
+    """Return what to undo before git: a migrated database, joined migrations."""
     if not report.divergence.downgrade_target:
         return []
     downgrade = f"uv run alembic downgrade {report.divergence.downgrade_target}"

@@ -10,7 +10,7 @@ from bgscaffold.upgrade.target import UpgradeTarget
 
 @dataclass(frozen=True)
 class UpgradeReport:
-    """What an upgrade changes, or would change in a dry run; paths are the project's."""
+    """What an upgrade changes, or would change; paths are relative to the project."""
 
     project: Project
     target: UpgradeTarget

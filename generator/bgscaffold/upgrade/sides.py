@@ -66,7 +66,7 @@ def rendered_files(folder: Path) -> Files:
 def excluded_paths(repository: Repository, files: Files, skip: list[str]) -> set[str]:
     """Return the paths that the merge must not touch, because git could not undo it.
 
-    Git overwrites ignored files without asking; an ignored file that is tracked is safe.
+    Git overwrites ignored files without asking. A tracked file is safe, ignored or not.
     """
     places = {path: link_or_path(repository, path) for path in files}
     ignored = ignored_paths(repository, set(places.values()))
@@ -79,7 +79,7 @@ def excluded_paths(repository: Repository, files: Files, skip: list[str]) -> set
 
 def ignored_paths(repository: Repository, paths: Iterable[str]) -> set[str]:
     """Return the paths that git ignores and does not track."""
-    # `./`, because a name may start with a colon: this command has no --literal-pathspecs.
+    # `./`, because a name may start with a colon.
     stdin = "".join(f"./{path}\0" for path in paths)
     done = repository.run("check-ignore", "-z", "--stdin", stdin=stdin)
     if done.returncode > 1:

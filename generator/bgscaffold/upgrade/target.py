@@ -9,7 +9,7 @@ from bgscaffold.project.project import Project
 
 @dataclass(frozen=True)
 class UpgradeTarget:
-    """What a project becomes: a pattern, at a version of the template, with features."""
+    """A pattern, at a version of the template, and the features to add."""
 
     pattern: Pattern
     commit: str
