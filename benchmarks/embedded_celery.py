@@ -7,9 +7,10 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.table import seconds, show
+from bgscaffold.verify.suite.waiting import until
 from tests import helpers
 from tests.projects import environments
-from tests.projects.terminal import Dev, until
+from tests.projects.dev import Dev
 
 RUNS = 3
 TASKS = 200

@@ -9,10 +9,11 @@ import tempfile
 from email import message_from_string
 from pathlib import Path
 
+from bgscaffold.verify.suite.waiting import until
 from tests import helpers
 from tests.projects import environments
+from tests.projects.dev import Dev
 from tests.projects.environments import Environment
-from tests.projects.terminal import Dev, until
 
 QUESTIONS = Path(__file__).with_name("questions.txt")
 DOCUMENTATION = ("*.md", "docs/**/*.md", "template/docs/*.md")
@@ -66,7 +67,7 @@ def fill(dev: Dev, corpus: dict[str, str]) -> int:
     for path, text in corpus.items():
         # Only the last part of a name is shown, and two pages of this repository share theirs.
         dev.upload(path.replace("/", ":"), text.encode())
-    states = until(lambda: done(dev), lambda: dev.screen, patience=300)
+    states = until(lambda: done(dev), lambda: dev.screen, timeout=300)
     assert {found["state"] for found in states} == {"ready"}, states
     return sum(int(found["chunks"]) for found in states)
 

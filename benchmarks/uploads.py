@@ -14,10 +14,11 @@ from time import perf_counter
 
 import httpx2
 
+from bgscaffold.verify.suite.waiting import until
 from tests import helpers
 from tests.projects import environments
+from tests.projects.dev import Dev
 from tests.projects.environments import Environment
-from tests.projects.terminal import Dev, until
 
 PDFS = 10
 ROUNDS = 150

@@ -137,7 +137,7 @@ def _check_schedule(
 ) -> None:
     from afterward.requirements import require
 
-    require("schedule", f"task {name!r} declares cron=")
+    require("schedule", f"Task {name!r} declares cron= and")
     from afterward.schedule import cron  # needs packages that not every project has
 
     cron.check_schedule(name, signature, options)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from bgscaffold.verify.suite.waiting import until
 from tests import helpers
 from tests.projects.environments import Environment
-from tests.projects.terminal import until
 
 Render = Callable[..., Path]
 each_pattern = pytest.mark.parametrize("pattern", helpers.PATTERNS)

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from bgscaffold.verify.suite.waiting import until
 from tests import helpers
 from tests.projects import environments, services
 from tests.projects.environments import EVERYTHING, Environment
-from tests.projects.terminal import until
 
 Render = Callable[..., Path]
 EXTENSIONS = "from app.documents.vectors import LOADS_EXTENSIONS; print(LOADS_EXTENSIONS)"

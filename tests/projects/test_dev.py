@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from bgscaffold.verify.suite.waiting import TIMEOUT, until
 from tests import helpers
+from tests.projects.dev import Dev
 from tests.projects.environments import Environment
-from tests.projects.terminal import PATIENCE, Dev, until
 
 Render = Callable[..., Path]
 
@@ -28,7 +29,7 @@ def assert_tasks_are_done(dev: Dev, pattern: str) -> None:
 def assert_ctrl_c_ends_it(dev: Dev) -> None:
     """Press Ctrl-C once, and see every process end."""
     dev.press_ctrl_c()
-    until(lambda: not dev.processes(), lambda: f"{dev.processes()}\n{dev.screen}", patience=15)
+    until(lambda: not dev.processes(), lambda: f"{dev.processes()}\n{dev.screen}", timeout=15)
 
 
 @pytest.mark.parametrize("pattern", helpers.PATTERNS)
@@ -195,7 +196,7 @@ def test_what_keeps_beat_from_starting_is_told_without_a_traceback(
 ) -> None:
     project = rendered("celery", schedule=True)
     with newest.terminal(project, "env", "ENVIRONMENT=production", "poe", "beat") as terminal:
-        assert terminal.process.wait(PATIENCE) == 1
+        assert terminal.process.wait(TIMEOUT) == 1
         refusal = "app.refusals.RefusesToStart: BROKER_URL is 'sqla+sqlite:///var/broker.db', the"
         until(lambda: f"\n{refusal} embedded broker" in terminal.screen, lambda: terminal.screen)
         assert "Traceback" not in terminal.screen

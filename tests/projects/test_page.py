@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Dialog, FilePayload, Page, expect, sync_playwright
 
+from bgscaffold.verify.suite.waiting import until
 from tests.projects import services
 from tests.projects.environments import Environment
-from tests.projects.terminal import until
 
 Render = Callable[..., Path]
 NOTES = b"# Harbour\n\nThe lighthouse was built of granite.\n\n# Weather\n\nFog comes in autumn.\n"

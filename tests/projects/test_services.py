@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bgscaffold.verify.suite import servers
 from tests.projects import services
 from tests.projects.environments import Environment
 from tests.projects.services import Service
@@ -64,7 +65,7 @@ def test_dev_runs_on(pattern: str, started: Started, rendered: Render, newest: E
 def test_a_missing_program_is_named_and_leaves_its_tests_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(services, "FOLDERS", [])
+    monkeypatch.setattr(servers, "FOLDERS", [])
     monkeypatch.delenv("DEMAND_SERVICES", raising=False)
     with pytest.raises(pytest.skip.Exception, match="not installed: redis-server"):
         services.redis().__enter__()

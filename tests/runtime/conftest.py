@@ -1,6 +1,7 @@
 """Fixtures of the tests of `template/afterward`, which run it where it is."""
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -35,7 +36,7 @@ def metrics_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def settings(
     metrics_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Settings]:
+) -> Settings:
     """Return the default settings of development, not those of the shell or a file."""
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
@@ -43,11 +44,19 @@ def settings(
     monkeypatch.setenv("ENVIRONMENT", "development")
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(metrics_folder))
     monkeypatch.chdir(tmp_path)
-    get_settings.cache_clear()
+    settings = get_settings()
+    # Changed in place: threads of an earlier test may read the settings meanwhile.
+    vars(settings).update(vars(Settings()))
     # Kombu keeps its connections, so each test has a file of its own.
-    get_settings().broker_url = f"sqla+sqlite:///{tmp_path}/broker.db"
-    yield get_settings()
-    get_settings.cache_clear()
+    settings.broker_url = f"sqla+sqlite:///{tmp_path}/broker.db"
+    return settings
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Undo what `install` does to the logging of this process."""
+    monkeypatch.setattr(logging.root, "handlers", [*logging.root.handlers])
+    monkeypatch.setattr(logging.root, "level", logging.root.level)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from afterward.enqueue import BackgroundTasks
-from afterward.tasks import TASKS
+from afterward.schedule import tasks_to_schedule
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 
 def has_scheduled_tasks() -> bool:
-    """Return whether a task declares `cron`."""
-    return any("cron" in task.options for task in TASKS.values())
+    """Return whether this process enqueues the periods of a task."""
+    return bool(tasks_to_schedule())
 
 
 @asynccontextmanager
