@@ -96,9 +96,11 @@ def create_schema(url: str) -> None:
     """Create the tables of afterward."""
     engine = sa.create_engine(url)
     configure_sqlite(engine)
-    with engine.begin() as connection:
-        with Operations.context(MigrationContext.configure(connection)):
-            migrations.upgrade(to=1)
+    with (
+        engine.begin() as connection,
+        Operations.context(MigrationContext.configure(connection)),
+    ):
+        migrations.upgrade(to=1)
     engine.dispose()
 
 
@@ -116,9 +118,7 @@ def database_url(
 
 
 @pytest.fixture
-def database(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Database]:
+def database(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     """Return an application's database."""
     publishers: list[Publisher] = []
     initialize = Publisher.__init__

@@ -34,8 +34,10 @@ LAYERS = (
         *("workers", "workers.transports", "workers.app", "workers.shutdown"),
         *("workers.execute", "workers.publisher", "workers.setup"),
     },
-    {"backends", "backends.simple", "backends.async_", "backends.safe"}
-    | {"backends.celery_"},
+    {"backends", "backends.in_process"},
+    {
+        *("backends.simple", "backends.async_", "backends.safe", "backends.celery_"),
+    },
     {"background"},
     {""},  # afterward/__init__.py
     {"testing", "testing.database", "testing.server", "dev", "cli"},
@@ -200,9 +202,7 @@ LATE_BASE = ("prometheus_client", "pythonjsonlogger")  # the others are imported
         for module in (REQUIREMENTS[pattern] or LATE_BASE)
     ],
 )
-def test_a_missing_package_is_named(
-    pattern: str, module: str, tmp_path: Path
-) -> None:
+def test_a_missing_package_is_named(pattern: str, module: str, tmp_path: Path) -> None:
     name, class_name = BACKENDS[pattern]
     database = ", engine=lambda: None" if pattern in ("safe", "celery") else ""
     application = APPLICATION.format(module=name, name=class_name, database=database)
@@ -238,11 +238,11 @@ except StartupError as error:
     print(error)
 """
     done = run(BLOCK.format(blocked=("cronsim",)) + code, tmp_path)
-    assert (done.stdout, done.stderr) == (
+    message = (
         "Task 'test.run' declares cron= and needs cronsim, which is not installed."
-        " Run: bgscaffold update --with-schedule\n",
-        "",
+        " Run: bgscaffold update --with-schedule\n"
     )
+    assert (done.stdout, done.stderr) == (message, "")
 
 
 @cache
