@@ -18,7 +18,7 @@ from tests.generator.test_update import FILE, release
 
 BOTH = ("--with-ai", "--with-schedule")
 AI_SETTINGS = """\
-  New settings, which .env.example explains: LLM_MODEL, LLM_API_KEY, LLM_BASE_URL, CHAT_PASSAGES,
+  New settings, explained in .env.example: LLM_MODEL, LLM_API_KEY, LLM_BASE_URL, CHAT_PASSAGES,
     CHAT_HISTORY, DOCUMENTS_FOLDER, DOCUMENT_MAX_BYTES, DOCUMENT_MAX_CHUNKS, DOCUMENT_TIMEOUT,
     EMBEDDER, EMBEDDER_URL, EMBEDDER_MODEL, EMBEDDER_KEY.
 """
@@ -26,10 +26,10 @@ STEPS = """\
   uv run poe test                     run its tests
   git commit                          keep it; git has a message ready
 
-Undo all of it:
-  uv run alembic downgrade 0001       if it was started or migrated since (or, in development: rm -r var)
+To undo it:
+  uv run alembic downgrade 0001       if the database is migrated (in development: rm -r var)
   git reset --hard
-The same again: bgscaffold update {} --to=v0.1.0
+Equivalent command: bgscaffold update {} --to=v0.1.0
 """
 SCHEDULE_SETTINGS = "SCHEDULE_TIMEZONE, SCHEDULE_GRACE"
 AI_QUESTION = re.compile(r"^ai:\n(  .*\n)+", re.MULTILINE)
@@ -80,7 +80,7 @@ def test_says_what_changed_and_what_comes_next(run: Run, shop: Path) -> None:
     done = run("update", "--with-ai")
     assert foreseen == Outcome(
         0,
-        f"Would add AI to shop:\n\n{listed(shop)}\nBefore it runs:\n{AI_SETTINGS}\nNext:\n"
+        f"Would add AI to shop:\n\n{listed(shop)}\nBefore you run it:\n{AI_SETTINGS}\nNext:\n"
         "  bgscaffold update --with-ai --to=v0.1.0  do it\n"
         "\n"
         "Nothing was changed.\n",
@@ -89,9 +89,9 @@ def test_says_what_changed_and_what_comes_next(run: Run, shop: Path) -> None:
     assert done == Outcome(
         0,
         "Added AI to shop; not committed yet:\n\n"
-        f"{listed(shop)}\nBefore it runs:\n{AI_SETTINGS}\nNext:\n"
-        "  uv sync                             install what pyproject.toml asks for now\n"
-        "  uv run poe migrate                  PostgreSQL only; SQLite migrates itself\n"
+        f"{listed(shop)}\nBefore you run it:\n{AI_SETTINGS}\nNext:\n"
+        "  uv sync                             install the dependencies of pyproject.toml\n"
+        "  uv run poe migrate                  PostgreSQL only; SQLite migrates at the start\n"
         f"{STEPS.format('--with-ai')}",
         "",
     )
@@ -249,23 +249,22 @@ def test_a_version_without_it_is_refused(
 ) -> None:
     before = state(old_shop)
     assert run("update", *BOTH, "--to=0.0.9", *dry) == refused(
-        "The version to update to does not have what was asked for",
+        "The version to update to does not have the requested feature",
         "--with-ai",
-        "a version of the template whose copier.yml asks for it",
-        "leave out --to, or name a newer version there, or upgrade bgscaffold",
-        "the version to reach is v0.0.9",
+        "Leave out --to, name a newer version, or upgrade bgscaffold.",
+        "the version is v0.0.9",
     )
     assert state(old_shop) == before
 
 
 PARTED = (
-    "Your migrations and the new ones do not follow one another:"
-    " uv run alembic merge heads joins them."
+    "Your migrations and the new ones have several heads:"
+    " run `uv run alembic merge heads`."
 )
 TWINS = (
-    "app/migrations/versions/0002_documents.py has the revision of"
-    " app/migrations/versions/0002_invoices.py, which is yours: before anything else give the new one"
-    " another name, such as 0002_documents, in its line `revision`."
+    "app/migrations/versions/0002_documents.py has the same revision as your"
+    " app/migrations/versions/0002_invoices.py: first change `revision` in the new file,"
+    " for example to 0002_documents."
 )
 RENAME = "edit app/migrations/versions/0002_documents.py"
 JOINED = "git add app/migrations/versions/*_merge.py"
@@ -318,21 +317,21 @@ def test_says_how_to_join_and_how_to_part_again(run: Run, shop: Path) -> None:
         REVISION.format("0002", '"0001"'),
     )
     assert run("update", "--with-ai").out.partition("\nNext:\n")[2] == (
-        '  edit app/migrations/versions/0002_documents.py  write there: revision: str = "0002_documents"\n'
-        "  uv sync                                         install what pyproject.toml asks for now\n"
+        '  edit app/migrations/versions/0002_documents.py  write revision: str = "0002_documents"\n'
+        "  uv sync                                         install the dependencies of pyproject.toml\n"
         "  uv run alembic merge heads -m merge             join your migrations and the new ones\n"
-        "  uv run poe format                               what Alembic has written\n"
-        "  git add app/migrations                          with the migration that joins them\n"
-        "  uv run poe migrate                              PostgreSQL only; SQLite migrates itself\n"
+        "  uv run poe format                               format what Alembic has written\n"
+        "  git add app/migrations                          add the migration that joins them\n"
+        "  uv run poe migrate                              PostgreSQL only; SQLite migrates at the start\n"
         "  uv run poe test                                 run its tests\n"
         "  git commit                                      keep it; git has a message ready\n"
         "\n"
-        "Undo all of it:\n"
+        "To undo it:\n"
         "  uv run alembic downgrade 0002_documents@0001  "
-        "if it was started or migrated since (or, in development: rm -r var)\n"
+        "if the database is migrated (in development: rm -r var)\n"
         "  git add app/migrations/versions/*_merge.py    if you have joined the heads\n"
         "  git reset --hard\n"
-        "The same again: bgscaffold update --with-ai --to=v0.1.0\n"
+        "Equivalent command: bgscaffold update --with-ai --to=v0.1.0\n"
     )
 
 
@@ -347,7 +346,7 @@ def test_no_migration_that_is_new_no_need_to_join(run: Run, shop: Path) -> None:
             shop, f"app/migrations/versions/{name}.py", REVISION.format(name, '"0001"')
         )
     told = json.loads(run("update", "--with-schedule", "--json").out)
-    settings = f"New settings, which .env.example explains: {SCHEDULE_SETTINGS}."
+    settings = f"New settings, explained in .env.example: {SCHEDULE_SETTINGS}."
     assert (told["notes"], told["undo_first"]) == ([settings], [])
 
 

@@ -13,14 +13,11 @@ from tests import helpers
 from tests.generator import evolving
 from tests.generator.conftest import Machine, Outcome, Run
 from tests.generator.evolving import commit, edit, status, write
-from tests.generator.test_promote import old_git
 from tests.generator.test_refusals import refused
 
 FILTER = ("smudge=exit 1", "clean=/bin/cat", "required=true")
 PLAIN = {**os.environ, "PATH": os.defpath}
-AS_BEFORE = "The merge could not be finished, and all is as it was before"
-WRITABLE = "files that git can write, on a disk with room"
-MEND = "mend what is named, then run the same command again"
+AS_BEFORE = "The merge failed and was rolled back; no file was changed"
 
 
 @pytest.fixture
@@ -64,7 +61,12 @@ def test_a_filter_that_fails(path: str, run: Run, shop: Path) -> None:
     break_filter(shop, path)
     before = whole(shop)
     reason = f"error: external filter 'exit 1' failed 1; error: external filter 'exit 1' failed; fatal: {path}: smudge filter secret failed"
-    assert run("promote", "celery") == refused(AS_BEFORE, shop, WRITABLE, MEND, reason)
+    assert run("promote", "celery") == refused(
+        "The merge failed and was rolled back; no file was changed",
+        shop,
+        "Fix the problem git reported and run the command again.",
+        reason,
+    )
     assert whole(shop) == before
 
 
@@ -103,15 +105,23 @@ def test_what_somebody_saves_during_the_merge_stays(
         " fatal: tests/background/workers/tasks.py: smudge filter secret failed"
     )
     if path == "notes.txt":
-        assert done == refused(AS_BEFORE, shop, WRITABLE, MEND, reason)
+        assert done == refused(
+            "The merge failed and was rolled back; no file was changed",
+            shop,
+            "Fix the problem git reported and run the command again.",
+            reason,
+        )
     else:
         assert done == refused(
-            "The merge could not be finished; all is as before, but what somebody else has just"
-            " written",
+            (
+                "The merge failed and was rolled back, except for files that"
+                " another process changed meanwhile"
+            ),
             shop / path,
-            "one who writes at a time, and files that git can write, on a disk with room",
-            "look at these files (git diff), commit or restore them,"
-            " then run the same command again",
+            (
+                "Check these files with `git diff`, commit or restore them, and run"
+                " the command again."
+            ),
             reason,
         )
     after = helpers.tree(shop)
@@ -123,14 +133,6 @@ def test_what_somebody_saves_during_the_merge_stays(
 def test_a_conflict_that_git_has_written_is_put_back(run: Run, shop: Path) -> None:
     write(shop, "app/background/backend.py", "# MINE\n")
     break_filter(shop, "tests/background/workers/tasks.py")
-    before = whole(shop)
-    assert run("promote", "celery").err.startswith(AS_BEFORE)
-    assert whole(shop) == before
-
-
-def test_an_old_git_puts_back_as_well(run: Run, machine: Machine, shop: Path) -> None:
-    old_git(machine)
-    break_filter(shop, "pyproject.toml")
     before = whole(shop)
     assert run("promote", "celery").err.startswith(AS_BEFORE)
     assert whole(shop) == before
@@ -154,10 +156,9 @@ def test_a_folder_that_may_not_be_written(
     before = whole(shop)
     done = without_rights(*helpers.process("promote", "celery", *arguments), cwd=shop)
     assert done == refused(
-        "Cannot change what these folders hold",
+        "Cannot write to these folders",
         shop / "app/background",
-        "folders of the project that you may write to",
-        "mend their permissions, then run the same command again",
+        "Fix their permissions and run the command again.",
     )
     assert whole(shop) == before
 
@@ -172,7 +173,7 @@ def test_the_same_where_root_runs_the_tests(
 
     monkeypatch.setattr("os.access", denied)
     assert run("promote", "celery").err.startswith(
-        f"Cannot change what these folders hold: '{shop}/app/background'\n"
+        f"Cannot write to these folders: '{shop}/app/background'.\n"
     )
 
 
@@ -186,10 +187,9 @@ def test_a_project_that_may_only_be_read(
         folder.chmod(0o555)
     done = without_rights(*helpers.process("promote", "celery", *arguments), cwd=shop)
     assert done == refused(
-        "Cannot change what these folders hold",
+        "Cannot write to these folders",
         ", ".join(map(str, closed)),
-        "folders of the project that you may write to",
-        "mend their permissions, then run the same command again",
+        "Fix their permissions and run the command again.",
     )
     assert whole(shop) == before
 
@@ -270,11 +270,12 @@ def test_a_lock_that_is_there(arguments: tuple[str, ...], run: Run, shop: Path) 
     lock.touch()
     before = whole(shop)
     assert run("promote", "celery", *arguments) == refused(
-        "Another git command is at work in the repository",
+        "Another git command is running in the repository",
         lock,
-        "a repository at rest, without this file",
-        "wait until it has ended; if none runs any more, remove the file;"
-        " then run the same command again",
+        (
+            "Wait until it ends, or remove this file if none is running, then"
+            " run the command again."
+        ),
     )
     assert whole(shop) == before
 
@@ -283,7 +284,7 @@ def test_a_lock_of_a_linked_work_tree(run: Run, shop: Path) -> None:
     helpers.git("worktree", "add", "--quiet", "../other", cwd=shop)
     lock = shop / ".git/worktrees/other/index.lock"
     lock.touch()
-    assert f": '{lock}'\n" in run("promote", "celery", "../other").err
+    assert f": '{lock}'.\n" in run("promote", "celery", "../other").err
     assert run("promote", "celery").code == 3
 
 
@@ -297,7 +298,10 @@ def test_a_file_that_git_ignores_cannot_be_written(shop: Path) -> None:
     done = without_rights(*helpers.process("promote", "celery"), cwd=shop)
     path = shop / "tests/background/conftest.py"
     assert done == refused(
-        AS_BEFORE, shop, WRITABLE, MEND, f"{path}: Permission denied"
+        "The merge failed and was rolled back; no file was changed",
+        shop,
+        "Fix the problem git reported and run the command again.",
+        f"{path}: Permission denied",
     )
     assert whole(shop) == before
 
@@ -312,7 +316,10 @@ def test_an_ignored_file_where_a_folder_has_to_go(run: Run, shop: Path) -> None:
     before = whole(shop)
     path = shop / "tests/background/workers"
     assert run("promote", "celery") == refused(
-        AS_BEFORE, shop, WRITABLE, MEND, f"{path}: File exists"
+        "The merge failed and was rolled back; no file was changed",
+        shop,
+        "Fix the problem git reported and run the command again.",
+        f"{path}: File exists",
     )
     assert whole(shop) == before
 
@@ -335,10 +342,15 @@ def test_an_ignored_file_that_somebody_saves_meanwhile(
 
     monkeypatch.setattr("shutil.copyfile", saved)
     assert run("promote", "celery") == refused(
-        "The merge could not be finished; all is as before, but what somebody else has just written",
+        (
+            "The merge failed and was rolled back, except for files that"
+            " another process changed meanwhile"
+        ),
         shop / "tests/background/conftest.py",
-        "one who writes at a time, and files that git can write, on a disk with room",
-        "look at these files (git diff), commit or restore them, then run the same command again",
+        (
+            "Check these files with `git diff`, commit or restore them, and run"
+            " the command again."
+        ),
         f"{shop}/tests/background/workers: File exists",
     )
     assert helpers.tree(shop) == before | {"tests/background/conftest.py": b"mine\n"}
@@ -366,7 +378,7 @@ def test_what_cannot_be_put_back(
     monkeypatch.setattr(bgscaffold.upgrade.transaction, "restore", full)
     done = run("promote", "celery")
     assert done.err.startswith(
-        f"The merge could not be finished, and not all of it could be taken back: '{shop}' ("
+        f"The merge failed, and it could not be rolled back completely: '{shop}' ("
     )
     assert "; worker.py: No space left on device)\n" in done.err
     helpers.git("config", "--remove-section", "filter.secret", cwd=shop)

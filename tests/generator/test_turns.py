@@ -16,9 +16,6 @@ from tests.generator.evolving import commit, edit, like_new, status
 from tests.generator.test_interrupt import slow_merge, start_promote, wait_for
 from tests.generator.test_refusals import refused
 
-ONE = "one at a time; this one has waited"
-END = "let the other one end, or end it, then run the same command again"
-
 
 @pytest.fixture
 def shop(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -44,9 +41,7 @@ def test_an_update_waits_for_a_promote(shop: Path, tmp_path: Path) -> None:
             _out, err = first.communicate(timeout=20)
             assert (first.returncode, err) == (0, "")
             _out, err = second.communicate(timeout=20)
-    assert err.startswith(
-        f"Tracked files hold changes that are not committed: '{shop}' ("
-    )
+    assert err.startswith(f"The repository has uncommitted changes: '{shop}' (")
     assert like_new(shop, "celery")
 
 
@@ -57,7 +52,9 @@ def test_nobody_is_waited_for_for_ever(
     for folder in (shop / ".git", shop):
         with locks.folder_lock(folder):
             assert run("promote", "celery") == refused(
-                "Another bgscaffold is at work in this folder", folder, ONE, END
+                "Another bgscaffold command is running in this folder",
+                folder,
+                "Wait until it ends, or stop it, and run the command again.",
             )
             assert run("promote", "celery", "--dry-run").code == 0
     assert status(shop) == ""
@@ -73,7 +70,9 @@ def test_two_projects_of_one_repository(
     monkeypatch.setattr(locks, "TIMEOUT", 0.2)
     with locks.folder_lock(mono / ".git"):
         assert run("promote", "celery", "mono/a/shop") == refused(
-            "Another bgscaffold is at work in this folder", mono / ".git", ONE, END
+            "Another bgscaffold command is running in this folder",
+            mono / ".git",
+            "Wait until it ends, or stop it, and run the command again.",
         )
     assert run("promote", "celery", "mono/a/shop").code == 0
 
@@ -98,10 +97,9 @@ def test_a_project_that_changes_before_its_turn(
 
     monkeypatch.setattr("bgscaffold.upgrade.command.repository_of", changed)
     assert run("promote", "celery") == refused(
-        "Somebody else has just changed the file",
+        "Another process has just changed the file",
         shop / ".copier-answers.yml",
-        "one who writes at a time",
-        "run the same command again",
+        "Run the command again.",
     )
     assert status(shop) == ""
 
@@ -116,10 +114,9 @@ def test_a_file_that_is_saved_before_the_merge(
 
     monkeypatch.setattr("bgscaffold.upgrade.transaction.back_up", saved)
     assert run("promote", "celery") == refused(
-        "Tracked files hold changes that are not committed",
+        "The repository has uncommitted changes",
         shop,
-        "no uncommitted change anywhere in the repository: undoing would lose it",
-        "git commit --all, or git stash, then run the same command again",
+        "Run `git commit --all` or `git stash`, then run the command again.",
         "pyproject.toml",
     )
     assert (shop / "pyproject.toml").read_text() == "mine\n"
@@ -135,11 +132,12 @@ def test_another_git_that_takes_the_index_first(
         "git", f'if [ "$1" = cherry-pick ]; then {mine}; fi; exec {real} "$@"'
     )
     assert run("promote", "celery") == refused(
-        "Another git command is at work in the repository",
+        "Another git command is running in the repository",
         shop / ".git/index.lock",
-        "a repository at rest, without this file",
-        "wait until it has ended; if none runs any more, remove the file;"
-        " then run the same command again",
+        (
+            "Wait until it ends, or remove this file if none is running, then"
+            " run the command again."
+        ),
     )
     (shop / ".git/index.lock").unlink()
     assert status(shop) == "M README.md"

@@ -1,4 +1,4 @@
-"""Secrets: which are found in an environment, and what is told without them."""
+"""Secrets: which are found in an environment, and how texts are shown."""
 
 import time
 
@@ -27,16 +27,16 @@ def hidden(text: str, dotenv: str = "", **environment: str) -> str:
         "x://u@h y://u:geheim@h",
     ],
 )
-def test_a_url_is_told_without_its_password(url: str) -> None:
+def test_a_url_is_shown_without_its_password(url: str) -> None:
     assert "geheim" in url
     assert "heim" not in hidden(f"cannot reach '{url}', as it says")
     assert "heim" not in hidden(url)
 
 
 @pytest.mark.parametrize(
-    ("url", "said", "told"),
+    ("url", "text", "shown"),
     [
-        # What SQLAlchemy takes for the host, and what psycopg says of it.
+        # SQLAlchemy takes a part of the password for the host, and psycopg shows it.
         (
             "postgresql://u:p@ss@host/db",
             'could not translate host name "ss@host" to address',
@@ -52,7 +52,7 @@ def test_a_url_is_told_without_its_password(url: str) -> None:
             "invalid literal: 'w@host'",
             "invalid literal: '***@host'",
         ),
-        # What kombu says of a password with a #.
+        # Kombu shows the part of a password before a #.
         (
             "redis://:p#w@host",
             "Port could not be cast to integer value as 'p'",
@@ -64,10 +64,10 @@ def test_a_url_is_told_without_its_password(url: str) -> None:
         ("x://u:gehe\\im'x@h", repr("gehe\\im'x"), '"***"'),
     ],
 )
-def test_a_part_of_a_password_is_not_told_either(
-    url: str, said: str, told: str
+def test_a_part_of_a_password_is_not_shown_either(
+    url: str, text: str, shown: str
 ) -> None:
-    assert hidden(said, DATABASE_URL=url) == told
+    assert hidden(text, DATABASE_URL=url) == shown
 
 
 @pytest.mark.parametrize(
@@ -84,23 +84,15 @@ def test_a_part_of_a_password_is_not_told_either(
         ),
     ],
 )
-def test_a_variable_is_secret_by_its_name(name: str) -> None:
+def test_a_variable_is_secret_because_of_its_name(name: str) -> None:
     assert hidden("wrong: geheim", **{name: "geheim"}) == "wrong: ***"
     assert hidden("wrong: geheim", f"{name}=geheim") == "wrong: ***"
 
 
 @pytest.mark.parametrize(
-    "value", ["geheim", "u:geheim@host/db", "postgresql:u:geheim@host"]
-)
-def test_what_should_be_a_url_may_be_a_secret(value: str) -> None:
-    assert hidden("wrong: geheim...", DATABASE_URL=value) == "wrong: ***..."
-    assert hidden("wrong: geheim...", HOME_PAGE=value) == "wrong: geheim..."
-
-
-@pytest.mark.parametrize(
     "name", ["PWD", "OLDPWD", "COMPASS", "CHAT_PASSAGES", "TOKENIZERS_X"]
 )
-def test_a_variable_that_is_no_secret_is_told(name: str) -> None:
+def test_other_variables_are_shown(name: str) -> None:
     assert hidden("in /home/ada", **{name: "/home/ada"}) == "in /home/ada"
 
 
@@ -112,33 +104,27 @@ def test_a_variable_that_is_no_secret_is_told(name: str) -> None:
         "ADMIN_TOKEN='geheim' # mine",
         'ADMIN_TOKEN="geheim"',
         "ADMIN_TOKEN=geheim # mine",
-        "ADMIN_TOKEN='geheim",
         'A=1\r\nADMIN_TOKEN=geheim\r\nDATABASE_URL=""',
-        'ADMIN_TOKEN="one\ngeheim\ntwo"',
-        'ADMIN_TOKEN="geh\\eim"',
     ],
 )
-def test_a_dotenv_is_read_as_it_is_written(line: str) -> None:
+def test_a_dotenv_contains_secrets(line: str) -> None:
     assert hidden("wrong: geheim!", line) == "wrong: ***!"
 
 
 @pytest.mark.parametrize("secret", ["a", "1", "on", "ted", "***", "*", ".", " "])
-def test_a_short_secret_leaves_the_words_alone(secret: str) -> None:
-    said = "1 started, 1 (one) at port 1: a database on localhost.example *** at line 1 is accepted"
-    assert hidden(said, ADMIN_TOKEN=secret, DATABASE_URL=f"x://u:{secret}@h") == said
+def test_a_short_secret_leaves_words_as_they_are(secret: str) -> None:
+    text = "1 started, 1 (one) at port 1: a database on localhost.example *** is ok"
+    assert hidden(text, ADMIN_TOKEN=secret, DATABASE_URL=f"x://u:{secret}@h") == text
 
 
-def test_a_short_secret_is_hidden_where_a_value_stands() -> None:
-    said = (
-        "not 'abc', \"abc\", x=abc, ?x=abc&y=1, abc@host; abcd, 'abcd', dabc@host, abc"
+def test_a_short_secret_is_hidden_where_it_is_a_whole_value() -> None:
+    text = "not 'abc', \"abc\", x=abc, ?x=abc&y=1, abc@host; abcd, 'abcd', dabc@h, abc"
+    assert hidden(text, ADMIN_TOKEN="abc") == (
+        "not '***', \"***\", x=***, ?x=***&y=1, ***@host; abcd, 'abcd', dabc@h, abc"
     )
-    told = (
-        "not '***', \"***\", x=***, ?x=***&y=1, ***@host; abcd, 'abcd', dabc@host, abc"
-    )
-    assert hidden(said, ADMIN_TOKEN="abc") == told
 
 
-def test_the_longest_secret_goes_first() -> None:
+def test_the_longest_secret_is_hidden_first() -> None:
     assert hidden("geheimnis geheim", A_KEY="geheim", B_KEY="geheimnis") == "*** ***"
 
 
@@ -150,19 +136,19 @@ def test_a_value_is_hidden_after_the_name_of_a_secret() -> None:
     )
 
 
-def test_without_a_secret_nothing_is_hidden() -> None:
+def test_texts_without_secrets_are_shown() -> None:
     said = "postgresql://ada@localhost:5432/shop, http://localhost:8000/x, mail to ada@example.com"
     assert hidden(said, EMPTY_TOKEN="", PATH="/bin") == said
 
 
-def test_a_long_value_takes_no_time() -> None:
-    begun = time.monotonic()
+def test_long_values_are_fast() -> None:
+    started = time.monotonic()
     hidden("x", LONG="a" * 1_000_000, DOTTED="a.b," * 200_000, URLS="x://" * 100_000)
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - started < 5
 
 
 @pytest.mark.parametrize("end", ["", "@", " @", ":@"])
-def test_a_long_text_takes_no_time(end: str) -> None:
-    begun = time.monotonic()
+def test_long_texts_are_fast(end: str) -> None:
+    started = time.monotonic()
     hidden("://a:" * 100_000 + end)
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - started < 5
