@@ -49,12 +49,6 @@ class PatternRecord:
         str
     ]  # of the options in @task(...) and .options(...); a test compares
     durable: bool  # it keeps tasks in the outbox
-    processes: tuple[str, ...] = ("api",)  # those that tasks need; the last runs them
-
-    @property
-    def has_workers(self) -> bool:
-        """Return whether other processes than the API run the tasks."""
-        return "worker" in self.processes
 
 
 IN_PROCESS = frozenset({"timeout"})
@@ -115,6 +109,5 @@ RECORDS = {
         dev="start the API, the worker and beat",
         supports=DURABLE | {"queue"},
         durable=True,
-        processes=("api", "worker"),
     ),
 }

@@ -40,12 +40,38 @@ class VerifiedProject:
         return RECORDS[self.pattern]
 
     @property
+    def has_workers(self) -> bool:
+        """Whether other processes than the API run the tasks: only they have queues."""
+        return has_workers(self.record)
+
+    @property
+    def processes(self) -> tuple[str, ...]:
+        """The processes that tasks need. The last one runs them."""
+        return ("api", "worker") if self.has_workers else ("api",)
+
+    @property
+    def package(self) -> Path:
+        """The application's package, `app` unless the user has renamed it.
+
+        Raises:
+            UnusableProjectError: No package has a background.py.
+        """
+        files = (
+            *self.source.glob("*/background.py"),
+            *self.source.glob("*/*/background.py"),
+        )
+        packages = {file.parent for file in files} - {self.source / "afterward"}
+        if not packages:
+            raise UnusableProjectError("no package has a background.py")
+        return min(packages).relative_to(self.source)
+
+    @property
     def capabilities(self) -> frozenset[str]:
         """The options that the pattern supports, and what else tests ask for."""
         found = {
             "durable": self.record.durable,
             "schedule": self.has_schedule,
-            "workers": self.record.has_workers,
+            "workers": self.has_workers,
         }
         return self.record.supports | {
             name for name, is_there in found.items() if is_there
@@ -56,7 +82,7 @@ class VerifiedProject:
         ignore = shutil.ignore_patterns("__pycache__")
         shutil.copytree(self.source, folder, symlinks=True)
         for domain in domains:
-            target = folder / "app" / domain.name
+            target = folder / self.package / domain.name
             shutil.copytree(domain, target, ignore=ignore)
         (folder / "var").mkdir(exist_ok=True)
 
@@ -74,6 +100,10 @@ class VerifiedProject:
             )
         words = shlex.split(line.removeprefix("python -m "))
         return [str(self.python), "-m", *words]
+
+    def celery(self, *arguments: str) -> list[str]:
+        """Return a command of Celery for this application, without the Python."""
+        return ["celery", "--app", f"{self.package.name}.background", *arguments]
 
     def environment(self, database: Database, queue: str) -> dict[str, str]:
         """Return the variables of the project's processes: nothing else of the shell."""
@@ -112,3 +142,8 @@ def from_variable() -> VerifiedProject:
         has_schedule=given["has_schedule"],
         mark=given["mark"],
     )
+
+
+def has_workers(record: PatternRecord) -> bool:
+    """Return whether a pattern runs its tasks in other processes than the API."""
+    return "queue" in record.supports

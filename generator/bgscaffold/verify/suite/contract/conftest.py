@@ -53,7 +53,7 @@ def shared_server(
 ) -> Iterator[Server]:
     """Return the processes that all tests share, with the suite's domains."""
     domains = [DOMAINS / "bgscaffold_contract"]
-    if project.record.has_workers:
+    if project.has_workers:
         domains.append(DOMAINS / "bgscaffold_workers")
     if project.has_schedule:
         domains.append(DOMAINS / "bgscaffold_schedule")

@@ -27,7 +27,7 @@ def broken(tmp_path: Path) -> Path:
 def test_a_domain_without_a_router_is_named(copy: Copy, broken: Path) -> None:
     (broken / "router.py").write_text("routes = []\n")
     server = copy(broken)
-    file = server.folder / "app" / "bgscaffold_broken" / "router.py"
+    file = server.folder / server.project.package / "bgscaffold_broken" / "router.py"
     message = f"{file} must define router = APIRouter(), found None."
     assert error_of_start(server) == f"TypeError: {message}"
 

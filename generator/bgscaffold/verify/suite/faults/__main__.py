@@ -47,7 +47,7 @@ def combination_of(given: project.VerifiedProject) -> Combination:
     broker = brokers.get(scheme, "rabbitmq" if "amqp" in scheme else "redis")
     return Combination(
         pattern=given.pattern,
-        broker=broker if given.record.has_workers else "",
+        broker=broker if given.has_workers else "",
         database="postgresql" if given.database_server else "sqlite",
     )
 

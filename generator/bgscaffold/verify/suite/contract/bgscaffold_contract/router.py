@@ -16,9 +16,8 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
 from starlette.types import Message, Receive, Scope, Send
 
-from app.background import BackgroundTasksDep, background_tasks
-from app.database import Base, SessionDep, engine
-
+from ..background import BackgroundTasksDep, background_tasks
+from ..database import Base, SessionDep, engine
 from . import tasks
 from .notes import Note, mark
 
