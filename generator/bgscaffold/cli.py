@@ -256,6 +256,45 @@ def doctor(
 
 
 @app.command()
+def verify(
+    path: Folder = ".",
+    faults: Annotated[
+        bool, typer.Option("--faults", help="Break its processes, too: 20 minutes.")
+    ] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="With --faults: a few, in 2 minutes.")
+    ] = False,
+    seed: Annotated[
+        int | None, typer.Option(help="Of the faults.  [default: a random one]")
+    ] = None,
+    database: Annotated[
+        str, typer.Option(metavar="URL", help="A PostgreSQL server.  [default: SQLite]")
+    ] = "",
+    broker: Annotated[
+        str, typer.Option(metavar="URL", help="Redis or RabbitMQ.  [default: embedded]")
+    ] = "",
+    env_file: Annotated[
+        str, typer.Option(metavar="FILE", help="Settings that the project requires.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Run the contract tests against a copy of a project."""
+    from bgscaffold.verify import command, output
+
+    options = command.VerifyOptions(
+        faults=faults,
+        quick=quick,
+        seed=seed,
+        database=database,
+        broker=broker,
+        env_file=env_file,
+    )
+    done = command.verify(path, options)
+    echo(output.report_json(done) if as_json else output.report_text(done))
+    raise typer.Exit(0 if done.passed else 1)
+
+
+@app.command()
 def patterns() -> None:
     """Show what each pattern promises, and what it does not."""
     from bgscaffold.new import output

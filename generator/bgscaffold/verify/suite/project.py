@@ -14,6 +14,7 @@ from bgscaffold.patterns import RECORDS, Pattern, PatternRecord
 from bgscaffold.verify.suite.database import Database
 
 SETUP = "BGSCAFFOLD_VERIFY_SETUP"  # the variable that leads from the command to a suite
+REPORT = "BGSCAFFOLD_VERIFY_REPORT"  # names the file for a suite's report
 KEPT = ("PATH", "HOME", "LANG")  # of the shell, for the project's processes
 EMBEDDED_BROKER = "sqla+sqlite:///var/broker.db"
 

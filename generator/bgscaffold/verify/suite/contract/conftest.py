@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from bgscaffold.verify.suite.contract.report import REPORT, Report
+from bgscaffold.verify.suite.contract.report import Report
 from bgscaffold.verify.suite.contract.server import DOMAINS, Copy, Server
-from bgscaffold.verify.suite.project import VerifiedProject, from_variable
+from bgscaffold.verify.suite.project import REPORT, VerifiedProject, from_variable
 
 
 @cache
