@@ -63,7 +63,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as name:
         folder = Path(name)
         folder.chmod(0o755)  # PostgreSQL may run as another user
-        python = options.python or environments.shared(folder, "highest").python
+        python = options.python or environments.python_with_everything(folder)
         rows = list(_run(options, folder, python))
         measured = _versions(python)
     text = _report(options, rows, measured)

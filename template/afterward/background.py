@@ -13,7 +13,7 @@ import fastapi
 from afterward.backend import Backend, check_supported
 from afterward.discovery import Domains
 from afterward.enqueue import BackgroundTasks, RequestBackgroundTasks
-from afterward.errors import StartupError, without_traceback
+from afterward.errors import EnqueueError, StartupError, without_traceback
 from afterward.requirements import require
 
 if TYPE_CHECKING:
@@ -145,6 +145,11 @@ class Background:
         async def background_tasks_of_request(
             **given: Any,
         ) -> AsyncIterator[BackgroundTasks]:
+            if "request" not in given:
+                raise EnqueueError(
+                    "BackgroundTasksDep works in routes that send a response. In a"
+                    " WebSocket use: async with background_tasks() as tasks: ..."
+                )
             tasks = RequestBackgroundTasks(
                 self,
                 session=given.get("session"),

@@ -35,7 +35,7 @@ def metrics_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def settings(
     metrics_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Settings]:
+) -> Settings:
     """Return the default settings of development, not those of the shell or a file."""
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
@@ -43,11 +43,12 @@ def settings(
     monkeypatch.setenv("ENVIRONMENT", "development")
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(metrics_folder))
     monkeypatch.chdir(tmp_path)
-    get_settings.cache_clear()
+    settings = get_settings()
+    # Changed in place: threads of an earlier test may read the settings meanwhile.
+    vars(settings).update(vars(Settings()))
     # Kombu keeps its connections, so each test has a file of its own.
-    get_settings().broker_url = f"sqla+sqlite:///{tmp_path}/broker.db"
-    yield get_settings()
-    get_settings.cache_clear()
+    settings.broker_url = f"sqla+sqlite:///{tmp_path}/broker.db"
+    return settings
 
 
 @pytest.fixture
