@@ -16,16 +16,18 @@ NAME = "bgscaffold_schedule.tick"
 NO_BROKER = "redis://127.0.0.1:1/0"  # a schedule needs no broker
 
 
-@pytest.fixture
-def schedulers(server: Server) -> Iterator[list[str]]:
+@pytest.fixture(scope="module")
+def schedulers(shared_server: Server) -> Iterator[list[str]]:
     """Start two processes that schedule tasks, and return their names."""
-    kind = "beat" if server.project.has_workers else "api"
+    project = shared_server.project
+    kind = "beat" if project.has_workers else "api"
     names = [kind, f"{kind}-2"]
-    server.spawn(*names, BROKER_URL=NO_BROKER)
+    shared_server.start()
+    shared_server.spawn(*names, BROKER_URL=NO_BROKER)
     yield names
     for name in names:
-        if name not in server.project.processes:
-            server.kill(name)
+        if name not in project.processes:
+            shared_server.kill(name)
 
 
 @pytest.mark.lacks("durable")

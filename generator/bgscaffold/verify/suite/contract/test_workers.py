@@ -8,23 +8,13 @@ from bgscaffold.verify.suite.contract.server import Server
 from bgscaffold.verify.suite.waiting import until
 
 pytestmark = pytest.mark.needs("workers")
-TASKS = """\
-import importlib, sys
-from afterward.tasks import TASKS
-sys.path.insert(0, sys.argv[1])
-background = importlib.import_module(sys.argv[2]).background
-background.domains.import_routers()
-print(*TASKS)
-"""
 
 
 def test_worker_and_api_know_the_same_tasks(server: Server) -> None:
     server.wait_for_log("worker", "[tasks]")
     server.wait_for_log("worker", " ready.")
     in_worker = re.findall(r"^  \. (\S+)", server.log("worker"), re.MULTILINE)
-    package = server.project.package
-    module = f"{package.name}.background"
-    in_api = server.run("-c", TASKS, str(package.parent), module).stdout.split()
+    in_api = server.get("/bgscaffold-contract/tasks").json()
     assert set(in_worker) == set(in_api)
 
 
