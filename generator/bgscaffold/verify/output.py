@@ -64,17 +64,19 @@ def table(rows: Sequence[Sequence[object]]) -> str:
 
 
 def failures(report: VerifyReport) -> list[str]:
-    """Return the first failures, each with the logs of the processes."""
-    tests = [
-        f"FAILED {suite.suite}: {failure}"
-        for suite in report.suites
-        for failure in suite.failures
-    ]
-    troubles = [
-        f"FAILED {fault.fault}: {fault.trouble or 'a task was lost or doubled'}"
-        for fault in report.faults
-        if fault.failed
-    ]
-    found = [text[:MAX_FAILURE] for text in (*tests, *troubles)]
-    more = len(found) - SHOWN_FAILURES
-    return [*found[:SHOWN_FAILURES], *([f"... and {more} more"] if more > 0 else [])]
+    """Return the first failures, each with its logs.
+
+    A start that fails has the same text in each test, so that is shown once.
+    """
+    found: dict[str, str] = {}
+    for suite in report.suites:
+        for failure in suite.failures:
+            test, _, text = failure.partition("\n")
+            found.setdefault(text, f"FAILED {suite.suite}: {test}\n{text}")
+    for fault in report.faults:
+        if fault.failed:
+            text = fault.trouble or "A task was lost or doubled."
+            found[fault.fault] = f"FAILED {fault.fault}: {text}"
+    shown = [text[:MAX_FAILURE] for text in found.values()]
+    more = len(shown) - SHOWN_FAILURES
+    return [*shown[:SHOWN_FAILURES], *([f"... and {more} more"] if more > 0 else [])]

@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 import shutil
+import subprocess
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +16,13 @@ from bgscaffold.verify.suite.database import Database
 
 SETUP = "BGSCAFFOLD_VERIFY_SETUP"  # the variable that leads from the command to a suite
 REPORT = "BGSCAFFOLD_VERIFY_REPORT"  # names the file for a suite's report
+DELETE_QUEUES = """\
+import importlib, sys
+app = importlib.import_module(sys.argv[1]).celery_app
+with app.connection_for_write() as connection:
+    for queue in sys.argv[2:]:
+        connection.default_channel.queue_delete(queue)
+"""
 KEPT = ("PATH", "HOME", "LANG")  # of the shell, for the project's processes
 EMBEDDED_BROKER = "sqla+sqlite:///var/broker.db"
 
@@ -119,6 +127,17 @@ class VerifiedProject:
             "SCHEDULE_TASKS": "bgscaffold_schedule.tick",
             "TASK_QUEUE": queue,
         }
+
+    def delete_queues(self, folder: Path, env: Mapping[str, str], *names: str) -> None:
+        """Delete queues from the user's broker; an embedded one goes with the copy."""
+        if not self.broker:
+            return
+        module = f"{self.package.name}.background"
+        command = [str(self.python), "-c", DELETE_QUEUES, module, *names]
+        path = {"PYTHONPATH": str(folder / self.package.parent)}
+        subprocess.run(
+            command, cwd=folder, env={**env, **path}, capture_output=True, check=False
+        )
 
     def as_variable(self) -> dict[str, str]:
         """Return a variable from which `from_variable` makes the same project."""

@@ -66,14 +66,25 @@ class Server:
         )
 
     def __enter__(self) -> Self:
-        if not self.database.is_sqlite:  # a start migrates SQLite
-            self.run("-m", "alembic", "upgrade", "head").check_returncode()
+        try:
+            self._migrate()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
         for name in list(self.processes):
             self.kill(name)
+        if self.url:  # it has started, so there may be queues
+            queue = self.env["TASK_QUEUE"]
+            self.project.delete_queues(self.folder, self.env, queue, f"{queue}.slow")
         self._cleanup.close()
+
+    def _migrate(self) -> None:
+        if not self.database.is_sqlite:  # a start migrates SQLite
+            done = self.run("-m", "alembic", "upgrade", "head")
+            assert done.returncode == 0, done.stdout + done.stderr
 
     @property
     def runner(self) -> str:
