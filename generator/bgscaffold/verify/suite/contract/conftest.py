@@ -59,6 +59,7 @@ def shared_server(
         domains.append(DOMAINS / "bgscaffold_schedule")
     folder = tmp_path_factory.mktemp("server") / "project"
     with Server(project, folder, *domains) as server:
+        server.migrate()
         server.start()
         assert server.post("/bgscaffold-contract/tables").status_code == 204
         yield server

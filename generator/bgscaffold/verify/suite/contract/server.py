@@ -66,11 +66,6 @@ class Server:
         )
 
     def __enter__(self) -> Self:
-        try:
-            self._migrate()
-        except BaseException:
-            self.__exit__()
-            raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -81,7 +76,8 @@ class Server:
             self.project.delete_queues(self.folder, self.env, queue, f"{queue}.slow")
         self._cleanup.close()
 
-    def _migrate(self) -> None:
+    def migrate(self) -> None:
+        """Bring the database to the newest revision."""
         if not self.database.is_sqlite:  # a start migrates SQLite
             done = self.run("-m", "alembic", "upgrade", "head")
             assert done.returncode == 0, done.stdout + done.stderr
