@@ -30,7 +30,9 @@ def main() -> None:
             wrong = [each for each in questions() if not answered(dev, *each)]
     total = len(questions())
     right = total - len(wrong)
-    print(f"{chunks} chunks; the right file in the first three: {right} of {total} questions")
+    print(
+        f"{chunks} chunks; the right file in the first three: {right} of {total} questions"
+    )
     for file, question in wrong:
         print(f"  missed: {file}: {question}")
     sys.exit(right < 0.9 * total or chunks < 500)
@@ -46,7 +48,9 @@ def questions() -> list[tuple[str, str]]:
 def documentation() -> dict[str, str]:
     """Return this repository's pages, by their paths."""
     files = {file for pattern in DOCUMENTATION for file in helpers.ROOT.glob(pattern)}
-    return {str(file.relative_to(helpers.ROOT)): file.read_text() for file in sorted(files)}
+    return {
+        str(file.relative_to(helpers.ROOT)): file.read_text() for file in sorted(files)
+    }
 
 
 def packages(environment: Environment) -> dict[str, str]:
@@ -75,7 +79,9 @@ def fill(dev: Dev, corpus: dict[str, str]) -> int:
 def done(dev: Dev) -> list[dict[str, str | int]]:
     """Return the documents when none is left to do."""
     found = dev.get("/documents", limit=1000)
-    return [] if {"waiting", "processing"} & {each["state"] for each in found} else found
+    return (
+        [] if {"waiting", "processing"} & {each["state"] for each in found} else found
+    )
 
 
 def answered(dev: Dev, file: str, question: str) -> bool:

@@ -123,8 +123,12 @@ def _start_attempt(condition: Condition) -> sa.Update:
 
 
 def make_available(task_ids: Iterable[str]) -> sa.Update:
-    """Let any process claim these rows, because the one that inserted them is full."""
-    return task_runs.update().where(is_unclaimed(task_ids)).values(due_at=now())
+    """Let any process claim these rows, because the one that inserted them is full.
+
+    Delayed rows stay as they are: they never had a head start.
+    """
+    has_head_start = is_unclaimed(task_ids) & row.run_at.is_(None)
+    return task_runs.update().where(has_head_start).values(due_at=now())
 
 
 def discard_orphans(*conditions: Condition) -> sa.Update:

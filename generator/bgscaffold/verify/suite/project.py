@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 import shutil
+import subprocess
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +15,14 @@ from bgscaffold.patterns import RECORDS, Pattern, PatternRecord
 from bgscaffold.verify.suite.database import Database
 
 SETUP = "BGSCAFFOLD_VERIFY_SETUP"  # the variable that leads from the command to a suite
+REPORT = "BGSCAFFOLD_VERIFY_REPORT"  # names the file for a suite's report
+DELETE_QUEUES = """\
+import importlib, sys
+app = importlib.import_module(sys.argv[1]).celery_app
+with app.connection_for_write() as connection:
+    for queue in sys.argv[2:]:
+        connection.default_channel.queue_delete(queue)
+"""
 KEPT = ("PATH", "HOME", "LANG")  # of the shell, for the project's processes
 EMBEDDED_BROKER = "sqla+sqlite:///var/broker.db"
 
@@ -40,12 +49,38 @@ class VerifiedProject:
         return RECORDS[self.pattern]
 
     @property
+    def has_workers(self) -> bool:
+        """Whether other processes than the API run the tasks: only they have queues."""
+        return has_workers(self.record)
+
+    @property
+    def processes(self) -> tuple[str, ...]:
+        """The processes that tasks need. The last one runs them."""
+        return ("api", "worker") if self.has_workers else ("api",)
+
+    @property
+    def package(self) -> Path:
+        """The application's package, `app` unless the user has renamed it.
+
+        Raises:
+            UnusableProjectError: No package has a background.py.
+        """
+        files = (
+            *self.source.glob("*/background.py"),
+            *self.source.glob("*/*/background.py"),
+        )
+        packages = {file.parent for file in files} - {self.source / "afterward"}
+        if not packages:
+            raise UnusableProjectError("no package has a background.py")
+        return min(packages).relative_to(self.source)
+
+    @property
     def capabilities(self) -> frozenset[str]:
         """The options that the pattern supports, and what else tests ask for."""
         found = {
             "durable": self.record.durable,
             "schedule": self.has_schedule,
-            "workers": self.record.has_workers,
+            "workers": self.has_workers,
         }
         return self.record.supports | {
             name for name, is_there in found.items() if is_there
@@ -56,7 +91,7 @@ class VerifiedProject:
         ignore = shutil.ignore_patterns("__pycache__")
         shutil.copytree(self.source, folder, symlinks=True)
         for domain in domains:
-            target = folder / "app" / domain.name
+            target = folder / self.package / domain.name
             shutil.copytree(domain, target, ignore=ignore)
         (folder / "var").mkdir(exist_ok=True)
 
@@ -75,6 +110,10 @@ class VerifiedProject:
         words = shlex.split(line.removeprefix("python -m "))
         return [str(self.python), "-m", *words]
 
+    def celery(self, *arguments: str) -> list[str]:
+        """Return a command of Celery for this application, without the Python."""
+        return ["celery", "--app", f"{self.package.name}.background", *arguments]
+
     def environment(self, database: Database, queue: str) -> dict[str, str]:
         """Return the variables of the project's processes: nothing else of the shell."""
         kept = {name: os.environ[name] for name in KEPT if name in os.environ}
@@ -88,6 +127,17 @@ class VerifiedProject:
             "SCHEDULE_TASKS": "bgscaffold_schedule.tick",
             "TASK_QUEUE": queue,
         }
+
+    def delete_queues(self, folder: Path, env: Mapping[str, str], *names: str) -> None:
+        """Delete queues from the user's broker; an embedded one goes with the copy."""
+        if not self.broker:
+            return
+        module = f"{self.package.name}.background"
+        command = [str(self.python), "-c", DELETE_QUEUES, module, *names]
+        path = {"PYTHONPATH": str(folder / self.package.parent)}
+        subprocess.run(
+            command, cwd=folder, env={**env, **path}, capture_output=True, check=False
+        )
 
     def as_variable(self) -> dict[str, str]:
         """Return a variable from which `from_variable` makes the same project."""
@@ -112,3 +162,8 @@ def from_variable() -> VerifiedProject:
         has_schedule=given["has_schedule"],
         mark=given["mark"],
     )
+
+
+def has_workers(record: PatternRecord) -> bool:
+    """Return whether a pattern runs its tasks in other processes than the API."""
+    return "queue" in record.supports

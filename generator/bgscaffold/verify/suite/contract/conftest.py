@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from bgscaffold.verify.suite.contract.report import REPORT, Report
+from bgscaffold.verify.suite.contract.report import Report
 from bgscaffold.verify.suite.contract.server import DOMAINS, Copy, Server
-from bgscaffold.verify.suite.project import VerifiedProject, from_variable
+from bgscaffold.verify.suite.project import REPORT, VerifiedProject, from_variable
 
 
 @cache
@@ -53,12 +53,13 @@ def shared_server(
 ) -> Iterator[Server]:
     """Return the processes that all tests share, with the suite's domains."""
     domains = [DOMAINS / "bgscaffold_contract"]
-    if project.record.has_workers:
+    if project.has_workers:
         domains.append(DOMAINS / "bgscaffold_workers")
     if project.has_schedule:
         domains.append(DOMAINS / "bgscaffold_schedule")
     folder = tmp_path_factory.mktemp("server") / "project"
     with Server(project, folder, *domains) as server:
+        server.migrate()
         server.start()
         assert server.post("/bgscaffold-contract/tables").status_code == 204
         yield server

@@ -6,8 +6,6 @@ from typing import Any
 
 import pytest
 
-REPORT = "BGSCAFFOLD_VERIFY_REPORT"  # the variable that names the file for the report
-
 
 @dataclass
 class Suite:

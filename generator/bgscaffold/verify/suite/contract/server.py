@@ -29,6 +29,8 @@ FAST = {
     "TASK_RETRIES": "1",
     "TASK_SWEEP": "0.05",
 }
+# Uvicorn's own limit, which applies before SHUTDOWN_GRACE. The last one counts.
+EXTRA_ARGUMENTS = {"api": ("--timeout-graceful-shutdown", "1")}
 
 
 class Server:
@@ -64,26 +66,33 @@ class Server:
         )
 
     def __enter__(self) -> Self:
-        if not self.database.is_sqlite:  # a start migrates SQLite
-            self.run("-m", "alembic", "upgrade", "head").check_returncode()
         return self
 
     def __exit__(self, *_: object) -> None:
         for name in list(self.processes):
             self.kill(name)
+        if self.url:  # it has started, so there may be queues
+            queue = self.env["TASK_QUEUE"]
+            self.project.delete_queues(self.folder, self.env, queue, f"{queue}.slow")
         self._cleanup.close()
+
+    def migrate(self) -> None:
+        """Bring the database to the newest revision."""
+        if not self.database.is_sqlite:  # a start migrates SQLite
+            done = self.run("-m", "alembic", "upgrade", "head")
+            assert done.returncode == 0, done.stdout + done.stderr
 
     @property
     def runner(self) -> str:
         """The name of the process that runs the tasks."""
-        return self.project.record.processes[-1]
+        return self.project.processes[-1]
 
     def spawn(self, *names: str, **env: str) -> None:
         """Start these, or the pattern's processes, except those that run already.
 
         A second process of a kind has a number in its name: `api-2`.
         """
-        for name in names or self.project.record.processes:
+        for name in names or self.project.processes:
             if name not in self.processes or self.processes[name].poll() is not None:
                 self.processes[name] = self._spawn(name, env)
 
@@ -201,7 +210,10 @@ class Server:
         port = {"UVICORN_PORT": self._port if name == "api" else "0"}
         with (self.folder / f"{name}.log").open("w") as log:
             return subprocess.Popen(
-                self.project.command(name.split("-")[0]),
+                [
+                    *self.project.command(name.split("-")[0]),
+                    *EXTRA_ARGUMENTS.get(name, ()),
+                ],
                 cwd=self.folder,
                 env=self.env | port | env,
                 stdout=log,

@@ -51,7 +51,7 @@ def test_the_response_and_the_next_request_do_not_wait_for_the_task(
 
 def test_many_slow_tasks_delay_no_def_route(server: Server) -> None:
     """Starlette has 40 threads for `def` routes. Tasks have threads of their own."""
-    many = 3 if server.project.record.has_workers else 45
+    many = 3 if server.project.has_workers else 45
     for _ in range(many):
         server.enqueue("wait/gate-many")
     server.wait_for_marks("waiting gate-many", 2)

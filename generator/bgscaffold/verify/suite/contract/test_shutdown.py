@@ -1,4 +1,4 @@
-"""Shutdown: SIGTERM lets tasks finish within the grace period, or releases them."""
+"""Shutdown: SIGTERM gives running tasks the grace period, then releases or names them."""
 
 from uuid import UUID
 
@@ -8,40 +8,36 @@ from bgscaffold.verify.suite.contract.server import Server
 from bgscaffold.verify.suite.waiting import until
 
 pytestmark = pytest.mark.disrupts
+NAME = "bgscaffold_contract.wait_async"
 
 
-def test_a_running_task_finishes(server: Server) -> None:
+@pytest.fixture
+def endless(server: Server) -> str:
+    """Stop the runner while two tasks run, and return the run that does not end.
+
+    The other task ends within the grace period.
+    """
     server.enqueue("wait/last")
+    task_id: str = server.enqueue("wait-async/endless")
     server.wait_for_marks("waiting last")
-    runner = server.runner
-    server.terminate(runner)
+    server.wait_for_marks("waiting endless")
+    server.terminate(server.runner)
     server.open_gate("last")
-    assert server.wait_for_marks("passed last") == ["passed last"]
-    server.kill(runner)
+    return task_id
 
 
 @pytest.mark.needs("durable")
-def test_a_task_that_exceeds_the_grace_period_is_released(server: Server) -> None:
-    task_id = server.enqueue("wait-async/endless")
-    server.wait_for_marks("waiting endless")
-    runner = server.runner
-    server.terminate(runner)
-    query = (
-        "SELECT state, attempts - released FROM task_runs"
-        f" WHERE id = '{UUID(task_id).hex}'"
-    )
+def test_a_task_finishes_or_is_released(server: Server, endless: str) -> None:
+    assert server.wait_for_marks("passed last") == ["passed last"]
+    condition = f"id = '{UUID(endless).hex}'"
+    query = f"SELECT state, attempts - released FROM task_runs WHERE {condition}"
     rows = server.database.rows
     until(lambda: rows(query) == [("pending", 0)], lambda: f"{rows(query)}")
-    server.kill(runner)
+    server.kill(server.runner)
 
 
 @pytest.mark.lacks("durable")
-def test_a_task_that_exceeds_the_grace_period_is_named_in_the_log(
-    server: Server,
-) -> None:
-    task_id = server.enqueue("wait-async/endless")
-    server.wait_for_marks("waiting endless")
-    server.terminate("api")
-    name = f"bgscaffold_contract.wait_async [{task_id}]"
-    server.wait_for_log("api", f"task {name} was cut off by the shutdown")
+def test_a_task_finishes_or_is_named_in_the_log(server: Server, endless: str) -> None:
+    assert server.wait_for_marks("passed last") == ["passed last"]
+    server.wait_for_log("api", f"task {NAME} [{endless}] was cut off by the shutdown")
     server.kill("api")

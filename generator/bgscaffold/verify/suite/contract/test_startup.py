@@ -27,7 +27,7 @@ def broken(tmp_path: Path) -> Path:
 def test_a_domain_without_a_router_is_named(copy: Copy, broken: Path) -> None:
     (broken / "router.py").write_text("routes = []\n")
     server = copy(broken)
-    file = server.folder / "app" / "bgscaffold_broken" / "router.py"
+    file = server.folder / server.project.package / "bgscaffold_broken" / "router.py"
     message = f"{file} must define router = APIRouter(), found None."
     assert error_of_start(server) == f"TypeError: {message}"
 
@@ -36,6 +36,7 @@ def test_a_domain_without_a_router_is_named(copy: Copy, broken: Path) -> None:
 def test_an_option_that_the_pattern_lacks_is_named(copy: Copy, broken: Path) -> None:
     (broken / "tasks.py").write_text(RETRIES)
     server = copy(broken)
+    server.migrate()
     assert error_of_start(server) == (
         "afterward.errors.StartupError: Task 'bgscaffold_broken.work' declares"
         f" retries=5, which pattern '{server.project.pattern}' does not support."

@@ -2,7 +2,9 @@
 
 import argparse
 import json
+import os
 import signal
+import sys
 import tempfile
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from bgscaffold.verify.suite.faults.environment import Environment, OwnServers
 from bgscaffold.verify.suite.faults.registry import Combination
 from bgscaffold.verify.suite.faults.run import run_all
 from bgscaffold.verify.suite.faults.table import Row
+from bgscaffold.verify.suite.project import REPORT
 
 
 def main() -> None:
@@ -29,14 +32,14 @@ def main() -> None:
             quick=options.quick,
         )
         rows = list(run_all(environment, report=_print))
-    options.report.write_text(json.dumps([row.as_dict() for row in rows]))
+    report = json.dumps([row.as_dict() for row in rows])
+    Path(os.environ[REPORT]).write_text(report)
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--seed", type=int, required=True)
-    parser.add_argument("--report", type=Path, required=True)
     return parser.parse_args()
 
 
@@ -47,13 +50,13 @@ def combination_of(given: project.VerifiedProject) -> Combination:
     broker = brokers.get(scheme, "rabbitmq" if "amqp" in scheme else "redis")
     return Combination(
         pattern=given.pattern,
-        broker=broker if given.record.has_workers else "",
+        broker=broker if given.has_workers else "",
         database="postgresql" if given.database_server else "sqlite",
     )
 
 
 def _print(row: Row) -> None:
-    print(row, *row.trouble.splitlines(), sep="\n", flush=True)
+    print(row, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ def _harms(context: Context) -> list[Callable[[], object]]:
         partial(processes.terminate, name),
         partial(processes.kill_group, name),
     ]
-    if processes.project.record.has_workers:
+    if processes.project.has_workers:
         child = context.random.randrange(8)
         harms.append(partial(processes.kill_child, "worker", child))
         harms.append(context.wipe_broker)

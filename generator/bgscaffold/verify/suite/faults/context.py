@@ -43,7 +43,7 @@ class Context:
     @property
     def names(self) -> tuple[str, ...]:
         """The processes of the pattern."""
-        return self.processes.project.record.processes
+        return self.processes.project.processes
 
     @property
     def runner(self) -> str:
@@ -187,7 +187,7 @@ class Context:
         """Delete all messages of the project in the broker."""
         if self.broker and self.broker.wipe():
             return
-        self.processes.run("celery", "--app", "app.background", "purge", "--force")
+        self.processes.run(*self.processes.project.celery("purge", "--force"))
 
     def restore(self) -> None:
         """Start whatever does not run."""

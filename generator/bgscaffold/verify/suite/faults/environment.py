@@ -74,6 +74,8 @@ class Environment:
                 cleanup=cleanup,
             )
             self.servers.running()  # the database is dropped
+            if not self.servers.broker:
+                self.project.delete_queues(copy, env, env["TASK_QUEUE"])
 
     def _proxy(self, fault: Fault, cleanup: ExitStack) -> Proxy | None:
         if not fault.proxied or not self.servers.broker:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from bgscaffold.patterns import RECORDS, Pattern, PatternRecord
 from bgscaffold.verify.suite.faults.context import Context
+from bgscaffold.verify.suite.project import has_workers
 
 BROKERS = ("embedded", "redis", "rabbitmq")
 DATABASES = ("sqlite", "postgresql")
@@ -33,7 +34,7 @@ def combinations() -> list[Combination]:
         Combination(pattern, broker, database)
         for pattern, record in RECORDS.items()
         if record.durable
-        for broker in (BROKERS if record.has_workers else ("",))
+        for broker in (BROKERS if has_workers(record) else ("",))
         for database in DATABASES
     ]
 
@@ -63,7 +64,7 @@ class Fault:
 
     def applies_to(self, on: Combination) -> bool:
         """Return whether this fault is possible there."""
-        if self.needs_workers and not on.record.has_workers:
+        if self.needs_workers and not has_workers(on.record):
             return False
         has_broker = not on.broker or on.broker in self.brokers
         return has_broker and on.database in self.databases

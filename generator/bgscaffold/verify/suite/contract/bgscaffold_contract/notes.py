@@ -7,7 +7,7 @@ import os
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.database import Base
+from ..database import Base
 
 
 class Note(Base):

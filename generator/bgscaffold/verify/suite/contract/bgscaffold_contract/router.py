@@ -10,15 +10,15 @@ from typing import Any
 
 import sqlalchemy as sa
 from afterward import EnqueueError
+from afterward.tasks import TASKS
 from fastapi import APIRouter, HTTPException, Request, Response, WebSocket
 from fastapi.responses import StreamingResponse
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
 from starlette.types import Message, Receive, Scope, Send
 
-from app.background import BackgroundTasksDep, background_tasks
-from app.database import Base, SessionDep, engine
-
+from ..background import BackgroundTasksDep, background_tasks
+from ..database import Base, SessionDep, engine
 from . import tasks
 from .notes import Note, mark
 
@@ -37,6 +37,12 @@ async def create_tables() -> None:
     """Create the tables of this domain."""
     async with engine().begin() as connection:
         await connection.run_sync(Base.metadata.create_all)
+
+
+@router.get("/tasks")
+async def task_names() -> list[str]:
+    """Return the tasks that the API knows."""
+    return list(TASKS)
 
 
 @router.post("/notes/def/{line}", status_code=202)

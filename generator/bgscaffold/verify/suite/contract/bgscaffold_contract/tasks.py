@@ -12,9 +12,8 @@ import anyio
 from afterward import Failure, on_failure, progress, task
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.background import background_tasks
-from app.database import engine
-
+from ..background import background_tasks
+from ..database import engine
 from .notes import Note, mark
 
 

@@ -4,8 +4,7 @@
 
 from fastapi import APIRouter
 
-from app.background import BackgroundTasksDep
-
+from ..background import BackgroundTasksDep
 from . import tasks
 
 router = APIRouter(prefix="/bgscaffold-faults")

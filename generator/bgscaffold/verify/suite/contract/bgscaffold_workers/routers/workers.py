@@ -4,8 +4,7 @@
 
 from fastapi import APIRouter
 
-from app.background import BackgroundTasksDep
-
+from ...background import BackgroundTasksDep
 from ..tasks import workers
 
 router = APIRouter(prefix="/bgscaffold-workers")
