@@ -1,4 +1,4 @@
-"""How long the command line takes, from the start of the process to its end."""
+"""How long each command of `bgscaffold` takes, as a process."""
 
 import subprocess
 import sys
@@ -36,7 +36,7 @@ def main() -> None:
                 [command, verb, *more], stdout=subprocess.DEVNULL, check=True
             )
 
-        def settle() -> None:
+        def commit_promotion() -> None:
             identity = ("-c", "user.name=x", "-c", "user.email=x@localhost")
             commit = ["git", *identity, "commit", "--quiet", "--no-edit"]
             subprocess.run(commit, cwd=promoted, check=True)
@@ -48,8 +48,8 @@ def main() -> None:
                     seconds(partial(run, verb))
                 )
                 if verb == "promote":
-                    settle()
-        # Without the first runs, which read files that are not yet in memory.
+                    commit_promotion()
+        # The first run is left out, because it reads files from the disk.
         show({name: runs[1:] for name, runs in measured.items()})
 
 
