@@ -61,7 +61,7 @@ class PatternRecord:
     production: str = ""  # what production needs
 
 
-IN_PROCESS = frozenset({"timeout"})
+IN_PROCESS = frozenset({"timeout", "cron", "timezone"})
 DURABLE = IN_PROCESS | {
     "retries",
     "retry_on",
