@@ -391,7 +391,7 @@ def test_what_cannot_be_put_back(
     assert done.err.startswith(
         f"The merge failed, and it could not be rolled back completely: '{shop}' ("
     )
-    assert "; worker.py: No space left on device)\n" in done.err
+    assert "; worker.py: No space left on device).\n" in done.err
     helpers.git("config", "--remove-section", "filter.secret", cwd=shop)
     shutil.rmtree(shop / "app/runner/workers", ignore_errors=True)
     helpers.git("reset", "--quiet", "--hard", cwd=shop)
