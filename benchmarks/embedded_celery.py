@@ -7,9 +7,10 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.table import seconds, show
+from bgscaffold.verify.suite.waiting import until
 from tests import helpers
 from tests.projects import environments
-from tests.projects.terminal import Dev, until
+from tests.projects.dev import Dev
 
 RUNS = 3
 TASKS = 200
@@ -24,7 +25,9 @@ def main() -> None:
         for n in range(RUNS):
             project = helpers.render("celery", "none", folder / f"project-{n}")
             with environment.dev(project) as dev:
-                dev.wait_until_succeeded(dev.post("/actions", action_name="the worker is there"))
+                dev.wait_until_succeeded(
+                    dev.post("/actions", action_name="the worker is there")
+                )
                 answered = seconds(partial(request, dev))
                 runs["requests answered"].append(answered)
                 runs["tasks succeeded"].append(answered + seconds(partial(finish, dev)))
@@ -40,7 +43,10 @@ def request(dev: Dev) -> None:
 
 def finish(dev: Dev) -> None:
     """Wait until every task has succeeded."""
-    until(lambda: succeeded(dev.folder / "var" / "app.db") == TASKS + 1, lambda: dev.screen)
+    until(
+        lambda: succeeded(dev.folder / "var" / "app.db") == TASKS + 1,
+        lambda: dev.screen,
+    )
 
 
 def succeeded(database: Path) -> int:

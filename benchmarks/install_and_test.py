@@ -18,7 +18,12 @@ from tests.projects.environments import EVERYTHING, Environment
 
 LIMIT = 10.0  # seconds, by the clock
 BOTH = ": install and own tests"
-EXTRAS = {"": {}, " schedule": {"schedule": True}, " ai": {"ai": True}, " both": EVERYTHING}
+EXTRAS = {
+    "": {},
+    " schedule": {"schedule": True},
+    " ai": {"ai": True},
+    " both": EVERYTHING,
+}
 
 
 def main() -> None:
@@ -27,14 +32,22 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         bare = environments.bare(folder)
-        bare.uv(helpers.render("celery", "none", folder / "first", **EVERYTHING), "sync")
+        bare.uv(
+            helpers.render("celery", "none", folder / "first", **EVERYTHING), "sync"
+        )
         measured: dict[str, list[float]] = {}
         for pattern, extra in product(patterns, EXTRAS):
-            project = helpers.render(pattern, "none", folder / f"my-{pattern}", **EXTRAS[extra])
+            project = helpers.render(
+                pattern, "none", folder / f"my-{pattern}", **EXTRAS[extra]
+            )
             measured |= measure(bare, project, f"{pattern}{extra}")
             project.rename(folder / f"{pattern}{extra}")
     show(measured)
-    late = [name for name, [took] in measured.items() if name.endswith(BOTH) and took > LIMIT]
+    late = [
+        name
+        for name, [took] in measured.items()
+        if name.endswith(BOTH) and took > LIMIT
+    ]
     print(f"over {LIMIT:.0f} s: {', '.join(late) or 'none'}")
 
 

@@ -31,7 +31,9 @@ def main() -> None:
         folder = Path(name)
         newest = environments.shared(folder, "highest")
         show("sqlite", measure(newest, folder / "sqlite", {}, {}))
-        urls = ({"DATABASE_URL": create(server.url, name)} for name in ("small", "large"))
+        urls = (
+            {"DATABASE_URL": create(server.url, name)} for name in ("small", "large")
+        )
         show("postgresql", measure(newest, folder / "postgresql", *urls))
 
 
@@ -47,17 +49,23 @@ def measure(
 ) -> dict[str, list[tuple[float, float]]]:
     """Return the seconds of each statement, at both sizes, of each turn."""
     with ExitStack() as ended:
-        asked = [begin(newest, folder, *each) for each in zip(SIZES, settings, strict=True)]
+        asked = [
+            begin(newest, folder, *each) for each in zip(SIZES, settings, strict=True)
+        ]
         for process in asked:
             ended.callback(process.kill)
-        names, _ = [json.loads(line(process)) for process in asked]  # once both are filled
+        names, _ = [
+            json.loads(line(process)) for process in asked
+        ]  # once both are filled
         for _ in range(WARM):
             ask(asked, names)
         turns = [ask(asked, names) for _ in range(TURNS)]
     return {name: [turn[name] for turn in turns] for name in names}
 
 
-def begin(newest: Environment, folder: Path, size: int, settings: dict[str, str]) -> Process:
+def begin(
+    newest: Environment, folder: Path, size: int, settings: dict[str, str]
+) -> Process:
     """Start a project that fills its outbox up to this size, then waits to be asked."""
     project = helpers.render("safe", "none", folder / f"project{size}")
     python = Path(newest.variables["UV_PROJECT_ENVIRONMENT"], "bin", "python")

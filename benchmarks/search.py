@@ -9,10 +9,11 @@ import tempfile
 from email import message_from_string
 from pathlib import Path
 
+from bgscaffold.verify.suite.waiting import until
 from tests import helpers
 from tests.projects import environments
+from tests.projects.dev import Dev
 from tests.projects.environments import Environment
-from tests.projects.terminal import Dev, until
 
 QUESTIONS = Path(__file__).with_name("questions.txt")
 DOCUMENTATION = ("*.md", "docs/**/*.md", "template/docs/*.md")
@@ -29,7 +30,9 @@ def main() -> None:
             wrong = [each for each in questions() if not answered(dev, *each)]
     total = len(questions())
     right = total - len(wrong)
-    print(f"{chunks} chunks; the right file in the first three: {right} of {total} questions")
+    print(
+        f"{chunks} chunks; the right file in the first three: {right} of {total} questions"
+    )
     for file, question in wrong:
         print(f"  missed: {file}: {question}")
     sys.exit(right < 0.9 * total or chunks < 500)
@@ -45,7 +48,9 @@ def questions() -> list[tuple[str, str]]:
 def documentation() -> dict[str, str]:
     """Return this repository's pages, by their paths."""
     files = {file for pattern in DOCUMENTATION for file in helpers.ROOT.glob(pattern)}
-    return {str(file.relative_to(helpers.ROOT)): file.read_text() for file in sorted(files)}
+    return {
+        str(file.relative_to(helpers.ROOT)): file.read_text() for file in sorted(files)
+    }
 
 
 def packages(environment: Environment) -> dict[str, str]:
@@ -66,7 +71,7 @@ def fill(dev: Dev, corpus: dict[str, str]) -> int:
     for path, text in corpus.items():
         # Only the last part of a name is shown, and two pages of this repository share theirs.
         dev.upload(path.replace("/", ":"), text.encode())
-    states = until(lambda: done(dev), lambda: dev.screen, patience=300)
+    states = until(lambda: done(dev), lambda: dev.screen, timeout=300)
     assert {found["state"] for found in states} == {"ready"}, states
     return sum(int(found["chunks"]) for found in states)
 
@@ -74,7 +79,9 @@ def fill(dev: Dev, corpus: dict[str, str]) -> int:
 def done(dev: Dev) -> list[dict[str, str | int]]:
     """Return the documents when none is left to do."""
     found = dev.get("/documents", limit=1000)
-    return [] if {"waiting", "processing"} & {each["state"] for each in found} else found
+    return (
+        [] if {"waiting", "processing"} & {each["state"] for each in found} else found
+    )
 
 
 def answered(dev: Dev, file: str, question: str) -> bool:

@@ -17,5 +17,7 @@ def show(measured: dict[str, list[float]]) -> None:
     width = max(map(len, measured))
     print(f"{'':{width}}  median    best   worst  runs")
     for name, runs in measured.items():
-        figures = "".join(f"{value:8.2f}" for value in (median(runs), min(runs), max(runs)))
+        figures = "".join(
+            f"{value:8.2f}" for value in (median(runs), min(runs), max(runs))
+        )
         print(f"{name:{width}}{figures}{len(runs):6}")

@@ -14,10 +14,11 @@ from time import perf_counter
 
 import httpx2
 
+from bgscaffold.verify.suite.waiting import until
 from tests import helpers
 from tests.projects import environments
+from tests.projects.dev import Dev
 from tests.projects.environments import Environment
-from tests.projects.terminal import Dev, until
 
 PDFS = 10
 ROUNDS = 150
@@ -71,7 +72,9 @@ def measure(dev: Dev, pdfs: list[bytes]) -> dict[str, list[float]]:
             files = {"file": (f"{number}.txt", megabyte)}
             action = {"action_name": f"action {number}"}
             requests = {
-                "POST /documents, 1 MB": client.build_request("POST", "/documents", files=files),
+                "POST /documents, 1 MB": client.build_request(
+                    "POST", "/documents", files=files
+                ),
                 "POST /actions": client.build_request("POST", "/actions", json=action),
                 "GET /documents": client.build_request("GET", "/documents?limit=10"),
                 "GET /health/ready": client.build_request("GET", "/health/ready"),
@@ -81,7 +84,9 @@ def measure(dev: Dev, pdfs: list[bytes]) -> dict[str, list[float]]:
                 client.send(request).raise_for_status()
                 taken.setdefault(what, []).append(perf_counter() - begun)
     open_ = [each["state"] for each in dev.get("/documents", limit=1000)]
-    assert {"waiting", "processing"} & set(open_), "they were done before the requests were"
+    assert {"waiting", "processing"} & set(open_), (
+        "they were done before the requests were"
+    )
     return taken
 
 
@@ -92,7 +97,9 @@ def first_to_run() -> None:
     already there, in favour of readers of another session, whatever their priority is.
     """
     try:
-        os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(1))
+        os.sched_setscheduler(
+            0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(1)
+        )
     except (AttributeError, OSError):
         print(
             "  (not root on Linux: the times contain how long the client itself waits for a core)"
@@ -106,7 +113,9 @@ def show(pattern: str, measured: dict[str, list[float]]) -> bool:
     for what, taken in measured.items():
         cuts = quantiles(taken, n=100)
         worst = max(worst, cuts[98])
-        print(f"  {what:22}{cuts[49] * 1e3:8.1f}{cuts[98] * 1e3:8.1f}{max(taken) * 1e3:8.1f}")
+        print(
+            f"  {what:22}{cuts[49] * 1e3:8.1f}{cuts[98] * 1e3:8.1f}{max(taken) * 1e3:8.1f}"
+        )
     sys.stdout.flush()
     return worst > LIMIT
 

@@ -29,7 +29,9 @@ def main(size: int) -> None:
     """Fill the table up to this size; then, for each name that is read, print a median in seconds."""
     database.migrate()
     fill(size)
-    ids = chain.from_iterable(repeat(database.execute(sa.select(task_runs.c.id).limit(200))))
+    ids = chain.from_iterable(
+        repeat(database.execute(sa.select(task_runs.c.id).limit(200)))
+    )
     statements: dict[str, Callable[[], sa.Executable]] = {
         "status": lambda: upkeep.one(next(ids).id),
         "list": lambda: upkeep.page(100, None, None, None),

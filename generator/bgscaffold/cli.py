@@ -60,7 +60,7 @@ WithAi = Annotated[
     bool, typer.Option("--with-ai", help="Documents to upload and search, and a chat.")
 ]
 WithSchedule = Annotated[
-    bool, typer.Option("--with-schedule", help="Tasks that run by the clock.")
+    bool, typer.Option("--with-schedule", help="Scheduled tasks, with @task(cron=...).")
 ]
 CiOption = Annotated[Ci, typer.Option(help="Where its tests run on each push.")]
 NoGit = Annotated[
@@ -72,7 +72,7 @@ Version = Annotated[
     typer.Option(metavar="VERSION", help="Such as 0.2.0.  [default: this one]"),
 ]
 DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Show what would change; change nothing.")
+    bool, typer.Option("--dry-run", help="Preview the changes, and change nothing.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 TaskArgument = Annotated[
@@ -85,7 +85,7 @@ TaskArgument = Annotated[
 IsAsync = Annotated[bool, typer.Option("--async", help="Make it an `async def`.")]
 Cron = Annotated[
     str | None,
-    typer.Option(metavar="EXPR", help="Run it by the clock, as in '0 3 * * *'."),
+    typer.Option(metavar="EXPR", help="Run it on a schedule, such as '0 3 * * *'."),
 ]
 Timezone = Annotated[
     str | None,
@@ -283,21 +283,61 @@ def task(
 
 @app.command()
 def doctor(path: ProjectPath = ".", as_json: AsJson = False) -> None:
-    """Find what is wrong with a project, and how to fix it."""
-    from bgscaffold.doctor.checks import (
-        format_findings,
-        format_findings_json,
-        has_no_failures,
-        load_project,
-        run_checks,
-    )
+    """Find problems of a project and of this machine. It runs the project's code."""
+    from bgscaffold.doctor import output
+    from bgscaffold.doctor.command import find_project, run_checks
+    from bgscaffold.doctor.findings import has_failures
 
-    project = load_project(path)
-    found = run_checks(project)
-    print_only(
-        format_findings_json(project, found) if as_json else format_findings(found)
+    project = find_project(path)
+    findings = run_checks(project)
+    text = output.findings_text(findings)
+    print_only(output.findings_json(project, findings) if as_json else text)
+    raise typer.Exit(1 if has_failures(findings) else 0)
+
+
+@app.command()
+def verify(
+    path: ProjectPath = ".",
+    faults: Annotated[
+        bool,
+        typer.Option(
+            "--faults", help="Also break its processes under load (about 20 minutes)."
+        ),
+    ] = False,
+    quick: Annotated[
+        bool,
+        typer.Option(
+            "--quick", help="With --faults: only a few faults (about 2 minutes)."
+        ),
+    ] = False,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of the faults.  [default: a random one]")
+    ] = None,
+    database: Annotated[
+        str, typer.Option(metavar="URL", help="A PostgreSQL server.  [default: SQLite]")
+    ] = "",
+    broker: Annotated[
+        str, typer.Option(metavar="URL", help="Redis or RabbitMQ.  [default: embedded]")
+    ] = "",
+    env_file: Annotated[
+        str, typer.Option(metavar="FILE", help="Settings that the project requires.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Run the contract tests against a copy of a project."""
+    from bgscaffold.verify import command, output
+
+    options = command.VerifyOptions(
+        faults=faults,
+        quick=quick,
+        seed=seed,
+        database=database,
+        broker=broker,
+        env_file=env_file,
     )
-    raise typer.Exit(0 if has_no_failures(found) else 1)
+    done = command.verify(path, options)
+    echo(output.report_json(done) if as_json else output.report_text(done))
+    raise typer.Exit(0 if done.passed else 1)
 
 
 @app.command()

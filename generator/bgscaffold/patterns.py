@@ -57,8 +57,14 @@ class PatternRecord:
     promises: Promises
     supports: frozenset[str]  # options of @task(...) and .options(...)
     durable: bool = False  # tasks are kept in the outbox
+    processes: tuple[str, ...] = ("api",)  # those that tasks need; the last runs them
     dev: str = "start the API"  # what `poe dev` does
     production: str = ""  # what production needs
+
+    @property
+    def has_workers(self) -> bool:
+        """Return whether other processes than the API run the tasks."""
+        return "worker" in self.processes
 
 
 IN_PROCESS = frozenset({"timeout", "cron", "timezone"})
@@ -84,7 +90,7 @@ RECORDS = {
             status="no",
             administration="no",
             transaction="-",
-            machines="own requests",
+            machines="no",
         ),
         supports=IN_PROCESS,
     ),
@@ -100,7 +106,7 @@ RECORDS = {
             status="no",
             administration="no",
             transaction="-",
-            machines="own requests",
+            machines="no",
         ),
         supports=IN_PROCESS,
     ),
@@ -116,11 +122,10 @@ RECORDS = {
             status="yes",
             administration="yes",
             transaction="yes",
-            machines="with PostgreSQL",
+            machines="no",
         ),
         supports=DURABLE,
         durable=True,
-        production="To run on several machines, set DATABASE_URL to a PostgreSQL.",
     ),
     Pattern.CELERY: PatternRecord(
         title="kept in the database, run by Celery workers on many machines",
@@ -142,6 +147,7 @@ RECORDS = {
         ),
         supports=DURABLE | {"queue"},
         durable=True,
+        processes=("api", "worker"),
         dev="start the API, the worker and beat",
         production=(
             "In production set BROKER_URL (Redis or RabbitMQ) and DATABASE_URL"

@@ -1,4 +1,4 @@
-"""The contract between `Background` and the four backends."""
+"""The contract between an application and the four backends."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
+from afterward.errors import StartupError
+from afterward.tasks import TASKS
+
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from fastapi import APIRouter
 
-    from afterward.background import Background
+    from afterward.database import Database
+    from afterward.discovery import Domains
     from afterward.tasks import TaskRun
 
 
@@ -53,26 +57,45 @@ class BackendStatus:
     oldest_seconds: float = 0.0  # how long the oldest waiting run has been due
 
 
+class Application(Protocol):
+    """What backends, schedules and probes use of `Background`."""
+
+    backend: Backend
+    domains: Domains
+
+    @property
+    def database(self) -> Database:
+        """The application's database."""
+        ...
+
+    @property
+    def has_database(self) -> bool:
+        """Whether the application gave an engine."""
+        ...
+
+    def prepare(self) -> None:
+        """Make the database ready for this process, and check its schema. It blocks."""
+
+
 class Backend(Protocol):
-    """Runs task runs under one pattern."""
+    """Runs task runs under one pattern.
 
-    @property
-    def name(self) -> str:
-        """The pattern: simple, async, safe or celery."""
+    Attributes:
+        name: The pattern: simple, async, safe or celery.
+        supports: The options that this backend honours.
+        is_durable: Whether task runs are rows of the outbox.
+    """
 
-    @property
-    def supports(self) -> frozenset[Option]:
-        """The options that this backend honours."""
+    name: str
+    supports: frozenset[Option]
+    is_durable: bool
 
-    @property
-    def is_durable(self) -> bool:
-        """Whether task runs are rows of the outbox."""
-
-    def connect(self, background: Background) -> None:
+    def connect(self, application: Application) -> None:
         """Take the application's configuration. `Background` calls it once."""
 
     def routers(self) -> list[APIRouter]:
         """Return the routes that the backend adds to the API."""
+        ...
 
     def insert(self, session: Any, runs: list[TaskRun], *, in_request: bool) -> None:
         """Write task runs into the session's transaction, if they are rows at all.
@@ -91,6 +114,25 @@ class Backend(Protocol):
 
     def lifespan(self) -> AbstractAsyncContextManager[None]:
         """Run tasks while the block lasts, then drain within SHUTDOWN_GRACE."""
+        ...
 
     async def status(self) -> BackendStatus:
         """Return the state of the backend, for probes and metrics."""
+        ...
+
+
+def check_supported(backend: Backend) -> None:
+    """Refuse to start when a task declares an option that the backend lacks.
+
+    Raises:
+        StartupError: It names the task, the option and the remedy.
+    """
+    for task in TASKS.values():
+        for option, value in task.options.items():
+            if option not in backend.supports:
+                remedy = "celery" if option == Option.QUEUE else "safe"
+                raise StartupError(
+                    f"Task {task.name!r} declares {option}={value!r}, which pattern"
+                    f" {backend.name!r} does not support. Remove it, or run:"
+                    f" bgscaffold promote {remedy}"
+                )

@@ -10,17 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import fastapi
 
-from afterward.backend import Backend
+from afterward.backend import Backend, check_supported
 from afterward.discovery import Domains
 from afterward.enqueue import BackgroundTasks, RequestBackgroundTasks
-from afterward.errors import StartupError, without_traceback
+from afterward.errors import EnqueueError, StartupError, without_traceback
 from afterward.requirements import require
-from afterward.tasks import check_supported
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from fastapi import params
     from sqlalchemy import Engine
     from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
     from sqlalchemy.orm import Session
@@ -53,6 +51,7 @@ class Background:
         domains: str = "app",
     ) -> None:
         with without_traceback():
+            require("base", f"Pattern {backend.name}")
             require(backend.name, f"Pattern {backend.name}")
         self.backend = backend
         self.domains = Domains(domains)
@@ -135,9 +134,7 @@ class Background:
         for router in (*self.backend.routers(), *self.domains.import_routers()):
             app.include_router(router)
 
-    def _dependency(
-        self, session: Any
-    ) -> Callable[..., AsyncIterator[BackgroundTasks]]:
+    def _dependency(self, session: Any) -> Any:
         """Return the dependency of a route, with the application's session in it.
 
         FastAPI reads the signature when a route is declared. The session must be the
@@ -147,6 +144,11 @@ class Background:
         async def background_tasks_of_request(
             **given: Any,
         ) -> AsyncIterator[BackgroundTasks]:
+            if "request" not in given:
+                raise EnqueueError(
+                    "BackgroundTasksDep works in routes that send a response. In a"
+                    " WebSocket use: async with background_tasks() as tasks: ..."
+                )
             tasks = RequestBackgroundTasks(
                 self,
                 session=given.get("session"),
@@ -170,8 +172,9 @@ class Background:
                 for name, type_ in annotations.items()
             ]
         )
-        background_tasks_of_request.__signature__ = signature  # type: ignore[attr-defined]
-        return background_tasks_of_request
+        dependency: Any = background_tasks_of_request
+        dependency.__signature__ = signature
+        return dependency
 
 
 def _connect_database(

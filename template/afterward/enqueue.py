@@ -13,18 +13,17 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, Unpack
 from uuid import NAMESPACE_URL, uuid5
 
-from afterward.backend import Option
+from afterward.backend import Application, Option
 from afterward.errors import EnqueueError
 from afterward.tasks import CallOptions, TaskRun, bind, check_known
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import fastapi
     from sqlalchemy.ext.asyncio import AsyncSession
     from sqlalchemy.orm import Session, SessionTransaction
 
-    from afterward.background import Background
 
 P = ParamSpec("P")
 PRIORITIES = ("high", "normal", "low")
@@ -34,9 +33,9 @@ class BackgroundTasks:
     """Collects calls, and enqueues all of them when its block ends without an error."""
 
     def __init__(
-        self, background: Background, session: AsyncSession | Session | None = None
+        self, application: Application, session: AsyncSession | Session | None = None
     ) -> None:
-        self._background = background
+        self._application = application
         self._session = session
         self._runs: list[TaskRun] = []
         self._is_closed = False
@@ -73,10 +72,10 @@ class BackgroundTasks:
 
     def _check_supported(self, options: CallOptions) -> None:
         given = {name for name, value in options.items() if value is not None}
-        if lacking := given - self._background.backend.supports:
+        if lacking := given - self._application.backend.supports:
             raise EnqueueError(
                 f"options({', '.join(sorted(lacking))}=...) is not supported by pattern"
-                f" {self._background.backend.name!r}. Leave it out, or run:"
+                f" {self._application.backend.name!r}. Leave it out, or run:"
                 " bgscaffold promote safe"
             )
 
@@ -101,20 +100,18 @@ class BackgroundTasks:
             return
         if self._session is not None:
             await _run_sync(self._session, self._join)
-        elif self._background.backend.is_durable:
-            async with self._background.database.session() as session, session.begin():
+        elif self._application.backend.is_durable:
+            async with self._application.database.session() as session, session.begin():
                 await session.run_sync(self._join)
         else:
-            self._background.backend.start(self._runs)
+            self._application.backend.start(self._runs)
 
     def __enter__(self) -> Self:
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            return self
-        raise RuntimeError(
-            "In async code write: async with background_tasks() as tasks: ..."
-        )
+        if hasattr(self._session, "run_sync") or _is_in_event_loop():
+            raise RuntimeError(
+                "In async code write: async with background_tasks() as tasks: ..."
+            )
+        return self
 
     def __exit__(self, error_type: type[BaseException] | None, *_: object) -> None:
         self._is_closed = True
@@ -122,15 +119,15 @@ class BackgroundTasks:
             return
         if self._session is not None:
             self._join(self._session)
-        elif self._background.backend.is_durable:
-            with self._background.database.sync_session() as session, session.begin():
+        elif self._application.backend.is_durable:
+            with self._application.database.sync_session() as session, session.begin():
                 self._join(session)
         else:
-            self._background.backend.start(self._runs)
+            self._application.backend.start(self._runs)
 
     def _join(self, session: Any) -> None:
         """Write the task runs into the session's transaction, and start them after it."""
-        backend = self._background.backend
+        backend = self._application.backend
         backend.insert(session, self._runs, in_request=False)
         call_after_commit(session, lambda: backend.start(self._runs))
 
@@ -157,24 +154,27 @@ class RequestBackgroundTasks(BackgroundTasks):
 
     It writes them whenever the request's session commits, and commits what remains when
     the handler returns. So it works with session dependencies that commit, and with
-    those that do not. The task runs start when the response has been sent.
+    those that do not. A rollback drops what was added since the last commit or, of a
+    savepoint, what was added in it. The task runs start when the response has been sent.
     """
 
     def __init__(
         self,
-        background: Background,
+        application: Application,
         session: AsyncSession | Session | None,
         request: fastapi.Request,
         after_response: fastapi.BackgroundTasks,
     ) -> None:
-        super().__init__(background, session)
+        super().__init__(application, session)
         self._request = request
         self._after_response = after_response
+        self._sync_session: Any = getattr(session, "sync_session", session)
+        self._savepoints: dict[str, list[SessionTransaction]] = {}
         self._added = 0
         self._written: list[TaskRun] = []
         self._committed: list[TaskRun] = []
         self._key = None
-        if Option.KEY in background.backend.supports:
+        if Option.KEY in application.backend.supports:
             self._key = request.headers.get("idempotency-key")
 
     def _add(self, run: TaskRun) -> str:
@@ -186,72 +186,100 @@ class RequestBackgroundTasks(BackgroundTasks):
             options = CallOptions(**{**run.options, "key": self._key})
             run = replace(run, task_id=task_id, options=options)
         self._added += 1
+        if self._session is not None:
+            self._savepoints[run.task_id] = list(_open_savepoints(self._sync_session))
         return super()._add(run)
 
     async def __aenter__(self) -> Self:
-        if self._session is not None:
-            self._listen("listen")
+        self._listen("listen")
         return self
 
     async def __aexit__(
         self, error_type: type[BaseException] | None, *_: object
     ) -> None:
         self._is_closed = True
-        if self._session is None:
-            if error_type is None:
-                self._committed = self._runs
-        else:
-            await self._commit_remaining(error_type)
-        if error_type is None:
-            self._start_after_response()
-        elif self._committed:  # before the handler raised, so nothing can undo it
-            self._background.backend.start(self._committed)
-
-    async def _commit_remaining(self, error_type: type[BaseException] | None) -> None:
+        succeeded = False
         try:
-            if error_type is None and self._runs:
-                await _run_sync(self._session, self._commit)
+            if error_type is None:
+                await self._commit_remaining()
+                succeeded = True
         finally:
             self._listen("remove")
+            self._start(after_response=succeeded)
+
+    async def _commit_remaining(self) -> None:
+        if not self._runs and not self._written:
+            return
+        backend = self._application.backend
+        if self._session is not None:
+            await _run_sync(self._session, self._commit)
+        elif backend.is_durable:
+            async with self._application.database.session() as session, session.begin():
+                await session.run_sync(backend.insert, self._runs, in_request=True)
+        self._committed += self._runs
 
     def _commit(self, session: Session) -> None:
-        backend = self._background.backend
-        if not backend.is_durable and not session.in_transaction():
-            self._committed, self._runs = [*self._committed, *self._runs], []
-            return
+        if not self._application.backend.is_durable and not session.in_transaction():
+            return  # there is nothing to commit
         try:
             session.commit()
         except BaseException:
             session.rollback()  # a COMMIT that SQLite refuses keeps its write lock
             raise
 
-    def _start_after_response(self) -> None:
-        if self._committed:
-            start = self._background.backend.start_after_response
-            self._after_response.add_task(start, self._committed)
+    def _start(self, *, after_response: bool) -> None:
+        if not self._committed:
+            return
+        backend = self._application.backend
+        if after_response:
+            self._after_response.add_task(backend.start_after_response, self._committed)
+        else:  # no response follows, and nothing can undo the commit
+            backend.start(self._committed)
 
     def _listen(self, action: str) -> None:
         """Add or remove the listeners that write task runs in the session's commits."""
+        if self._session is None:
+            return
         from sqlalchemy import event
 
-        session = getattr(self._session, "sync_session", self._session)
         register = getattr(event, action)
-        register(session, "before_commit", self._write)
-        register(session, "after_commit", self._note_commit)
-        register(session, "after_rollback", self._note_rollback)
+        register(self._sync_session, "before_commit", self._write)
+        register(self._sync_session, "after_commit", self._note_commit)
+        register(self._sync_session, "after_soft_rollback", self._note_rollback)
 
     def _write(self, session: Session) -> None:
         if session.in_nested_transaction() or not self._runs:
             return
         self._written, self._runs = self._runs, []
-        self._background.backend.insert(session, self._written, in_request=True)
+        self._application.backend.insert(session, self._written, in_request=True)
 
     def _note_commit(self, session: Session) -> None:
         if not session.in_nested_transaction():
             self._committed, self._written = [*self._committed, *self._written], []
 
-    def _note_rollback(self, _session: Session) -> None:
-        self._written = []
+    def _note_rollback(self, _session: Session, ended: SessionTransaction) -> None:
+        if ended.parent is None:
+            self._runs, self._written = [], []
+        else:
+            kept = (
+                run for run in self._runs if ended not in self._savepoints[run.task_id]
+            )
+            self._runs = list(kept)
+
+
+def _open_savepoints(session: Session) -> Iterator[SessionTransaction]:
+    transaction = session.get_nested_transaction()
+    while transaction is not None:
+        yield transaction
+        transaction = transaction.parent
+
+
+def _is_in_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 async def _run_sync(session: Any, call: Callable[[Any], None]) -> None:

@@ -90,6 +90,8 @@ class Settings(BaseSettings):
     ] = "UTC"
     # How long after its start a missed period is still enqueued
     schedule_grace: float = Field(default=3600, ge=60, le=86_400)
+    # Names of the tasks that this process schedules, with commas. Empty: all
+    schedule_tasks: str | None = None
 
     @field_validator("broker_url")
     @classmethod
@@ -105,6 +107,12 @@ class Settings(BaseSettings):
     def uses_embedded_broker(self) -> bool:
         """Whether the broker is a SQLite file."""
         return self.broker_url.startswith("sqla+")
+
+    def schedules(self, task: str) -> bool:
+        """Return whether this process enqueues the periods of a scheduled task."""
+        if self.schedule_tasks is None:
+            return True
+        return task in [name.strip() for name in self.schedule_tasks.split(",")]
 
     @property
     def lease(self) -> timedelta:

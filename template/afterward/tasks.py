@@ -7,11 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import FunctionType
-from typing import Any, Literal, ParamSpec, TypedDict, TypeVar, Unpack
+from typing import Any, Literal, ParamSpec, TypedDict, TypeVar, Unpack, cast
 from uuid import uuid4
 
-from afterward.backend import Backend, Option
-from afterward.errors import EnqueueError, StartupError
+from afterward.errors import EnqueueError
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -122,15 +121,13 @@ def _check_declaration(name: str, options: TaskOptions) -> None:
 
 
 def _check_name_is_free(name: str, func: FunctionType) -> None:
-    known = TASKS.get(name)
-    if known is None:
+    if name not in TASKS:
         return
+    known = cast("FunctionType", TASKS[name].func)
     # A module that is reloaded registers the same function again.
-    if (known.func.__module__, known.func.__qualname__) != (
-        func.__module__,
-        func.__qualname__,
-    ):
-        raise ValueError(f"@task({name!r}): {known.func!r} already has this name.")
+    is_reloaded = known.__module__ == func.__module__
+    if not is_reloaded or known.__qualname__ != func.__qualname__:
+        raise ValueError(f"@task({name!r}): {known!r} already has this name.")
 
 
 def _check_schedule(
@@ -138,7 +135,7 @@ def _check_schedule(
 ) -> None:
     from afterward.requirements import require
 
-    require("schedule", f"task {name!r} declares cron=")
+    require("schedule", f"Task {name!r} declares cron= and")
     from afterward.schedule import cron  # needs packages that not every project has
 
     cron.check_schedule(name, signature, options)
@@ -200,20 +197,3 @@ def check_known(where: str, options: Mapping[str, Any], known: type) -> None:
         raise TypeError(
             f"{where}: unknown {sorted(unknown)}, use {sorted(known.__annotations__)}."
         )
-
-
-def check_supported(backend: Backend) -> None:
-    """Refuse to start when a task declares an option that the backend lacks.
-
-    Raises:
-        StartupError: It names the task, the option and the remedy.
-    """
-    for task in TASKS.values():
-        for option, value in task.options.items():
-            if option not in backend.supports:
-                remedy = "celery" if option == Option.QUEUE else "safe"
-                raise StartupError(
-                    f"Task {task.name!r} declares {option}={value!r}, which pattern"
-                    f" {backend.name!r} does not support. Remove it, or run:"
-                    f" bgscaffold promote {remedy}"
-                )

@@ -11,9 +11,10 @@ from bgscaffold.new import wizard
 from bgscaffold.new.wizard import ADVICE, QUESTIONS
 from bgscaffold.patterns import Pattern
 from bgscaffold.project.spec import ProjectSpec
+from bgscaffold.verify.suite.terminal import Terminal
+from bgscaffold.verify.suite.waiting import until
 from tests import helpers
 from tests.generator.conftest import Machine, Run
-from tests.projects.terminal import Terminal, until
 
 ADVISED = {
     ("a moment", "yes"): "simple",

@@ -1,85 +1,100 @@
-"""Every variant, as it comes out of the generator.
+"""Every variant: clean for all tools, and its own tests pass with its own packages.
 
-A variant is a pattern, a choice of CI, whether tasks run by the clock, and whether there is AI. The CI
-adds a file and changes nothing else, which is shown first; so what is slow is done once for each of
-the others.
+A variant is a pattern with or without schedules and AI. The CI adds one file, and is
+tested in tests/template. What all patterns share is tested under one.
 """
 
-import re
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests import helpers
-from tests.projects.environments import EVERYTHING, Environment
+from tests.projects.environments import EVERYTHING, InstalledEnvironment
 
 Render = Callable[..., Path]
-Extras = dict[str, bool]
+Features = dict[str, bool]
+FEATURES = {
+    "plain": {},
+    "schedule": {"schedule": True},
+    "ai": {"ai": True},
+    "both": EVERYTHING,
+}
 each_pattern = pytest.mark.parametrize("pattern", helpers.PATTERNS)
-EXTRAS = {"plain": {}, "schedule": {"schedule": True}, "ai": {"ai": True}, "both": EVERYTHING}
-with_and_without = pytest.mark.parametrize("extras", EXTRAS.values(), ids=EXTRAS)
-CI_FILES = {"github": {".github/workflows/ci.yml"}, "gitlab": {".gitlab-ci.yml"}, "none": set()}
+with_features = pytest.mark.parametrize("features", FEATURES.values(), ids=FEATURES)
 
 
+@with_features
 @each_pattern
-def test_the_ci_adds_its_file_and_changes_nothing_else(pattern: str, rendered: Render) -> None:
-    trees = {ci: tree(rendered(pattern, ci)) for ci in helpers.CIS}
-    for ci, files in CI_FILES.items():
-        assert trees[ci].keys() - trees["none"].keys() == files
-        assert {path: trees[ci][path] for path in trees["none"]} == trees["none"]
-
-
-def tree(project: Path) -> dict[str, bytes]:
-    """Return a project's files, without the answers' record of the choice itself."""
-    files = helpers.tree(project)
-    answers = files[".copier-answers.yml"].splitlines(keepends=True)
-    neutral = [line for line in answers if not line.startswith(b"ci:")]
-    return files | {".copier-answers.yml": b"".join(neutral)}
-
-
-@with_and_without
-@each_pattern
-def test_ruffs_default_rules_find_nothing(
-    pattern: str, extras: Extras, rendered: Render, newest: Environment
+def test_its_own_checks_and_tests_pass(
+    pattern: str, features: Features, rendered: Render, newest: InstalledEnvironment
 ) -> None:
-    newest.run(rendered(pattern, **extras), "ruff", "check", "--isolated")
+    project = rendered(pattern, **features)
+    output = newest.run(project, "poe", "check")
+    assert "All checks passed!" in output
+    assert "already formatted" in output
+    assert "Success: no issues found" in output
+    newest.assert_every_test_passes(project)
 
 
-@with_and_without
 @each_pattern
-def test_lint_and_formatting_and_types_find_nothing_and_types_are_strict(
-    pattern: str, extras: Extras, rendered: Render, newest: Environment
+def test_pyright_finds_nothing(
+    pattern: str, rendered: Render, newest: InstalledEnvironment
 ) -> None:
-    project = rendered(pattern, **extras)
-    said = newest.run(project, "poe", "check")
-    assert "All checks passed!" in said
-    assert "already formatted" in said
-    assert "Success: no issues found" in said
-    (project / "app" / "loose.py").write_text("def loose(value):\n    return value\n")
-    with pytest.raises(AssertionError, match="no-untyped-def"):
+    project = rendered(pattern, **EVERYTHING)
+    command = [sys.executable, "-m", "pyright", "--outputjson"]
+    done = subprocess.run(
+        [*command, "--pythonpath", str(newest.python(project))],
+        cwd=project,
+        env=os.environ | {"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    report = json.loads(done.stdout)
+    assert report["generalDiagnostics"] == []
+    assert report["summary"]["filesAnalyzed"] > 10
+
+
+def test_types_are_strict_in_the_project_only(
+    rendered: Render, newest: InstalledEnvironment
+) -> None:
+    project = rendered("simple")
+    loose = "def loose(value):\n    return value\n"
+    (project / "afterward" / "loose.py").write_text(loose)
+    newest.run(project, "poe", "check")
+    (project / "app" / "loose.py").write_text(loose)
+    with pytest.raises(AssertionError, match=r"app/loose.py:1: .*no-untyped-def"):
         newest.run(project, "mypy")
 
 
-@with_and_without
-@each_pattern
+@with_features
 def test_the_documentation_builds(
-    pattern: str, extras: Extras, rendered: Render, newest: Environment
+    features: Features, rendered: Render, newest: InstalledEnvironment
 ) -> None:
-    newest.run(rendered(pattern, **extras), "mkdocs", "build", "--strict")
+    newest.run(rendered("safe", **features), "mkdocs", "build", "--strict")
 
 
-@with_and_without
-@each_pattern
-def test_its_own_tests_pass(
-    pattern: str, extras: Extras, rendered: Render, newest: Environment
+def test_its_tests_run_from_any_folder(
+    rendered: Render, newest: InstalledEnvironment, tmp_path: Path
 ) -> None:
-    newest.assert_every_test_passes(rendered(pattern, **extras))
-
-
-@pytest.mark.parametrize(("pattern", "number"), [("safe", 4), ("celery", 6)])
-def test_its_own_faults_lose_nothing(
-    pattern: str, number: int, rendered: Render, newest: Environment
-) -> None:
-    said = newest.run(rendered(pattern), "poe", "faults")
-    assert re.search(rf"^=* *{number} passed, ", said, re.MULTILINE), said
+    project = rendered("celery")
+    pytest_command = [str(newest.python(project)), "-m", "pytest", "-q"]
+    (tmp_path / "elsewhere").mkdir()
+    for folder, arguments in [
+        (tmp_path / "elsewhere", [str(project)]),
+        (project / "tests" / "signup", []),
+    ]:
+        done = subprocess.run(
+            [*pytest_command, *arguments],
+            cwd=folder,
+            env=newest.variables(project),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout

@@ -1,11 +1,17 @@
-"""Writes the lists of files in `files/`: run `uv run poe files` and read the difference."""
+"""The lists of files in `files/`. `uv run poe files` writes them: read the difference.
+
+A variant has the files of several lists: `base`, its pattern, its CI, its features, and
+pairs of these, such as `ai-celery`. `afterward` lists the runtime package once.
+"""
 
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from tests import helpers
 
 LISTS = Path(__file__).parent / "files"
+PACKAGE = "afterward/"
 
 
 def paths(folder: Path) -> set[str]:
@@ -14,57 +20,60 @@ def paths(folder: Path) -> set[str]:
 
 
 def expected(pattern: str, ci: str, schedule: bool, ai: bool) -> list[str]:
-    """Return the list of a variant: its pattern's, what its CI and its AI add, what a schedule changes."""
-    names = [pattern] if ci == "none" else [pattern, f"ci-{ci}"]
+    """Return the files of a variant."""
+    names = ["afterward", "base", pattern, f"ci-{ci}"]
+    names += ["schedule", f"schedule-{pattern}"] if schedule else []
     names += ["ai", f"ai-{pattern}"] if ai else []
     names += ["ai-schedule"] if ai and schedule else []
-    files = {line for name in names for line in (LISTS / f"{name}.txt").read_text().split()}
-    return sorted(files ^ changes(pattern) if schedule else files)
+    return sorted(line for name in names for line in read(name))
 
 
-def changes(pattern: str) -> set[str]:
-    """Return the files that a schedule brings (+) or takes (-)."""
-    listed = (LISTS / f"schedule-{pattern}.txt").read_text().splitlines()
-    return {line[2:] for line in listed}
-
-
-def write(name: str, files: set[str]) -> None:
-    """Write one list."""
-    (LISTS / f"{name}.txt").write_text("".join(f"{path}\n" for path in sorted(files)))
-
-
-def write_changes(pattern: str, without: set[str], scheduled: set[str]) -> None:
-    """Write what a schedule brings to a pattern, and what it takes."""
-    lines = [f"+ {path}\n" for path in scheduled - without]
-    lines += [f"- {path}\n" for path in without - scheduled]
-    (LISTS / f"schedule-{pattern}.txt").write_text("".join(sorted(lines)))
+def read(name: str) -> list[str]:
+    """Return the lines of a list. A list without files does not exist."""
+    file = LISTS / f"{name}.txt"
+    return file.read_text().splitlines() if file.exists() else []
 
 
 def main() -> None:
-    """Write a list for each pattern, and what a schedule, each CI, AI, and AI with a schedule change."""
-    LISTS.mkdir(exist_ok=True)
+    """Write all lists."""
+    for stale in LISTS.glob("*.txt"):
+        stale.unlink()
     with tempfile.TemporaryDirectory() as scratch:
-        plain = {p: paths(render(scratch, p)) for p in helpers.PATTERNS}
-        scheduled = {p: paths(render(scratch, p, schedule=True)) for p in plain}
-        added = {p: paths(render(scratch, p, ai=True)) - plain[p] for p in plain}
-        both = paths(render(scratch, "simple", schedule=True, ai=True))
-        for ci in ("github", "gitlab"):
-            write(f"ci-{ci}", paths(render(scratch, "simple", ci)) - plain["simple"])
-    everywhere = set.intersection(*added.values())
-    write("ai", everywhere)
-    write("ai-schedule", both - scheduled["simple"] - added["simple"])
-    for pattern in helpers.PATTERNS:
-        write(pattern, plain[pattern])
-        write_changes(pattern, plain[pattern], scheduled[pattern])
-        write(f"ai-{pattern}", added[pattern] - everywhere)
+        for name, files in lists(Path(scratch)):
+            if files:
+                text = "".join(f"{path}\n" for path in sorted(files))
+                (LISTS / f"{name}.txt").write_text(text)
 
 
-def render(
-    scratch: str, pattern: str, ci: str = "none", *, schedule: bool = False, ai: bool = False
-) -> Path:
-    """Render a variant into a folder of its own."""
-    folder = Path(scratch, f"{pattern}-{ci}-{schedule}-{ai}", "shop")
-    return helpers.render(pattern, ci, folder, schedule=schedule, ai=ai)
+def lists(scratch: Path) -> Iterator[tuple[str, set[str]]]:
+    """Yield the name and the files of each list."""
+    plain = {pattern: render(scratch, pattern) for pattern in helpers.PATTERNS}
+    base = set.intersection(*plain.values())
+    package = {path for path in base if path.startswith(PACKAGE)}
+    yield "afterward", package
+    yield "base", base - package
+    for pattern, files in plain.items():
+        yield pattern, files - base
+    for ci in ("github", "gitlab"):
+        yield f"ci-{ci}", render(scratch, "simple", ci) - plain["simple"]
+    for feature in ("schedule", "ai"):
+        added = {
+            pattern: render(scratch, pattern, **{feature: True}) - files
+            for pattern, files in plain.items()
+        }
+        everywhere = set.intersection(*added.values())
+        yield feature, everywhere
+        for pattern, files in added.items():
+            yield f"{feature}-{pattern}", files - everywhere
+    both = render(scratch, "simple", schedule=True, ai=True)
+    one = [render(scratch, "simple", **{f: True}) for f in ("schedule", "ai")]
+    yield "ai-schedule", both.difference(*one)
+
+
+def render(scratch: Path, pattern: str, ci: str = "none", **features: bool) -> set[str]:
+    """Render a variant, and return its paths."""
+    folder = Path(tempfile.mkdtemp(dir=scratch), "shop")
+    return paths(helpers.render(pattern, ci, folder, **features))
 
 
 if __name__ == "__main__":

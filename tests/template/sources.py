@@ -1,4 +1,4 @@
-"""What the template holds, read from its files without rendering them."""
+"""The files of the template, read without rendering them."""
 
 import ast
 import re
@@ -10,17 +10,19 @@ from tests import helpers
 
 TEMPLATE = helpers.ROOT / "template"
 OVERLAY = re.compile(r"\{\{ (for_\w+) \}\}")
-UNWANTED = re.compile(r"__pycache__|\.py[co]$|\.\w+_cache|uv\.lock|\.venv")
+LEFTOVERS = re.compile(r"__pycache__|\.py[co]$|\.\w+_cache|uv\.lock|\.venv")
 
 
 def files() -> list[Path]:
     """Return every file of the template."""
-    return sorted(path for path in TEMPLATE.rglob("*") if path.is_file() and not unwanted(path))
+    return sorted(
+        path for path in TEMPLATE.rglob("*") if path.is_file() and not is_leftover(path)
+    )
 
 
-def unwanted(path: Path) -> bool:
-    """Tell whether a path is what tools leave behind."""
-    return bool(UNWANTED.search(path.relative_to(TEMPLATE).as_posix()))
+def is_leftover(path: Path) -> bool:
+    """Return whether a path is a cache or an environment of a tool."""
+    return bool(LEFTOVERS.search(path.relative_to(TEMPLATE).as_posix()))
 
 
 def python_files() -> list[Path]:
@@ -29,29 +31,31 @@ def python_files() -> list[Path]:
 
 
 def name(path: Path) -> str:
-    """Return a file's path inside the template, to show and to compare."""
+    """Return the path of a file inside the template."""
     return path.relative_to(TEMPLATE).as_posix()
 
 
 def overlays(path: Path) -> list[str]:
-    """Return the overlays that a file lies in."""
+    """Return the overlays that a file is in."""
     return OVERLAY.findall(name(path))
 
 
 def destination(path: Path) -> str:
-    """Return where a file goes in a project."""
+    """Return the path of a file in a project."""
     return re.sub(r"\{\{ for_\w+ \}\}/", "", name(path)).removesuffix(".jinja")
 
 
-def laid(pattern: str, ci: str, schedule: bool = False, ai: bool = False) -> Iterator[Path]:
-    """Give the files that one variant is made of."""
-    on = overlays_of(pattern, ci, schedule, ai)
-    return (path for path in files() if on.issuperset(overlays(path)))
+def files_of_variant(
+    pattern: str, ci: str, schedule: bool = False, ai: bool = False
+) -> Iterator[Path]:
+    """Yield the files that one variant is made of."""
+    enabled = enabled_overlays(pattern, ci, schedule, ai)
+    return (path for path in files() if enabled.issuperset(overlays(path)))
 
 
 @cache
-def overlays_of(pattern: str, ci: str, schedule: bool, ai: bool) -> frozenset[str]:
-    """Return the names of the overlays that lie over the base in one variant."""
+def enabled_overlays(pattern: str, ci: str, schedule: bool, ai: bool) -> frozenset[str]:
+    """Return the names of the overlays of one variant."""
     from jinja2.sandbox import SandboxedEnvironment
 
     render = SandboxedEnvironment().from_string
@@ -74,23 +78,6 @@ def function_lengths(paths: list[Path]) -> dict[str, int]:
 
 
 def length(node: ast.stmt) -> int:
-    """Return how many lines a statement takes."""
+    """Return the number of lines of a statement."""
     assert node.end_lineno
     return node.end_lineno - node.lineno + 1
-
-
-def code_lines(text: str) -> int:
-    """Count lines of code: not the empty ones, the comments and the docstrings, which teach."""
-    tree = ast.parse(text)
-    docstrings = {
-        number
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-        for number in range(node.lineno, node.lineno + length(node))
-    }
-    lines = enumerate(text.splitlines(), 1)
-    return sum(
-        1
-        for number, line in lines
-        if number not in docstrings and line.strip() and not line.strip().startswith("#")
-    )

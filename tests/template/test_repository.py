@@ -23,11 +23,15 @@ def test_no_lock_file() -> None:
     assert not [path for path in tracked() if path.name in LOCKS]
 
 
-@pytest.mark.parametrize("folder", [helpers.ROOT, Path.home()], ids=["checkout", "home"])
+@pytest.mark.parametrize(
+    "folder", [helpers.ROOT, Path.home()], ids=["checkout", "home"]
+)
 def test_no_path_of_this_machine(folder: Path) -> None:
     path = f"{folder.resolve()}/".encode()
     assert not [file for file in tracked() if path in file.read_bytes()]
 
 
 def test_no_address_of_an_index() -> None:
-    assert not [file for file in tracked() if INDEX.search(file.read_text(errors="ignore"))]
+    assert not [
+        file for file in tracked() if INDEX.search(file.read_text(errors="ignore"))
+    ]

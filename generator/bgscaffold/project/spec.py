@@ -14,14 +14,14 @@ NAME = re.compile(r"\A[a-z](?:[a-z0-9_-]{0,61}[a-z0-9])?\Z")
 PORTS = [f"{port}{number}" for port in ("com", "lpt") for number in range(10)]
 WINDOWS_DEVICES = frozenset(["con", "prn", "aux", "nul", *PORTS])
 
-# uv takes a project with such a name for the dependency, and then does not install it.
+# uv mistakes a project with such a name for the dependency, and does not install it.
 DEPENDENCIES = """
-aiosmtplib aiosqlite alembic amqp anyio apscheduler celery click cronsim fastapi
-greenlet h11 httpcore2 httpx2 idna kombu mako mkdocs mypy numpy openai pgvector
+aiosmtplib aiosqlite alembic amqp anyio apscheduler celery click coverage cronsim
+fastapi greenlet h11 httpcore2 httpx2 idna kombu mako mkdocs mypy numpy openai pgvector
 poethepoet prometheus-client psycopg psycopg-binary pydantic pydantic-ai-slim
-pydantic-core pydantic-settings pypdf pytest python-json-logger python-multipart redis
-ruff sqlalchemy sqlite-vec starlette tokenizers typing-extensions tzdata tzlocal uvicorn
-watchfiles wordllama
+pydantic-core pydantic-settings pypdf pytest pytest-cov python-json-logger
+python-multipart redis ruff sqlalchemy sqlite-vec starlette tokenizers typing-extensions
+tzdata tzlocal uvicorn watchfiles wordllama
 """
 
 

@@ -341,9 +341,9 @@ def last_lines(report: UpgradeReport) -> str:
 
 def undo_first(report: UpgradeReport) -> list[Step]:
     """Return what to undo before git: a migrated database, joined migrations."""
-    if not report.divergence.back:
+    if not report.divergence.downgrade_target:
         return []
-    downgrade = f"uv run alembic downgrade {report.divergence.back}"
+    downgrade = f"uv run alembic downgrade {report.divergence.downgrade_target}"
     steps = [(downgrade, "if the database is migrated (in development: rm -r var)")]
     if report.divergence:
         add = f"git add {migrations_folder(report)}/versions/*_merge.py"

@@ -17,7 +17,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from afterward.backend import DURABLE, BackendStatus, Option
+from afterward.backend import DURABLE, Application, BackendStatus, Option
 from afterward.requirements import require
 from afterward.settings import get_settings
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     import celery
     from fastapi import APIRouter
 
-    from afterward.background import Background
     from afterward.tasks import TaskRun
     from afterward.workers.publisher import Publisher
 
@@ -52,14 +51,14 @@ class Celery:
 
         self.app = create_celery_app()
 
-    def connect(self, background: Background) -> None:
+    def connect(self, application: Application) -> None:
         """Use the application's database, and let its workers find its tasks."""
         from afterward.workers.publisher import Publisher
         from afterward.workers.setup import set_up_workers
 
-        self._database = background.database
+        self._database = application.database
         self._publisher = Publisher(self._database, self.app)
-        set_up_workers(self.app, background, self._publisher)
+        set_up_workers(self.app, application, self._publisher)
 
     def routers(self) -> list[APIRouter]:
         """Return the routes below /tasks."""

@@ -8,18 +8,17 @@ later: at once if it is `async def`. A thread cannot be stopped, so a `def` task
 lease until it ends, or until this process ends.
 
 Does not promise: exactly once. A task may run again after a crash, so it must be
-idempotent. SQLite serves one machine. For several machines, use PostgreSQL.
+idempotent. Tasks run on one machine. For several machines, use celery.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from afterward.backend import DURABLE, BackendStatus, Option
+from afterward.backend import DURABLE, Application, BackendStatus, Option
 from afterward.settings import get_settings
 
 if TYPE_CHECKING:
@@ -27,12 +26,10 @@ if TYPE_CHECKING:
 
     from fastapi import APIRouter
 
-    from afterward.background import Background
     from afterward.runner.runner import Runner
     from afterward.tasks import TaskRun
 
 DEFAULT_CONCURRENCY = 10
-log = logging.getLogger(__name__)
 
 
 class Safe:
@@ -45,11 +42,11 @@ class Safe:
     def __init__(self) -> None:
         self._runner: Runner | None = None
 
-    def connect(self, background: Background) -> None:
+    def connect(self, application: Application) -> None:
         """Use the application's database."""
         from afterward.outbox.heartbeat import Heartbeat
 
-        self._database = background.database
+        self._database = application.database
         self._heartbeat = Heartbeat(self._database)
 
     def routers(self) -> list[APIRouter]:
@@ -96,13 +93,12 @@ class Safe:
             self._runner = None
 
     async def _prune_regularly(self) -> None:
+        from afterward.database import logging_errors
         from afterward.outbox import maintenance
 
         while True:
-            try:
+            with logging_errors("prune old task runs"):
                 await asyncio.to_thread(maintenance.prune, self._database)
-            except Exception:
-                log.exception("cannot prune old task runs; trying again later")
             await asyncio.sleep(maintenance.PRUNE_INTERVAL)
 
     async def status(self) -> BackendStatus:

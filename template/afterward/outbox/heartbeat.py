@@ -89,7 +89,8 @@ class Heartbeat:
             return
         with self._lock:
             held = list(self._claims.values())
-        self._database.execute(*results.renew_leases(held))
+        if held:
+            self._database.execute(*results.renew_leases(held))
         self._renewed_at = started
 
     def _deliver_cancellations(self) -> None:

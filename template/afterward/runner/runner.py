@@ -4,16 +4,14 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 from heapq import heappop, heappush
-from itertools import chain, repeat
 from typing import Any
 
 import anyio
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from afterward.database import Database, first_line
+from afterward.database import Database, Rows, first_line, logging_errors, write_delays
 from afterward.outbox import claims, maintenance, results
 from afterward.outbox.claims import ClaimedRun
 from afterward.outbox.heartbeat import Heartbeat
@@ -23,8 +21,6 @@ from afterward.settings import get_settings
 from afterward.tasks import TaskRun
 
 WRITE_GRACE = 5.0  # seconds after SHUTDOWN_GRACE, to write outcomes
-RETRY_DELAYS = (0.1, 0.5, 1, 2, 4)  # seconds between two tries to write an outcome
-MAX_RETRY_DELAY = 8
 log = logging.getLogger(__name__)
 
 
@@ -147,7 +143,7 @@ class Runner:
 
     async def _write(
         self, statement: Callable[..., sa.Update], *arguments: Any
-    ) -> list[sa.Row[Any]]:
+    ) -> Rows:
         settings = get_settings()
         if self._had_outage:
             await self._database.execute_async(maintenance.reset_future_due_dates())
@@ -169,10 +165,11 @@ class Runner:
         self._wake.set()
 
     async def _run(self, claim: ClaimedRun) -> None:
-        cancel = partial(self._loop.call_soon_threadsafe, self._cancel, claim)
-        self._heartbeat.track(claim, cancel)
+        self._heartbeat.track(
+            claim, lambda: self._loop.call_soon_threadsafe(self._cancel, claim)
+        )
         try:
-            await self._save(await self._outcome(claim))
+            await self._attempt(claim)
         finally:
             # The thread of a task that was cut off may still run, so its lease is renewed
             # as long as this process lives.
@@ -186,17 +183,18 @@ class Runner:
             self._cancelled.add(claim.run.task_id)
             running.cancel()
 
-    async def _outcome(self, claim: ClaimedRun) -> sa.Update:
+    async def _attempt(self, claim: ClaimedRun) -> None:
         try:
             await self._execute(claim)
         except GeneratorExit:
             raise
         except asyncio.CancelledError as error:
-            return self._outcome_of_cancel(claim) or self._failure(claim, error)
-        except BaseException as error:  # noqa: BLE001  # _failure logs it
-            return self._failure(claim, error)
-        claim.attempt.finish("succeeded")
-        return results.mark_succeeded(claim)
+            await self._finish_cancelled(claim, error)
+        except BaseException as error:  # noqa: BLE001  # record_failure logs it
+            await self._finish_failed(claim, error)
+        else:
+            claim.attempt.finish("succeeded")
+            await self._save(results.mark_succeeded(claim))
 
     async def _execute(self, claim: ClaimedRun) -> None:
         current = asyncio.current_task()
@@ -208,37 +206,32 @@ class Runner:
         finally:
             del self._cancellable[claim.run.task_id]
 
-    def _failure(self, claim: ClaimedRun, error: BaseException) -> sa.Update:
+    async def _finish_failed(self, claim: ClaimedRun, error: BaseException) -> None:
         claim.record_failure(error)
         backoff = claim.backoff()
+        await self._save(results.mark_failed(claim, error, backoff))
         self._loop.call_later(backoff.total_seconds(), self._sweep_now)
-        return results.mark_failed(claim, error, backoff)
 
-    def _outcome_of_cancel(self, claim: ClaimedRun) -> sa.Update | None:
-        """Return the outcome of a task that was cancelled; None if it cancelled itself."""
+    async def _finish_cancelled(self, claim: ClaimedRun, error: BaseException) -> None:
         if claim.run.task_id in self._cancelled:
             self._cancelled.remove(claim.run.task_id)
             claim.attempt.finish("cancelled")
-            return results.mark_cancelled(claim)
-        if not is_cancelled_from_outside():
-            return None
-        claim.attempt.finish("released")
-        if claim.run.task.is_async:
-            return results.release(claim)
-        return results.refund_attempt(claim)
+            await self._save(results.mark_cancelled(claim))
+        elif is_cancelled_from_outside():
+            claim.attempt.finish("released")
+            is_async = claim.run.task.is_async
+            give_back = results.release if is_async else results.refund_attempt
+            await self._save(give_back(claim))
+        else:  # the task cancelled itself
+            await self._finish_failed(claim, error)
 
     async def _save(self, outcome: sa.Update) -> None:
         """Write an outcome, and try again while the database is down.
 
         The lease is renewed meanwhile.
         """
-        for delay in chain(RETRY_DELAYS, repeat(MAX_RETRY_DELAY)):
-            try:
+        for delay in write_delays():
+            with logging_errors("write an outcome"):
                 await self._database.execute_async(outcome)
                 return
-            except SQLAlchemyError as error:
-                message = "cannot write an outcome: %s; trying again"
-                log.warning(message, first_line(error))
-            except Exception:
-                log.exception("cannot write an outcome; trying again")
             await asyncio.sleep(delay)

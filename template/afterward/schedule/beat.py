@@ -14,10 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from celery.beat import Scheduler
 
+from afterward.database import logging_errors
+from afterward.enqueue import BackgroundTasks
 from afterward.outbox import maintenance
 
 if TYPE_CHECKING:
-    from afterward.background import Background
+    from collections.abc import Callable
+
+    from afterward.backend import Application
     from afterward.schedule.periods import ScheduledTask
 
 MAX_TICK = 30.0  # seconds
@@ -27,13 +31,12 @@ log = logging.getLogger(__name__)
 class BeatScheduler(Scheduler):  # type: ignore[misc]  # Celery has no types
     """Enqueues due periods, for `celery beat`."""
 
-    background: Background
+    application: Application
+    prepare: Callable[[], None]
 
     def setup_schedule(self) -> None:
         """Prepare the database, and look back for missed periods."""
-        from afterward.workers.setup import prepare_process
-
-        prepare_process(self.background)
+        self.prepare()
         self.scheduled = self._scheduled_tasks()
         self._prune_at = time.monotonic()
 
@@ -44,9 +47,9 @@ class BeatScheduler(Scheduler):  # type: ignore[misc]  # Celery has no types
             return []
         from afterward.schedule.periods import scheduled_tasks
 
-        return scheduled_tasks(self.background.backend, datetime.now(UTC))
+        return scheduled_tasks(self.application.backend, datetime.now(UTC))
 
-    def tick(self) -> float:
+    def tick(self, *_: object, **_options: object) -> float:
         """Enqueue and prune what is due, and return the seconds until the next look."""
         for scheduled in self.scheduled:
             try:
@@ -66,7 +69,7 @@ class BeatScheduler(Scheduler):  # type: ignore[misc]  # Celery has no types
     def enqueue_due_period(self, scheduled: ScheduledTask, now: datetime) -> None:
         """Enqueue the period of a task that has started, if there is one."""
         if period := scheduled.due_period(now):
-            with self.background.tasks() as tasks:
+            with BackgroundTasks(self.application) as tasks:
                 scheduled.add_to(tasks, period)
             scheduled.set_enqueued(period)  # not earlier: a failure is tried again
 
@@ -74,17 +77,14 @@ class BeatScheduler(Scheduler):  # type: ignore[misc]  # Celery has no types
         if time.monotonic() < self._prune_at:
             return
         self._prune_at = time.monotonic() + maintenance.PRUNE_INTERVAL
-        try:
-            maintenance.prune(self.background.database)
-        except Exception:
-            log.exception("cannot prune old task runs; trying again later")
+        with logging_errors("prune old task runs"):
+            maintenance.prune(self.application.database)
 
 
-def create_scheduler_class(background: Background) -> type[Any]:
+def create_scheduler_class(
+    application: Application, prepare: Callable[[], None]
+) -> type[Any]:
     """Return the scheduler class of one application, because Celery makes the object."""
 
-    class ApplicationScheduler(BeatScheduler):
-        pass
-
-    ApplicationScheduler.background = background
-    return ApplicationScheduler
+    attributes = {"application": application, "prepare": staticmethod(prepare)}
+    return type("ApplicationScheduler", (BeatScheduler,), attributes)

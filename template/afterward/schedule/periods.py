@@ -11,9 +11,10 @@ from itertools import takewhile
 
 from afterward.backend import Backend, Option
 from afterward.enqueue import BackgroundTasks
+from afterward.schedule import tasks_to_schedule
 from afterward.schedule.cron import Cron
 from afterward.settings import get_settings
-from afterward.tasks import TASKS, CallOptions, Task
+from afterward.tasks import CallOptions, Task
 
 # Upper bound between two looks: the database may have been down, a machine may have slept.
 MAX_POLL_INTERVAL = timedelta(seconds=30)
@@ -60,7 +61,7 @@ class ScheduledTask:
 
 
 def scheduled_tasks(backend: Backend, now: datetime) -> list[ScheduledTask]:
-    """Return every scheduled task.
+    """Return every task whose periods this process enqueues.
 
     What was missed within SCHEDULE_GRACE is due at once, if the outbox knows the rest.
     """
@@ -68,7 +69,5 @@ def scheduled_tasks(backend: Backend, now: datetime) -> list[ScheduledTask]:
     grace = timedelta(seconds=get_settings().schedule_grace)
     since = now - grace if has_keys else now
     return [
-        ScheduledTask(task, since, has_keys=has_keys)
-        for task in TASKS.values()
-        if "cron" in task.options
+        ScheduledTask(task, since, has_keys=has_keys) for task in tasks_to_schedule()
     ]

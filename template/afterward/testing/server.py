@@ -73,12 +73,16 @@ class Server:
     def start(self) -> None:
         """Start the processes, and wait until the API answers."""
         self._database.create(self.project)
-        commands = self._commands()
         for name in PROCESSES:
-            if name in commands:
-                self._processes[name] = self._spawn(name, commands[name])
+            if name in self._commands:
+                self.start_process(name)
         port = wait_for(self._served_port, "the API")
         self.url = f"http://127.0.0.1:{port}"
+
+    def start_process(self, name: str, **environment: str) -> None:
+        """Start one process of the project, such as beat, with these variables."""
+        command = self._commands[name]
+        self._processes[name] = self._spawn(name, command, environment)
 
     def stop(self) -> None:
         """End all processes, and drop the database."""
@@ -133,17 +137,20 @@ class Server:
         limits = httpx2.Limits(max_keepalive_connections=0)
         return httpx2.Client(limits=limits, timeout=TIMEOUT, trust_env=False)
 
+    @cached_property
     def _commands(self) -> dict[str, str]:
         pyproject = (self.project / "pyproject.toml").read_text(encoding="utf-8")
         tasks = tomllib.loads(pyproject)["tool"]["poe"]["tasks"]
         return {name: task["cmd"] for name, task in tasks.items() if "cmd" in task}
 
-    def _spawn(self, name: str, command: str) -> subprocess.Popen[bytes]:
+    def _spawn(
+        self, name: str, command: str, environment: dict[str, str]
+    ) -> subprocess.Popen[bytes]:
         with (self.folder / f"{name}.log").open("w") as log:
             return subprocess.Popen(
                 [sys.executable, "-m", *shlex.split(command)],
                 cwd=self.folder,
-                env=self._environment,
+                env=self._environment | environment,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,

@@ -42,6 +42,8 @@ def handle_validation_error(_request: Request, error: Exception) -> JSONResponse
 def handle_enqueue_error(request: Request, error: Exception) -> JSONResponse:
     """Log a call that cannot be enqueued. A client sees the message if it can act on it."""
     assert isinstance(error, EnqueueError)
+    if request.scope["type"] != "http":
+        raise error  # a WebSocket has no response
     is_server_error = error.status >= 500
     log.log(
         logging.ERROR if is_server_error else logging.INFO,

@@ -13,7 +13,7 @@ from afterward.backend import BackendStatus
 from afterward.observability.metrics import get_metrics
 
 if TYPE_CHECKING:
-    from afterward.background import Background
+    from afterward.backend import Application
 
 DATABASE_TIMEOUT = 2.0  # seconds
 
@@ -28,8 +28,8 @@ class Health(BaseModel):
 class HealthRoutes:
     """The probes of one application."""
 
-    def __init__(self, background: Background) -> None:
-        self._background = background
+    def __init__(self, application: Application) -> None:
+        self._application = application
 
     async def live(self) -> Health:
         """Answer as long as the event loop runs. Touches nothing else."""
@@ -58,11 +58,11 @@ class HealthRoutes:
 
     async def _status(self) -> BackendStatus:
         async with asyncio.timeout(DATABASE_TIMEOUT):
-            if self._background.has_database:
+            if self._application.has_database:
                 from sqlalchemy import text
 
-                await self._background.database.execute_async(text("SELECT 1"))
-            return await self._background.backend.status()
+                await self._application.database.execute_async(text("SELECT 1"))
+            return await self._application.backend.status()
 
 
 def is_database_error(error: Exception) -> bool:
@@ -72,9 +72,9 @@ def is_database_error(error: Exception) -> bool:
     return any(type_.__module__ == "sqlalchemy.exc" for type_ in type(error).__mro__)
 
 
-def create_router(background: Background) -> APIRouter:
+def create_router(application: Application) -> APIRouter:
     """Return the routes /health/live, /health/ready and /metrics."""
-    routes = HealthRoutes(background)
+    routes = HealthRoutes(application)
     router = APIRouter(tags=["health"])
     router.add_api_route("/health/live", routes.live, response_model=Health)
     router.add_api_route(

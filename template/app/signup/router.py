@@ -10,18 +10,18 @@ router = APIRouter(tags=["signup"])
 
 
 class Signup(BaseModel):
-    """Who signs up."""
+    """A new user."""
 
     email: EmailStr
 
 
 class Accepted(BaseModel):
-    """The work is accepted, and will be done after this response."""
+    """The work is accepted. It is done after the response."""
 
     task_id: str
 
 
 @router.post("/signup", status_code=202)
 async def signup(body: Signup, background_tasks: BackgroundTasksDep) -> Accepted:
-    """Accept a sign-up; the background sends the welcome mail."""
+    """Accept a sign-up. A task sends the welcome mail."""
     return Accepted(task_id=background_tasks.add_task(send_welcome, email=body.email))

@@ -1,4 +1,4 @@
-"""Tasks of the domain `signup`. An `async def` task awaits its I/O and never blocks."""
+"""Tasks of the domain `signup`. An `async def` task awaits everything that is slow."""
 
 from email.message import EmailMessage
 from hashlib import sha256
@@ -13,17 +13,20 @@ from app.settings import settings
 
 @task("signup.send_welcome")
 async def send_welcome(email: str) -> None:
-    """Send the welcome mail through SMTP_URL or, when that is not set, write it to var/mail/."""
-    message = _welcome(email)
+    """Send the welcome mail. Without SMTP_URL, write it to var/mail/."""
+    message = create_welcome(email)
     if settings.smtp_url:
-        await _send(message, settings.smtp_url)
+        await send(message, settings.smtp_url)
     else:
-        await _write(message)
+        await write(message)
 
 
-def _welcome(email: str) -> EmailMessage:
-    # A task may run twice after a crash. The same address gives the same Message-ID, by which mail
-    # systems can tell the second copy.
+def create_welcome(email: str) -> EmailMessage:
+    """Return the mail.
+
+    After a crash the task may run twice. Both mails have the same Message-ID, by which
+    mail systems recognise the copy.
+    """
     key = sha256(email.encode()).hexdigest()[:32]
     message = EmailMessage()
     message["Message-ID"] = f"<welcome-{key}@localhost>"
@@ -34,7 +37,8 @@ def _welcome(email: str) -> EmailMessage:
     return message
 
 
-async def _send(message: EmailMessage, url: str) -> None:
+async def send(message: EmailMessage, url: str) -> None:
+    """Send a mail through an SMTP server."""
     server = urlsplit(url)
     await aiosmtplib.send(
         message,
@@ -47,7 +51,8 @@ async def _send(message: EmailMessage, url: str) -> None:
     )
 
 
-async def _write(message: EmailMessage) -> None:
+async def write(message: EmailMessage) -> None:
+    """Write a mail to a file. The same mail is the same file."""
     folder = anyio.Path("var/mail")
     await folder.mkdir(parents=True, exist_ok=True)
     name = message["Message-ID"].split("@")[0].strip("<")

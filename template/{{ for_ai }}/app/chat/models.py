@@ -10,10 +10,12 @@ from app.database import Base
 
 
 class Message(Base):
-    """A question and its answer, as far as it came: whoever asked may have left in the middle."""
+    """A question and its answer. It is incomplete if the client has disconnected."""
 
     __tablename__ = "messages"
-    __table_args__ = (sa.Index("ix_messages_conversation", "conversation_id", "asked_at"),)
+    __table_args__ = (
+        sa.Index("ix_messages_conversation", "conversation_id", "asked_at"),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     conversation_id: Mapped[UUID]

@@ -3,11 +3,11 @@
 from datetime import datetime
 from uuid import UUID
 
-from app import database
-from app.background import task
+from afterward import task
 from app.chat.models import Message
-from app.documents.extract import storable
-from app.documents.models import insert
+from app.database import engine
+from app.documents.extract import storable_text
+from app.documents.queries import insert
 
 
 @task("chat.log_exchange")
@@ -19,13 +19,14 @@ async def log_exchange(
     answer: str,
     complete: bool,
 ) -> None:
-    """Keep a question with its answer. Its id was made with the question: twice is once."""
+    """Store a question and its answer. A second run changes nothing."""
     row = insert(Message).values(
         id=UUID(exchange_id),
         conversation_id=UUID(conversation_id),
         asked_at=datetime.fromisoformat(asked_at),
-        question=storable(question),
-        answer=storable(answer),
+        question=storable_text(question),
+        answer=storable_text(answer),
         complete=complete,
     )
-    await database.execute_async(row.on_conflict_do_nothing())
+    async with engine().begin() as connection:
+        await connection.execute(row.on_conflict_do_nothing())

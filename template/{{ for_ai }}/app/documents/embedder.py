@@ -1,7 +1,7 @@
-"""Embedders: what makes a vector of a text, so that texts of like meaning lie close together.
+"""Embedders turn a text into a vector. Texts of similar meaning have near vectors.
 
-Another one is a class with `name` and `embed`, and a line in `_load`. Each document remembers whose
-vectors it has: after a change of the embedder, upload it again.
+To add one, write a class with `embed` and return it in `_load`. Each document records
+the embedder of its vectors. After a change of the embedder, upload it again.
 """
 
 from functools import cache
@@ -14,35 +14,38 @@ from pydantic import BaseModel, Field, ValidationError
 
 from app.documents.settings import settings
 
-LARGEST = 3.4e38  # of the numbers that fit into the 4 bytes which databases have for each
-Number = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
-_loading = anyio.CapacityLimiter(1)
+MAX_FLOAT32 = 3.4e38  # databases store the numbers of a vector in 4 bytes
+Float32 = Annotated[float, Field(ge=-MAX_FLOAT32, le=MAX_FLOAT32)]
+_load_once = anyio.CapacityLimiter(1)
 
 
 class EmbedderError(Exception):
-    """The embedder gave no vectors: `why` says what it did, and nothing of what it was sent."""
+    """The embedder returned no vectors. The reason never contains what was sent."""
 
-    def __init__(self, why: str) -> None:
-        super().__init__(f"The embedder failed ({why}).")
-        self.why = why
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The embedder failed ({reason}).")
+        self.reason = reason
 
 
 class Embedder(Protocol):
-    """Makes vectors of texts. It may block: it is called in a thread."""
+    """Turns texts into vectors. It may block, because it runs in a thread."""
 
     def embed(self, texts: list[str]) -> list[list[float]]:
         """Return a vector for each text, or raise an EmbedderError."""
+        ...
 
 
-class WordLlama:
-    """A model of 16 MB inside the package `wordllama`: no key, no network, thousands a second."""
+class WordLlamaEmbedder:
+    """A model of 16 MB inside the package `wordllama`: no key, no network."""
 
     def __init__(self) -> None:
-        import wordllama  # takes a moment, so not before the first text comes
+        import wordllama  # slow, so it waits for the first text
 
-        # Its loader looks beside the folder where the package keeps them, and would download them.
+        # By default the loader looks in another folder, and would download the model.
         folder = Path(wordllama.__file__).parent
-        self._model: Any = wordllama.WordLlama.load(cache_dir=folder, disable_download=True)
+        self._model: Any = wordllama.WordLlama.load(
+            cache_dir=folder, disable_download=True
+        )
 
     def embed(self, texts: list[str]) -> list[list[float]]:
         """Return a vector of 256 numbers for each text."""
@@ -50,21 +53,21 @@ class WordLlama:
         return vectors
 
 
-class Vector(BaseModel):
-    """What an endpoint makes of one text."""
+class VectorResponse(BaseModel):
+    """The vector of one text, in an endpoint's response."""
 
     index: int
-    embedding: list[Number] = Field(min_length=1)
+    embedding: list[Float32] = Field(min_length=1)
 
 
-class Vectors(BaseModel):
-    """What an endpoint answers."""
+class EmbeddingsResponse(BaseModel):
+    """The response of an endpoint."""
 
-    data: list[Vector]
+    data: list[VectorResponse]
 
 
-class OpenAI:
-    """An endpoint that speaks OpenAI's API: EMBEDDER_URL, EMBEDDER_MODEL, EMBEDDER_KEY."""
+class OpenAIEmbedder:
+    """An endpoint with OpenAI's API: EMBEDDER_URL, EMBEDDER_MODEL, EMBEDDER_KEY."""
 
     def __init__(self) -> None:
         key = settings.embedder_key
@@ -72,29 +75,31 @@ class OpenAI:
         self._client = httpx2.Client(headers=headers, timeout=30)
 
     def embed(self, texts: list[str]) -> list[list[float]]:
-        """Return the vectors that the endpoint gives."""
-        found = sorted(self._answer(texts).data, key=lambda one: one.index)
-        vectors = [each.embedding for each in found]
-        if len(vectors) != len(texts) or len(set(map(len, vectors))) != 1:
-            raise EmbedderError("it does not answer with a vector for each text")
+        """Return the endpoint's vectors, in the order of the texts."""
+        response = self._request(texts)
+        in_order = sorted(response.data, key=lambda vector: vector.index)
+        vectors = [vector.embedding for vector in in_order]
+        lengths = {len(vector) for vector in vectors}
+        if len(vectors) != len(texts) or len(lengths) != 1:
+            raise EmbedderError("the response does not have one vector for each text")
         return vectors
 
-    def _answer(self, texts: list[str]) -> Vectors:
+    def _request(self, texts: list[str]) -> EmbeddingsResponse:
         url = f"{settings.embedder_url.rstrip('/')}/embeddings"
         body = {"model": settings.embedder_model, "input": texts}
-        try:  # `from None`: what httpx2 says of a header is all that stands in it, the key too
-            answer = self._client.post(url, json=body).raise_for_status()
-            return Vectors.model_validate_json(answer.content)
+        try:  # `from None`: an error of httpx2 can contain the header with the key
+            response = self._client.post(url, json=body).raise_for_status()
+            return EmbeddingsResponse.model_validate_json(response.content)
         except httpx2.HTTPStatusError as error:
             raise EmbedderError(f"HTTP {error.response.status_code}") from None
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise EmbedderError(type(error).__name__) from None
         except ValidationError:
-            raise EmbedderError("it does not answer with vectors of numbers") from None
+            raise EmbedderError("the response has no vectors of numbers") from None
 
 
-def name() -> str:
-    """Return the name of the embedder that the settings ask for."""
+def embedder_name() -> str:
+    """Return the name of the configured embedder, as documents record it."""
     if settings.embedder == "wordllama":
         return "wordllama l2_supercat_256"
     return f"{settings.embedder_model} of {settings.embedder_url}"[:200]
@@ -102,10 +107,10 @@ def name() -> str:
 
 async def embed(texts: list[str]) -> list[list[float]]:
     """Return a vector for each text. The first call of a process loads the embedder."""
-    embedder = await anyio.to_thread.run_sync(_load, limiter=_loading)
+    embedder = await anyio.to_thread.run_sync(_load, limiter=_load_once)
     return await anyio.to_thread.run_sync(embedder.embed, texts)
 
 
 @cache
 def _load() -> Embedder:
-    return WordLlama() if settings.embedder == "wordllama" else OpenAI()
+    return WordLlamaEmbedder() if settings.embedder == "wordllama" else OpenAIEmbedder()

@@ -1,39 +1,46 @@
-"""Search by meaning and by words: what is high in both lists comes first.
+"""Hybrid search, by vectors and by keywords.
 
-Vectors find what is put in other words, the index of words finds names and rare terms. Reciprocal
-rank fusion joins the two: a chunk gets weight / (10 + rank) from each list that it is in.
+Vectors find other words for the same thing. Keywords find names and rare terms.
+Reciprocal rank fusion combines both rankings: a chunk scores weight / (10 + rank) in
+each ranking that contains it.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple, cast
 
-import anyio
 import sqlalchemy as sa
 from sqlalchemy.sql.functions import func
 
-from app import database
+from app.database import engine
 from app.documents import embedder
 from app.documents.models import Chunk, Document
+from app.documents.queries import fetch_all
 from app.documents.vectors import cosine_distance, dimensions
 
-# PostgreSQL knows them by itself. In few documents they would seem to be rare words, which count.
-COMMON = frozenset(
-    """a about an and are as at be but by can do does for from has have how i if in into is it its me
-    my no not of on or should so than that the their them then there these they this to was we were
-    what when where which who why will with you your""".split()  # noqa: SIM905  # words, to be read
+# PostgreSQL ignores these by itself. SQLite would rank them like rare words while there
+# are few documents.
+STOP_WORDS = frozenset(
+    """a about an and are as at be but by can do does for from has have how i if in into
+    is it its me my no not of on or should so than that the their them then there these
+    they this to was we were what when where which who why will with you
+    your""".split()  # noqa: SIM905  # easier to read
 )
-CANDIDATES = 50  # of each list
-FLATTENING = 10  # the more, the less the first places of a list stand out
-# Of the best one's score a chunk needs this part. Something is nearest to every question: where one
-# leads both lists, what is only near says nothing about it.
-LEAST = 0.5
-MEANING, WORDS = 0.5, 1.0  # weights: the small model of wordllama knows less than the words do
+CANDIDATES = 50  # of each ranking
+RANK_OFFSET = 10  # a higher one makes the first ranks less important
+# A hit needs this fraction of the best score. Some vector is always the nearest, so a
+# chunk that only the vectors find says little if the best one leads both rankings.
+MIN_SCORE = 0.5
+# The small default model knows less than the keywords do.
+VECTOR_WEIGHT = 0.5
+KEYWORD_WEIGHT = 1.0
+MAX_KEYWORDS = 32
 
 
 @dataclass(frozen=True)
-class Found:
-    """A chunk that answers a question, best first."""
+class SearchHit:
+    """A chunk that the search has found."""
 
     document_id: str
     name: str
@@ -42,78 +49,94 @@ class Found:
     score: float
 
 
-async def search(question: str, limit: int = 5) -> list[Found]:
-    """Return the chunks that fit a question best."""
+class Ranking(NamedTuple):
+    """Rows of chunks, best first, and how much the ranking counts."""
+
+    weight: float
+    rows: Sequence[sa.Row[Any]]
+
+
+async def search(question: str, limit: int = 5) -> list[SearchHit]:
+    """Return the best chunks for a question, best first."""
     [vector] = await embedder.embed([question])
-    near = await rows(_nearest(vector))
-    named = await rows(found) if (found := _worded(question)) is not None else []
-    return _fused((MEANING, near), (WORDS, named))[:limit]
+    rankings = [Ranking(VECTOR_WEIGHT, await fetch_all(vector_query(vector)))]
+    query = keyword_query(question)
+    if query is not None:
+        rankings.append(Ranking(KEYWORD_WEIGHT, await fetch_all(query)))
+    return fuse_rankings(rankings)[:limit]
 
 
-async def rows(statement: sa.Executable) -> list[sa.Row[Any]]:
-    """Return what a statement finds. Whoever asked may leave meanwhile: then it ends all the same.
-
-    One that is cut off would leave its connection to be closed by nobody.
-    """
-    with anyio.CancelScope(shield=True):
-        found = await database.execute_async(statement)
-    return found
-
-
-def _fused(*lists: tuple[float, list[sa.Row[Any]]]) -> list[Found]:
+def fuse_rankings(rankings: list[Ranking]) -> list[SearchHit]:
+    """Combine rankings into one list of hits, best first."""
     scores: dict[int, float] = {}
-    chunks: dict[int, sa.Row[Any]] = {}
-    for weight, found in lists:
-        for rank, row in enumerate(found, 1):
-            chunks[row.id] = row
-            scores[row.id] = scores.get(row.id, 0) + weight / (FLATTENING + rank)
-    best = sorted(chunks, key=lambda chunk: (-scores[chunk], chunk))
-    least = LEAST * max(scores.values(), default=0)
-    return [_found(chunks[chunk], scores[chunk]) for chunk in best if scores[chunk] >= least]
+    rows: dict[int, sa.Row[Any]] = {}
+    for ranking in rankings:
+        for rank, row in enumerate(ranking.rows, 1):
+            rows[row.id] = row
+            score = ranking.weight / (RANK_OFFSET + rank)
+            scores[row.id] = scores.get(row.id, 0) + score
+    minimum = MIN_SCORE * max(scores.values(), default=0)
+    best_first = sorted(scores, key=lambda chunk_id: (-scores[chunk_id], chunk_id))
+    return [
+        _hit(rows[chunk_id], scores[chunk_id])
+        for chunk_id in best_first
+        if scores[chunk_id] >= minimum
+    ]
 
 
-def _found(row: sa.Row[Any], score: float) -> Found:
-    return Found(row.document_id, row.name, row.position, row.text, round(score, 5))
-
-
-def _chunks() -> sa.Select[Any]:
-    columns: tuple[Any, ...] = (
-        Chunk.id,
-        Chunk.document_id,
-        Document.name,
-        Chunk.position,
-        Chunk.text,
+def _hit(row: sa.Row[Any], score: float) -> SearchHit:
+    return SearchHit(
+        document_id=row.document_id,
+        name=row.name,
+        position=row.position,
+        text=row.text,
+        score=round(score, 5),
     )
-    ready = (Document.state == "ready", Document.embedder == embedder.name())
-    return sa.select(*columns).join(Document).where(*ready).limit(CANDIDATES)
 
 
-def _nearest(vector: list[float]) -> sa.Select[Any]:
+def _candidates() -> sa.Select[Any]:
+    query = sa.select(
+        Chunk.id, Chunk.document_id, Document.name, Chunk.position, Chunk.text
+    )
+    has_current_vectors = Document.embedder == embedder.embedder_name()
+    is_searchable = sa.and_(Document.state == "ready", has_current_vectors)
+    query = query.join(Document).where(is_searchable).limit(CANDIDATES)
+    return cast("sa.Select[Any]", query)  # the types of the columns do not matter
+
+
+def vector_query(vector: list[float]) -> sa.Select[Any]:
+    """Return the query that ranks chunks by the distance of their vectors."""
     sent = sa.bindparam(None, vector, Chunk.vector.type)
-    comparable = dimensions(Chunk.vector) == len(vector)
-    return _chunks().where(comparable).order_by(cosine_distance(Chunk.vector, sent), Chunk.id)
+    has_same_length = dimensions(Chunk.vector) == len(vector)
+    distance = cosine_distance(Chunk.vector, sent)
+    return _candidates().where(has_same_length).order_by(distance, Chunk.id)
 
 
-def _worded(question: str) -> sa.Select[Any] | None:
-    """Select the chunks with any of the question's words, the rarest words counting most."""
-    words = [word for word in re.findall(r"\w+", question.lower()) if word not in COMMON][:32]
-    if not words:
+def keyword_query(question: str) -> sa.Select[Any] | None:
+    """Return the query that ranks chunks by the question's words, rare ones first.
+
+    Return None if the question has only common words.
+    """
+    words = re.findall(r"\w+", question.lower())
+    keywords = [word for word in words if word not in STOP_WORDS][:MAX_KEYWORDS]
+    if not keywords:
         return None
-    if database.engine().dialect.name == "postgresql":
-        return _worded_postgresql(" | ".join(words))
-    return _worded_sqlite(" OR ".join(f'"{word}"' for word in words))
+    if engine().dialect.name == "postgresql":
+        return _postgresql_keyword_query(" | ".join(keywords))
+    return _sqlite_keyword_query(" OR ".join(f'"{word}"' for word in keywords))
 
 
-def _worded_sqlite(words: str) -> sa.Select[Any]:
+def _sqlite_keyword_query(expression: str) -> sa.Select[Any]:
     index = sa.table("chunks_fts", sa.column("rowid"), sa.column("rank"))
-    matches = sa.literal_column("chunks_fts").op("MATCH")(words)
-    found = _chunks().join(index, index.c.rowid == Chunk.id)
-    return found.where(matches).order_by(index.c.rank, Chunk.id)
+    matches = sa.literal_column("chunks_fts").op("MATCH")(expression)
+    ranked = _candidates().join(index, index.c.rowid == Chunk.id)
+    return ranked.where(matches).order_by(index.c.rank, Chunk.id)
 
 
-def _worded_postgresql(words: str) -> sa.Select[Any]:
+def _postgresql_keyword_query(expression: str) -> sa.Select[Any]:
     english: sa.ColumnElement[Any] = sa.literal_column("'english'")
-    index = func.to_tsvector(english, Chunk.text)
-    query = func.to_tsquery(english, words)
-    rank = func.ts_rank_cd(index, query, 1)  # 1: long chunks do not win by their length alone
-    return _chunks().where(index.op("@@")(query)).order_by(rank.desc(), Chunk.id)
+    document = func.to_tsvector(english, Chunk.text)
+    query = func.to_tsquery(english, expression)
+    rank = func.ts_rank_cd(document, query, 1)  # 1: long chunks get no advantage
+    matches = document.op("@@")(query)
+    return _candidates().where(matches).order_by(rank.desc(), Chunk.id)

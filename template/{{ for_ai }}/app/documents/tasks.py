@@ -1,140 +1,177 @@
-"""Tasks of the domain `documents`: read, embed, store.
+"""Tasks of the domain `documents`: extract, embed, store.
 
-A task may run twice after a crash, or at the same time as another for the same document. A chunk
-has a place in its document, and the database takes no second one for it; so what has been stored
-stays, and only the rest is added.
+A task may run again after a crash, and twice at the same time. The database accepts one
+chunk for each position of a document, so stored chunks stay and only the rest is added.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
 
 import anyio
 import sqlalchemy as sa
 from sqlalchemy import delete, update
 
-from app import database
-from app.background import progress, task
+from afterward import progress, task
+from app.database import engine, sync_engine
 from app.documents import embedder
 from app.documents.extract import UnreadableError
-from app.documents.files import remove
-from app.documents.models import Chunk, Document, insert
-from app.documents.reading import Passage, reading
+from app.documents.extract_process import ExtractedChunk, extracting
+from app.documents.files import delete_file
+from app.documents.models import Chunk, Document
+from app.documents.queries import insert
 
-REST = 0.02  # seconds between two writes: requests want the database too, and SQLite has one writer
+PAUSE = (
+    0.02  # seconds between two writes: SQLite has one writer, and requests write too
+)
 
 
-class GoneError(Exception):
-    """The document was deleted meanwhile, or another run has completed it, or begun it anew."""
+class StaleRunError(Exception):
+    """The document was deleted, or another run has completed or restarted it."""
 
 
-class Begun(NamedTuple):
-    """The document that a run works on: one uploaded anew, after it was deleted, is another one."""
+@dataclass(frozen=True)
+class IndexingRun:
+    """The document that a task run works on.
 
-    id: str
+    `created_at` tells it from a document with the same content that was uploaded later.
+    """
+
+    document_id: str
     created_at: datetime
     kind: str
     embedder: str
 
 
-@task("documents.process")
-async def process(document_id: str) -> None:
-    """Make a document searchable, or note why that will never be possible."""
-    begun = await _begin(document_id)
-    if begun is None:
+@task("documents.index")
+async def index_document(document_id: str) -> None:
+    """Make a document searchable, or record why that is impossible."""
+    run = await _start_run(document_id)
+    if run is None:
         return
     try:
-        await _index(begun)
-    except GoneError:
+        await _index(run)
+    except StaleRunError:
         return
-    except UnreadableError as error:  # to try again would change nothing: no error for the backend
-        await _fail(begun, str(error))
+    except UnreadableError as error:  # a retry would fail in the same way
+        await _mark_failed(run, str(error))
     except Exception as error:
-        await _fail(begun, f"It could not be processed ({type(error).__name__}).")
+        await _mark_failed(run, f"Processing failed ({type(error).__name__}).")
         raise
 
 
 @task("documents.remove_file")
 async def remove_file(document_id: str) -> None:
-    """Remove the file of a document that was deleted, unless it has been uploaded again."""
-    # A row that nobody will see holds the id: an upload of the same content waits for its end, and
-    # one that has come first is waited for.
+    """Delete the file of a deleted document, unless it was uploaded again."""
+    # A row that is never committed locks the id. An upload of the same content waits
+    # for it, and this task waits for an upload that came first.
     row = insert(Document).values(id=document_id, name="", kind="", size=0)
-    held = row.on_conflict_do_nothing().returning(Document.id)
-    async with database.engine().connect() as connection:
-        if await connection.scalar(held):
-            await remove(document_id)
+    lock = row.on_conflict_do_nothing().returning(Document.id)
+    async with engine().connect() as connection:
+        if await connection.scalar(lock):
+            await delete_file(document_id)
         await connection.rollback()
 
 
-async def _index(document: Begun) -> None:
+async def _start_run(document_id: str) -> IndexingRun | None:
+    """Set the document to `processing`; return None if there is nothing to do."""
+    current = embedder.embedder_name()
+    is_document = Document.id == document_id
+    has_other_vectors = sa.and_(is_document, Document.embedder != current)
+    is_incomplete = sa.or_(Document.state != "ready", Document.embedder != current)
+    start = (
+        update(Document)
+        .where(is_document, is_incomplete)
+        .values(state="processing", progress=0.0, reason=None, embedder=current)
+        .returning(Document.created_at, Document.kind)
+    )
+    other_documents = sa.select(Document.id).where(has_other_vectors)
+    async with engine().begin() as connection:
+        # Locked first, so that chunks which another run stores now are deleted too.
+        await connection.execute(
+            sa.select(Document.id).where(is_document).with_for_update()
+        )
+        await connection.execute(
+            delete(Chunk).where(Chunk.document_id.in_(other_documents))
+        )
+        row = (await connection.execute(start)).one_or_none()
+    if row is None:
+        return None
+    return IndexingRun(
+        document_id=document_id,
+        created_at=row.created_at,
+        kind=row.kind,
+        embedder=current,
+    )
+
+
+async def _index(run: IndexingRun) -> None:
     stored = 0
-    async with reading(document.id, document.kind) as batches:
+    async with extracting(run.document_id, run.kind) as batches:
         async for batch in batches:
             if stored:
-                await anyio.sleep(REST)
-            vectors = await embedder.embed([passage.text for passage in batch])
-            await anyio.to_thread.run_sync(_store, document, stored, batch, vectors)
+                await anyio.sleep(PAUSE)
+            vectors = await embedder.embed([chunk.text for chunk in batch])
+            await anyio.to_thread.run_sync(_store, run, stored, batch, vectors)
             stored += len(batch)
-            progress(batch[-1].done, f"{stored} chunks")
-    await _complete(document, stored)
-
-
-async def _begin(document_id: str) -> Begun | None:
-    """Return the document; None when there is nothing to do."""
-    name = embedder.name()
-    is_it = Document.id == document_id
-    # Held first, so that what another run is storing is seen, and deleted with the rest.
-    held = sa.select(Document.id).where(is_it).with_for_update()
-    others = sa.select(Document.id).where(is_it, Document.embedder != name)
-    begun = (
-        update(Document)
-        .where(is_it, sa.or_(Document.state != "ready", Document.embedder != name))
-        .values(state="processing", progress=0.0, reason=None, embedder=name)
-        .returning(Document.id, Document.created_at, Document.kind)
-    )
-    async with database.engine().begin() as connection:
-        await connection.execute(held)
-        await connection.execute(delete(Chunk).where(Chunk.document_id.in_(others)))
-        found = (await connection.execute(begun)).one_or_none()
-    return Begun(*found, name) if found else None
+            progress(batch[-1].progress, f"{stored} chunks")
+    await _mark_ready(run, stored)
 
 
 def _store(
-    document: Begun, position: int, batch: list[Passage], vectors: list[list[float]]
+    run: IndexingRun,
+    position: int,
+    batch: list[ExtractedChunk],
+    vectors: list[list[float]],
 ) -> None:
-    """Store some chunks together with the progress that they are.
+    """Store some chunks, and the progress, in one transaction.
 
-    In a thread, and in one go: whoever else would write waits for the end of it.
+    It runs in a thread and awaits nothing in between, so other writers wait briefly.
     """
     rows = [
-        {"document_id": document.id, "position": number, "text": passage.text, "vector": vector}
-        for number, (passage, vector) in enumerate(zip(batch, vectors, strict=True), position)
+        {
+            "document_id": run.document_id,
+            "position": position + number,
+            "text": chunk.text,
+            "vector": vector,
+        }
+        for number, (chunk, vector) in enumerate(zip(batch, vectors, strict=True))
     ]
-    progressed = _while_processing(document, progress=batch[-1].done)
-    new = insert(Chunk).on_conflict_do_nothing()
-    with database.sync_engine().begin() as connection:
-        if connection.execute(progressed).rowcount == 0:
-            raise GoneError
-        connection.execute(new, rows)
+    set_progress = _update_if_current(run, progress=batch[-1].progress)
+    with sync_engine().begin() as connection:
+        if connection.execute(set_progress).rowcount == 0:
+            raise StaleRunError
+        connection.execute(insert(Chunk).on_conflict_do_nothing(), rows)
 
 
-async def _complete(document: Begun, stored: int) -> None:
-    beyond = delete(Chunk).where(Chunk.document_id == document.id, Chunk.position >= stored)
-    ready = _while_processing(document, state="ready", progress=1.0, chunks=stored)
-    async with database.engine().begin() as connection:
+async def _mark_ready(run: IndexingRun, stored: int) -> None:
+    is_surplus = sa.and_(Chunk.document_id == run.document_id, Chunk.position >= stored)
+    ready = _update_if_current(run, state="ready", progress=1.0, chunks=stored)
+    async with engine().begin() as connection:
         if (await connection.execute(ready)).rowcount:
-            await connection.execute(beyond)  # of an earlier run, when chunks were cut differently
+            # An earlier version of the code may have cut the text into more chunks.
+            await connection.execute(delete(Chunk).where(is_surplus))
 
 
-async def _fail(document: Begun, reason: str) -> None:
-    failed = _while_processing(document, state="failed", reason=reason)
-    async with database.engine().begin() as connection:
+async def _mark_failed(run: IndexingRun, reason: str) -> None:
+    failed = _update_if_current(run, state="failed", reason=reason)
+    chunks = delete(Chunk).where(Chunk.document_id == run.document_id)
+    async with engine().begin() as connection:
         if (await connection.execute(failed)).rowcount:
-            await connection.execute(delete(Chunk).where(Chunk.document_id == document.id))
+            await connection.execute(chunks)
 
 
-def _while_processing(document: Begun, **values: object) -> sa.Update:
-    it = (Document.id == document.id, Document.created_at == document.created_at)
-    # During a deploy a process with another embedder may have begun it anew: one keeps its vectors.
-    ours = (Document.state == "processing", Document.embedder == document.embedder)
-    return update(Document).where(*it, *ours).values(**values)
+def _update_if_current(run: IndexingRun, **values: object) -> sa.Update:
+    """Return an UPDATE that has no effect if the run is stale.
+
+    In a deployment, a process with another embedder may have restarted the document.
+    """
+    return (
+        update(Document)
+        .where(
+            Document.id == run.document_id,
+            Document.created_at == run.created_at,
+            Document.state == "processing",
+            Document.embedder == run.embedder,
+        )
+        .values(**values)
+    )

@@ -1,4 +1,4 @@
-"""The documents, their chunks with vectors and words, and the messages of the chat."""
+"""Documents, their chunks with vectors and a full-text index, and chat messages."""
 
 from typing import Any
 
@@ -12,8 +12,8 @@ down_revision: str | None = "0001"
 branch_labels: str | None = None
 depends_on: str | None = None
 
-# SQLite's index of words lies in a table of its own, which these keep in step with the chunks.
-SQLITE_WORDS = (
+# SQLite's full-text index is a table. The triggers update it with the chunks.
+SQLITE_FULL_TEXT = (
     """
     CREATE VIRTUAL TABLE chunks_fts USING fts5(
         text, content='chunks', content_rowid='id', tokenize='porter unicode61'
@@ -24,28 +24,29 @@ SQLITE_WORDS = (
     END""",
     """
     CREATE TRIGGER chunks_delete AFTER DELETE ON chunks BEGIN
-        INSERT INTO chunks_fts (chunks_fts, rowid, text) VALUES ('delete', old.id, old.text);
+        INSERT INTO chunks_fts (chunks_fts, rowid, text)
+        VALUES ('delete', old.id, old.text);
     END""",
 )
-POSTGRESQL_WORDS = (
+POSTGRESQL_FULL_TEXT = (
     "CREATE INDEX ix_chunks_fts ON chunks USING gin (to_tsvector('english', text))",
 )
 
 
 def upgrade() -> None:
-    """Create the tables. On PostgreSQL this needs the extension pgvector on the server."""
-    postgresql = op.get_bind().dialect.name == "postgresql"
-    if postgresql:
+    """Create the tables. PostgreSQL needs the extension pgvector on the server."""
+    is_postgresql = op.get_bind().dialect.name == "postgresql"
+    if is_postgresql:
         _create_extension()
     _create_documents()
-    _create_chunks(Vector() if postgresql else sa.LargeBinary())
+    _create_chunks(Vector() if is_postgresql else sa.LargeBinary())
     _create_messages()
-    for statement in POSTGRESQL_WORDS if postgresql else SQLITE_WORDS:
+    for statement in POSTGRESQL_FULL_TEXT if is_postgresql else SQLITE_FULL_TEXT:
         op.execute(statement)
 
 
 def downgrade() -> None:
-    """Drop the tables with all that was uploaded and said. The extension and the files stay."""
+    """Drop the tables. The extension and the uploaded files stay."""
     if op.get_bind().dialect.name == "sqlite":
         op.execute("DROP TABLE chunks_fts")
     for table in ("messages", "chunks", "documents"):
@@ -56,16 +57,18 @@ def _create_extension() -> None:
     available = "SELECT count(*) FROM pg_available_extensions WHERE name = 'vector'"
     if not op.get_bind().scalar(sa.text(available)):
         raise RuntimeError(
-            "This PostgreSQL server lacks the extension 'vector' (pgvector), which holds the vectors"
-            " of documents. Install it on the server: the package postgresql-<version>-pgvector, or"
-            " the image pgvector/pgvector. Then run: uv run poe migrate"
+            "This PostgreSQL server lacks the extension 'vector' (pgvector), which"
+            " stores the vectors of documents. Install it on the server: the package"
+            " postgresql-<version>-pgvector, or the image pgvector/pgvector. Then run:"
+            " uv run poe migrate"
         )
     try:
         op.execute("CREATE EXTENSION IF NOT EXISTS vector")
     except DBAPIError as error:
         raise RuntimeError(
-            "This user may not create the extension 'vector' (pgvector). Let a superuser run, in this"
-            f" database: CREATE EXTENSION vector. Then run: uv run poe migrate ({error.orig})"
+            "This user may not create the extension 'vector' (pgvector). As a superuser"
+            " run in this database: CREATE EXTENSION vector. Then run: uv run poe"
+            f" migrate ({error.orig})"
         ) from error
 
 
@@ -108,4 +111,6 @@ def _create_messages() -> None:
         sa.Column("complete", sa.Boolean(), nullable=False),
         sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
     )
-    op.create_index("ix_messages_conversation", "messages", ["conversation_id", "asked_at"])
+    op.create_index(
+        "ix_messages_conversation", "messages", ["conversation_id", "asked_at"]
+    )

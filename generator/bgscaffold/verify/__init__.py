@@ -1,0 +1,1 @@
+"""`bgscaffold verify`: the contract suite and the fault suite, run against a project."""

@@ -1,0 +1,1 @@
+"""Small FastAPI applications that bgscaffold has not generated."""

@@ -1,0 +1,1 @@
+"""Domain packages of the tests: an application imports their tasks and routes."""
