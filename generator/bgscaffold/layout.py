@@ -13,12 +13,6 @@ def application_packages(root: Path) -> list[Path]:
 
     There is one, `app`, which the user may have renamed or moved into `src/`.
     """
-    files = (*root.glob("*/background.py"), *root.glob("*/*/background.py"))
-    packages = [file.parent for file in files if file.parent.name != RUNTIME]
-    return sorted(packages + old_packages(root))
-
-
-def old_packages(root: Path) -> list[Path]:
-    """Return the packages with the folder that background.py replaces."""
-    files = (*root.glob("*/background/task.py"), *root.glob("*/*/background/task.py"))
-    return [file.parents[1] for file in files]
+    files = [*root.glob("*/background.py"), *root.glob("*/*/background.py")]
+    packages = [file.parent for file in files]
+    return sorted(package for package in packages if package.name != RUNTIME)

@@ -67,7 +67,7 @@ class PatternRecord:
         return "worker" in self.processes
 
 
-IN_PROCESS = frozenset({"timeout"})
+IN_PROCESS = frozenset({"timeout", "cron", "timezone"})
 DURABLE = IN_PROCESS | {
     "retries",
     "retry_on",

@@ -2,6 +2,8 @@
 
 import ast
 from dataclasses import fields
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -101,40 +103,52 @@ def test_no_command_shows_the_help(run: Run) -> None:
     assert "Create a project." in run("--help").out
 
 
-def test_each_pattern_supports_what_its_backend_does() -> None:
-    always = {
-        "status",
-        "start after response",
-    }  # abilities, and not options of tasks or calls
-    durable = "{{ for_durable }}/app/background/enqueue.py"
-    names = {"SUPPORTED": assigned(durable, "SUPPORTED", {})}
-    for pattern, record in RECORDS.items():
-        backend = f"{{{{ for_{pattern} }}}}/app/background/backend.py"
-        assert assigned(backend, "supports", names) - always == record.supports
-        assert record.durable == ("app.background.enqueue" in read(backend))
+BACKENDS = {"simple": "simple", "async": "async_", "safe": "safe", "celery": "celery_"}
+ABILITIES = {"status", "start_after_response"}  # no options of tasks or calls
+
+
+@pytest.mark.parametrize("pattern", Pattern)
+def test_a_pattern_supports_what_its_backend_does(pattern: Pattern) -> None:
+    options = class_values("backend.py", "Option")
+    names: dict[str, object] = {"Option": SimpleNamespace(**options)}
+    for name in ("COMMON", "DURABLE"):
+        names[name] = assigned("backend.py", name, names)
+    backend = f"backends/{BACKENDS[pattern]}.py"
+    record = RECORDS[pattern]
+    assert assigned(backend, "supports", names) - ABILITIES == record.supports
+    assert assigned(backend, "is_durable", names) is record.durable
 
 
 def test_all_options_of_tasks_and_calls_are_known() -> None:
-    classes = {
-        node.name: {
-            each.target.id for each in node.body if isinstance(each, ast.AnnAssign)
-        }  # type: ignore[union-attr]  # a class of names
-        for node in ast.walk(ast.parse(read("app/background/task.py")))
-        if isinstance(node, ast.ClassDef)
+    declared = {
+        field.target.id
+        for name in ("TaskOptions", "CallOptions")
+        for field in class_body("tasks.py", name)
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
     }
-    by_the_clock = {"cron", "timezone"}  # what schedules bring, under every pattern
-    assert classes["TaskOptions"] | classes["CallOptions"] == OPTIONS | by_the_clock
+    assert declared == OPTIONS
 
 
-def read(path: str) -> str:
-    """Return a file of the template."""
-    return (helpers.ROOT / "template" / path).read_text()
+def read(path: str) -> ast.Module:
+    """Return the syntax tree of a module of the runtime package."""
+    return ast.parse((helpers.ROOT / "template/afterward" / path).read_text())
 
 
-def assigned(path: str, name: str, names: dict[str, frozenset[str]]) -> frozenset[str]:
-    """Return the set that a file of the template gives a name to."""
-    for node in ast.walk(ast.parse(read(path))):
+def class_body(path: str, name: str) -> list[ast.stmt]:
+    """Return the statements of a class."""
+    classes = [node for node in ast.walk(read(path)) if isinstance(node, ast.ClassDef)]
+    return next(node.body for node in classes if node.name == name)
+
+
+def class_values(path: str, name: str) -> dict[str, str]:
+    """Return the members of an enumeration."""
+    members = [each for each in class_body(path, name) if isinstance(each, ast.Assign)]
+    return {ast.unparse(m.targets[0]): ast.literal_eval(m.value) for m in members}
+
+
+def assigned(path: str, name: str, names: dict[str, object]) -> Any:
+    """Return what a module or its class assigns to a name."""
+    for node in ast.walk(read(path)):
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name:
-            value: frozenset[str] = eval(ast.unparse(node.value), dict(names))
-            return value
+            return eval(ast.unparse(node.value), dict(names))
     raise AssertionError(f"no {name} in {path}")

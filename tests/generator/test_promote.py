@@ -65,10 +65,11 @@ To undo it: git reset --hard
 Equivalent command: bgscaffold promote {}
 """
 CELERY_SETTINGS = """\
-  New settings, explained in .env.example: BROKER_URL, TASK_QUEUE, TASK_RETRIES, TASK_BACKOFF,
-    TASK_LEASE, TASK_SWEEP, TASK_RETENTION, WORKER_METRICS_PORT, PUBLISH_WINDOW.
-  In production set BROKER_URL (Redis or RabbitMQ) and DATABASE_URL (PostgreSQL), and start a worker
-    and beat beside the API.
+  New settings, explained in .env.example: BROKER_URL, TASK_QUEUE, TASK_RETRIES,
+    TASK_BACKOFF, TASK_LEASE, TASK_SWEEP, TASK_RETENTION, WORKER_METRICS_PORT,
+    PUBLISH_WINDOW.
+  In production set BROKER_URL (Redis or RabbitMQ) and DATABASE_URL (PostgreSQL), and
+    start a worker and beat beside the API.
 """
 
 
@@ -107,8 +108,8 @@ def test_says_how_to_drain_on_the_way_down(run: Run, machine: Machine) -> None:
         0,
         "Would promote shop from safe to simple:\n\n"
         f"{listed(shop)}\nBefore you run it:\n"
-        "  Settings that have no effect now: TASK_RETRIES, TASK_BACKOFF, TASK_LEASE, TASK_SWEEP,\n"
-        "    TASK_RETENTION.\n"
+        "  Settings that have no effect now: TASK_RETRIES, TASK_BACKOFF, TASK_LEASE,\n"
+        "    TASK_SWEEP, TASK_RETENTION.\n"
         "  Unfinished tasks: simple does not run the rows of safe. Before you stop the old\n"
         "    version, send it no more requests and wait until GET /tasks?state=pending,\n"
         "    ?state=retrying and ?state=running are empty (this needs ADMIN_TOKEN).\n"
@@ -397,7 +398,7 @@ def test_a_package_in_src_is_read_as_well(run: Run, shop: Path) -> None:
     )
     assert run("promote", "async").err.startswith(
         "The code uses options that the pattern does not support: 'pattern async'"
-        " (task 'orders.print' declares retries=5 at src/app/orders/tasks.py:1)\n"
+        " (task 'orders.print' declares retries=5 at src/app/orders/tasks.py:1).\n"
     )
 
 
@@ -449,7 +450,7 @@ def test_a_folder_of_a_larger_repository(
 
     assert (foreseen.code, done.code) == (0, 0)
     assert "  created  app/runner/worker.py " in done.out
-    assert "  docs/background.md: changed by this, but you have deleted it" in done.out
+    assert "  docs/background.md: stays deleted, although" in done.out
     assert helpers.tree(root / "services/b") == twin
     fresh = helpers.tree(evolving.original("celery"))
     assert fresh.pop("docs/background.md")
@@ -505,7 +506,7 @@ def test_nothing_of_the_users_runs_in_the_middle(
         shop, "-c", "core.hooksPath=/dev/null", "commit", "--quiet", "--message=renamed"
     )
     assert run("promote", "celery").code == 0
-    assert (shop / "store/background/worker.py").is_file()
+    assert (shop / "store/runner/worker.py").is_file()
     assert not (shop / "was-here").exists()
 
 

@@ -110,4 +110,6 @@ def test_words_are_the_fields(file: Path) -> None:
 def test_lines_fit_in_88_columns(file: Path) -> None:
     lines = file.read_text(encoding="utf-8").splitlines()
     long = [number for number, line in enumerate(lines, 1) if len(line) > 88]
-    assert [number for number in long if "# type: ignore" not in lines[number - 1]] == []
+    assert [
+        number for number in long if "# type: ignore" not in lines[number - 1]
+    ] == []

@@ -78,15 +78,31 @@ def test_two_projects_of_one_repository(
     assert run("promote", "celery", "mono/a/shop").code == 0
 
 
-def test_a_folder_that_cannot_be_locked(
+def test_a_lock_file_that_cannot_be_created(
     run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def closed(*_: object) -> int:
-        raise PermissionError
+    file = shop / "README.md/x.lock"
+    monkeypatch.setattr(locks, "lock_file", lambda _: file)
+    done = run("promote", "celery")
+    assert done == refused(
+        "Cannot write",
+        file,
+        "Free disk space or choose a folder that you may write to,"
+        " and run the command again.",
+        done.err.partition("(")[2].partition(")")[0],
+    )
+    assert status(shop) == ""
 
-    monkeypatch.setattr("bgscaffold.system.locks.os.open", closed)
-    with locks.folder_lock(shop), locks.folder_lock(shop):
-        pass
+
+def test_a_lock_leaves_no_file(
+    shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    with locks.folder_lock(shop):
+        [file] = (tmp_path / "temporary").iterdir()
+        assert file.name.startswith("bgscaffold-")
+    assert list((tmp_path / "temporary").iterdir()) == []
 
 
 def test_a_project_that_changes_before_its_turn(

@@ -175,7 +175,7 @@ def test_the_same_where_root_runs_the_tests(
 
     monkeypatch.setattr("os.access", denied)
     assert run("promote", "celery").err.startswith(
-        f"Cannot write to these folders: '{shop}/app/background'.\n"
+        f"Cannot write to these folders: '{shop}/app/runner'.\n"
     )
 
 
@@ -216,7 +216,16 @@ def without_rights(*command: str, cwd: Path) -> Outcome:
 def test_a_disk_that_is_full(shop: Path, tmp_path: Path) -> None:
     before = helpers.tree(shop)
     said = ""
-    for room in (0, 160, 200, 240, 280, 320):  # the more there is, the later git fails
+    for room in (
+        0,
+        16,
+        32,
+        48,
+        64,
+        80,
+        96,
+        120,
+    ):  # the more there is, the later git fails
         after = tmp_path / f"after-{room}"
         done = on_a_disk(room, shop, after)
         said += done.err
@@ -298,7 +307,7 @@ def test_a_file_that_git_ignores_cannot_be_written(shop: Path) -> None:
     (shop / "tests/background").chmod(0o555)
     before = whole(shop)
     done = without_rights(*process("promote", "celery"), cwd=shop)
-    path = shop / "tests/background/conftest.py"
+    path = shop / "tests/background/test_worker.py"
     assert done == refused(
         "The merge failed and was rolled back; no file was changed",
         shop,
@@ -339,7 +348,7 @@ def test_an_ignored_file_that_somebody_saves_meanwhile(
 
     def saved(source: Path, to: Path, **options: bool) -> None:
         copyfile(source, to, **options)
-        if to.name == "conftest.py":
+        if to.name == "test_worker.py":
             to.write_text("mine\n")
 
     monkeypatch.setattr("shutil.copyfile", saved)
@@ -348,14 +357,14 @@ def test_an_ignored_file_that_somebody_saves_meanwhile(
             "The merge failed and was rolled back, except for files that"
             " another process changed meanwhile"
         ),
-        shop / "tests/background/conftest.py",
+        shop / "tests/background/test_worker.py",
         (
             "Check these files with `git diff`, commit or restore them, and run"
             " the command again."
         ),
         f"{shop}/tests/background/workers: File exists",
     )
-    assert helpers.tree(shop) == before | {"tests/background/conftest.py": b"mine\n"}
+    assert helpers.tree(shop) == before | {"tests/background/test_worker.py": b"mine\n"}
 
 
 def test_a_file_where_a_folder_was(tmp_path: Path) -> None:
@@ -374,7 +383,7 @@ def test_what_cannot_be_put_back(
 ) -> None:
     break_filter(shop, "pyproject.toml")
 
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device", "worker.py")
 
     monkeypatch.setattr(bgscaffold.upgrade.transaction, "restore", full)
@@ -382,7 +391,7 @@ def test_what_cannot_be_put_back(
     assert done.err.startswith(
         f"The merge failed, and it could not be rolled back completely: '{shop}' ("
     )
-    assert "; worker.py: No space left on device)\n" in done.err
+    assert "; worker.py: No space left on device).\n" in done.err
     helpers.git("config", "--remove-section", "filter.secret", cwd=shop)
     shutil.rmtree(shop / "app/runner/workers", ignore_errors=True)
     helpers.git("reset", "--quiet", "--hard", cwd=shop)

@@ -16,11 +16,11 @@ from tests.generator.test_promote import listed
 from tests.generator.test_refusals import refused
 from tests.generator.test_update import FILE, release
 
+pytestmark = pytest.mark.usefixtures("small_template")
+
 BOTH = ("--with-ai", "--with-schedule")
 AI_SETTINGS = """\
-  New settings, explained in .env.example: LLM_MODEL, LLM_API_KEY, LLM_BASE_URL, CHAT_PASSAGES,
-    CHAT_HISTORY, DOCUMENTS_FOLDER, DOCUMENT_MAX_BYTES, DOCUMENT_MAX_CHUNKS, DOCUMENT_TIMEOUT,
-    EMBEDDER, EMBEDDER_URL, EMBEDDER_MODEL, EMBEDDER_KEY.
+  New settings, explained in .env.example: LLM_MODEL, LLM_API_KEY.
 """
 STEPS = """\
   uv run poe test                     run its tests
@@ -254,8 +254,6 @@ JOINED = "git add app/migrations/versions/*_merge.py"
 
 NOTES = """\
 import os
-
-pytestmark = pytest.mark.usefixtures("small_template")
 
 [number] = revision = os.environ
 revision: str

@@ -20,6 +20,8 @@ from tests.generator.conftest import Machine, Outcome, Run
 from tests.generator.evolving import commit, edit, open_conflict, state, write
 from tests.generator.test_refusals import refused
 
+pytestmark = pytest.mark.usefixtures("small_template")
+
 ANSWERS = ".copier-answers.yml"
 FROM_HISTORY = (
     "take it from the history: git log -- .copier-answers.yml,"
@@ -407,7 +409,7 @@ def test_many_changes_are_counted(run: Run, shop: Path) -> None:
     git(shop, "rm", "-r", "--quiet", "app/signup", "app/actions", "docs")
     assert run("update").code == 0  # there is nothing to do, so nobody cares
     gone = git(shop, "diff", "--name-only", "HEAD").splitlines()
-    counted = f"({', '.join(gone[:5])} and {len(gone) - 5} more)\n"
+    counted = f"({', '.join(gone[:5])} and {len(gone) - 5} more).\n"
     assert counted in run("promote", "celery").err
 
 
@@ -469,7 +471,9 @@ def test_conflicts_are_settled_by_git_add(run: Run, promoted: Path) -> None:
     git(promoted, "add", "docs/background.md")
     assert run("promote", "celery") == not_settled(promoted, "app/runner/worker.py")
     git(promoted, "rm", "--quiet", "app/runner/worker.py")
-    assert run("promote", "async").err.startswith("Tracked files hold changes ")
+    assert run("promote", "async").err.startswith(
+        "The repository has uncommitted changes: "
+    )
     git(promoted, "commit", "--quiet", "--no-edit")
     said = "Nothing to do: shop has pattern celery, version v0.1.0.\n"
     assert run("promote", "celery") == Outcome(0, said, "")
@@ -547,7 +551,7 @@ def test_no_git_or_an_old_one(git: str, run: Run, machine: Machine, shop: Path) 
         else "Program not found on PATH: 'git'"
     )
     for command in (("promote", "celery"), ("update",)):
-        assert run(*command).err.startswith(f"{what}\n")
+        assert run(*command).err.startswith(f"{what}.\n")
 
 
 @pytest.mark.parametrize(
@@ -589,8 +593,6 @@ def test_another_source_is_kept(source: str, run: Run, shop: Path) -> None:
 DECLARES = """\
 from app.background import background_tasks, task as job
 from app import background
-
-pytestmark = pytest.mark.usefixtures("small_template")
 
 OPTIONS = {"timeout": 1}
 
@@ -639,7 +641,7 @@ def test_an_option_that_is_deeply_nested(run: Run, shop: Path) -> None:
     write(shop, "app/orders/tasks.py", DEEP)
     write(shop, "app/orders/deeper.py", f"x = {'-' * 6000}1\n")
     os.mkfifo(shop / "app/orders/pipe.py")
-    assert "(task 'orders.print' declares retries=... at app/orders/tasks.py:1)\n" in (
+    assert "(task 'orders.print' declares retries=... at app/orders/tasks.py:1).\n" in (
         run("promote", "simple").err
     )
     assert run("promote", "celery").code == 0
@@ -650,7 +652,7 @@ def test_a_queue_needs_celery(run: Run, machine: Machine) -> None:
     text = '@task("orders.pack", queue="slow")\ndef pack(): ...\n'
     write(shop, "app/orders/tasks.py", text)
     assert (
-        "(task 'orders.pack' declares queue='slow' at app/orders/tasks.py:1)\n"
+        "(task 'orders.pack' declares queue='slow' at app/orders/tasks.py:1).\n"
         in run("promote", "safe", "shop").err
     )
 
