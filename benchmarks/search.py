@@ -1,8 +1,8 @@
 """Does the search find the right file? 30 questions to a project with AI.
 
-The corpus is this repository's documentation, and the descriptions of the packages of
-a project with all features. A question is answered if the right file is among the first three.
-The exit code is 1 if fewer than nine of ten questions are answered.
+The corpus is this repository's documentation, and the descriptions of the packages of a
+project with all features. A question is answered if the right file is among the first
+three. The exit code is 1 if fewer than nine of ten questions are answered.
 """
 
 import sys
