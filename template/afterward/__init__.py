@@ -4,12 +4,18 @@
 packages import `task` from here, and `BackgroundTasksDep` from `app.background`.
 """
 
-from afterward.background import Background
-from afterward.enqueue import BackgroundTasks
-from afterward.errors import EnqueueError, StartupError
-from afterward.observability.attempts import Failure, on_failure
-from afterward.progress import progress
-from afterward.tasks import task
+from afterward.requirements import explain
+
+try:
+    from afterward import settings
+    from afterward.background import Background
+    from afterward.enqueue import BackgroundTasks
+    from afterward.errors import EnqueueError, StartupError
+    from afterward.observability.attempts import Failure, on_failure
+    from afterward.progress import progress
+    from afterward.tasks import task
+except ModuleNotFoundError as error:
+    raise explain(error) from None
 
 __version__ = "0.1.0"
 
@@ -21,5 +27,6 @@ __all__ = [
     "StartupError",
     "on_failure",
     "progress",
+    "settings",
     "task",
 ]

@@ -66,35 +66,36 @@ class Application(Protocol):
     @property
     def database(self) -> Database:
         """The application's database."""
+        ...
 
     @property
     def has_database(self) -> bool:
         """Whether the application gave an engine."""
+        ...
 
     def prepare(self) -> None:
         """Make the database ready for this process, and check its schema. It blocks."""
 
 
 class Backend(Protocol):
-    """Runs task runs under one pattern."""
+    """Runs task runs under one pattern.
 
-    @property
-    def name(self) -> str:
-        """The pattern: simple, async, safe or celery."""
+    Attributes:
+        name: The pattern: simple, async, safe or celery.
+        supports: The options that this backend honours.
+        is_durable: Whether task runs are rows of the outbox.
+    """
 
-    @property
-    def supports(self) -> frozenset[Option]:
-        """The options that this backend honours."""
-
-    @property
-    def is_durable(self) -> bool:
-        """Whether task runs are rows of the outbox."""
+    name: str
+    supports: frozenset[Option]
+    is_durable: bool
 
     def connect(self, application: Application) -> None:
         """Take the application's configuration. `Background` calls it once."""
 
     def routers(self) -> list[APIRouter]:
         """Return the routes that the backend adds to the API."""
+        ...
 
     def insert(self, session: Any, runs: list[TaskRun], *, in_request: bool) -> None:
         """Write task runs into the session's transaction, if they are rows at all.
@@ -113,9 +114,11 @@ class Backend(Protocol):
 
     def lifespan(self) -> AbstractAsyncContextManager[None]:
         """Run tasks while the block lasts, then drain within SHUTDOWN_GRACE."""
+        ...
 
     async def status(self) -> BackendStatus:
         """Return the state of the backend, for probes and metrics."""
+        ...
 
 
 def check_supported(backend: Backend) -> None:

@@ -51,6 +51,7 @@ class Background:
         domains: str = "app",
     ) -> None:
         with without_traceback():
+            require("base", f"Pattern {backend.name}")
             require(backend.name, f"Pattern {backend.name}")
         self.backend = backend
         self.domains = Domains(domains)
@@ -133,9 +134,7 @@ class Background:
         for router in (*self.backend.routers(), *self.domains.import_routers()):
             app.include_router(router)
 
-    def _dependency(
-        self, session: Any
-    ) -> Callable[..., AsyncIterator[BackgroundTasks]]:
+    def _dependency(self, session: Any) -> Any:
         """Return the dependency of a route, with the application's session in it.
 
         FastAPI reads the signature when a route is declared. The session must be the
@@ -173,8 +172,9 @@ class Background:
                 for name, type_ in annotations.items()
             ]
         )
-        background_tasks_of_request.__signature__ = signature  # type: ignore[attr-defined]
-        return background_tasks_of_request
+        dependency: Any = background_tasks_of_request
+        dependency.__signature__ = signature
+        return dependency
 
 
 def _connect_database(

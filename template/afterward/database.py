@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from contextlib import contextmanager
 from functools import cached_property
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, Executable, Row, create_engine, event
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
 
 from afterward.errors import StartupError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+Rows = list[Row[Any]]
+log = logging.getLogger(__name__)
 
 
 class Database:
@@ -72,16 +79,16 @@ class Database:
         """Return a new session for `def` code."""
         return Session(self.sync_engine)
 
-    def execute(self, *statements: Executable) -> list[Row[Any]]:
+    def execute(self, *statements: Executable) -> Rows:
         """Execute statements in one transaction, and return the rows of the last."""
-        rows: list[Row[Any]] = []
+        rows: Rows = []
         with self.sync_engine.begin() as connection:
             for statement in statements:
                 result = connection.execute(statement)
                 rows = list(result) if result.returns_rows else []
         return rows
 
-    async def execute_async(self, statement: Executable) -> list[Row[Any]]:
+    async def execute_async(self, statement: Executable) -> Rows:
         """Execute a statement in a transaction of its own, and return its rows."""
         async with self.engine.begin() as connection:
             result = await connection.execute(statement)
@@ -127,6 +134,22 @@ def configure_sqlite(engine: Engine) -> None:
         cursor.execute("PRAGMA synchronous=FULL")  # survives a power cut
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.close()
+
+
+def write_delays() -> Iterator[float]:
+    """Return the seconds between two tries to write an outcome, without end."""
+    return chain((0.1, 0.5, 1, 2, 4), repeat(8))
+
+
+@contextmanager
+def logging_errors(action: str) -> Iterator[None]:
+    """Log an error of the block, and continue after the block."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        log.warning("cannot %s: %s; trying again", action, first_line(error))
+    except Exception:
+        log.exception("cannot %s; trying again", action)
 
 
 def first_line(error: Exception) -> str:

@@ -261,7 +261,9 @@ class RequestBackgroundTasks(BackgroundTasks):
         if ended.parent is None:
             self._runs, self._written = [], []
         else:
-            kept = (run for run in self._runs if ended not in self._savepoints[run.task_id])
+            kept = (
+                run for run in self._runs if ended not in self._savepoints[run.task_id]
+            )
             self._runs = list(kept)
 
 

@@ -4,8 +4,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pydantic import ValidationError
-
 
 class EnqueueError(TypeError):
     """A call that cannot become a task run. The message names task, argument and remedy."""
@@ -29,6 +27,8 @@ def without_traceback() -> Iterator[None]:
 
     A traceback of the server's own code would hide the message.
     """
+    from pydantic import ValidationError
+
     try:
         yield
     except (StartupError, ValidationError):

@@ -5,15 +5,20 @@ from importlib.util import find_spec
 from afterward.errors import StartupError
 
 # Importable module -> package on PyPI
+DATABASE = {"sqlalchemy": "sqlalchemy[asyncio]", "alembic": "alembic"}
 REQUIREMENTS: dict[str, dict[str, str]] = {
+    "base": {
+        "anyio": "anyio",
+        "fastapi": "fastapi",
+        "pydantic": "pydantic",
+        "pydantic_settings": "pydantic-settings",
+        "prometheus_client": "prometheus-client",
+        "pythonjsonlogger": "python-json-logger",
+    },
     "simple": {},
     "async": {},
-    "safe": {"sqlalchemy": "sqlalchemy[asyncio]", "alembic": "alembic"},
-    "celery": {
-        "sqlalchemy": "sqlalchemy[asyncio]",
-        "alembic": "alembic",
-        "celery": "celery[redis]",
-    },
+    "safe": DATABASE,
+    "celery": {**DATABASE, "celery": "celery[redis]"},
     "schedule": {"apscheduler": "apscheduler", "cronsim": "cronsim"},
 }
 REMEDIES = {"schedule": "bgscaffold update --with-schedule"}
@@ -31,7 +36,17 @@ def require(feature: str, who: str) -> None:
     """
     for module, package in REQUIREMENTS[feature].items():
         if find_spec(module) is None:
-            remedy = REMEDIES.get(feature, "uv sync")
             raise StartupError(
-                f"{who} needs {package}, which is not installed. Run: {remedy}"
+                f"{who} needs {package}, which is not installed. Run:"
+                f" {REMEDIES.get(feature, 'uv sync')}"
             )
+
+
+def explain(error: ModuleNotFoundError) -> Exception:
+    """Return an error that names the package of a missing module, and the remedy."""
+    package = REQUIREMENTS["base"].get(error.name or "")
+    if package is None:
+        return error
+    return StartupError(
+        f"afterward needs {package}, which is not installed. Run: uv sync"
+    )

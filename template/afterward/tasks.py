@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import FunctionType
-from typing import Any, Literal, ParamSpec, TypedDict, TypeVar, Unpack
+from typing import Any, Literal, ParamSpec, TypedDict, TypeVar, Unpack, cast
 from uuid import uuid4
 
 from afterward.errors import EnqueueError
@@ -121,15 +121,13 @@ def _check_declaration(name: str, options: TaskOptions) -> None:
 
 
 def _check_name_is_free(name: str, func: FunctionType) -> None:
-    known = TASKS.get(name)
-    if known is None:
+    if name not in TASKS:
         return
+    known = cast("FunctionType", TASKS[name].func)
     # A module that is reloaded registers the same function again.
-    if (known.func.__module__, known.func.__qualname__) != (
-        func.__module__,
-        func.__qualname__,
-    ):
-        raise ValueError(f"@task({name!r}): {known.func!r} already has this name.")
+    is_reloaded = known.__module__ == func.__module__
+    if not is_reloaded or known.__qualname__ != func.__qualname__:
+        raise ValueError(f"@task({name!r}): {known!r} already has this name.")
 
 
 def _check_schedule(
@@ -137,7 +135,7 @@ def _check_schedule(
 ) -> None:
     from afterward.requirements import require
 
-    require("schedule", f"task {name!r} declares cron=")
+    require("schedule", f"Task {name!r} declares cron= and")
     from afterward.schedule import cron  # needs packages that not every project has
 
     cron.check_schedule(name, signature, options)

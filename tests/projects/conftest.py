@@ -16,6 +16,7 @@ from tests.projects.environments import (
 )
 
 Render = Callable[..., Path]
+collect_ignore = ["inside"]  # these tests run inside a generated project
 
 
 @pytest.fixture(scope="session")

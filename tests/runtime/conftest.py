@@ -1,6 +1,7 @@
 """Fixtures of the tests of `template/afterward`, which run it where it is."""
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -51,6 +52,13 @@ def settings(
     return settings
 
 
+@pytest.fixture(autouse=True)
+def logging_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Undo what `install` does to the logging of this process."""
+    monkeypatch.setattr(logging.root, "handlers", [*logging.root.handlers])
+    monkeypatch.setattr(logging.root, "level", logging.root.level)
+
+
 @pytest.fixture
 def add_task(monkeypatch: pytest.MonkeyPatch) -> AddTask:
     """Return a function that registers a function as a task until the test ends."""
@@ -88,9 +96,11 @@ def create_schema(url: str) -> None:
     """Create the tables of afterward."""
     engine = sa.create_engine(url)
     configure_sqlite(engine)
-    with engine.begin() as connection:
-        with Operations.context(MigrationContext.configure(connection)):
-            migrations.upgrade(to=1)
+    with (
+        engine.begin() as connection,
+        Operations.context(MigrationContext.configure(connection)),
+    ):
+        migrations.upgrade(to=1)
     engine.dispose()
 
 
@@ -108,9 +118,7 @@ def database_url(
 
 
 @pytest.fixture
-def database(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Database]:
+def database(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     """Return an application's database."""
     publishers: list[Publisher] = []
     initialize = Publisher.__init__

@@ -4,7 +4,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from inspect import signature
-from typing import Any, Unpack
+from types import FunctionType
+from typing import Any, Unpack, cast
 from uuid import uuid4
 
 import pytest
@@ -47,7 +48,7 @@ def add_task_to(monkeypatch: pytest.MonkeyPatch) -> AddTask:
     ) -> Task:
         task = Task(name, func, signature(func), options)
         monkeypatch.setitem(tasks.TASKS, name, task)
-        monkeypatch.setitem(tasks._TASKS_BY_FUNCTION, func, task)  # type: ignore[arg-type]
+        monkeypatch.setitem(tasks._TASKS_BY_FUNCTION, cast("FunctionType", func), task)
         return task
 
     return add
@@ -83,9 +84,7 @@ class Outbox:
 
     def rows(self, *task_ids: str) -> list[Any]:
         """Return rows in the order of these ids, or all rows."""
-        found = {
-            each.id: each for each in self.database.execute(sa.select(task_runs))
-        }
+        found = {each.id: each for each in self.database.execute(sa.select(task_runs))}
         return [found[task_id] for task_id in task_ids or found]
 
     def states(self, *task_ids: str) -> list[str]:

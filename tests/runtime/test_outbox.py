@@ -143,9 +143,7 @@ def test_the_first_to_be_claimed_are_those_of_high_priority(
     priorities = ["low", "normal", "high", "normal"]
     ids = outbox.insert(*(run_of(task, priority=each) for each in priorities))
     claimed = [
-        found.id
-        for _ in ids
-        for found in outbox.database.execute(claims.claim_due(1))
+        found.id for _ in ids for found in outbox.database.execute(claims.claim_due(1))
     ]
     assert claimed == [ids[n] for n in (2, 1, 3, 0)]
 
@@ -254,9 +252,7 @@ def test_a_claim_reads_only_open_rows(database: Database) -> None:
 
 def test_postgresql_plans_a_claim_once(database: Database) -> None:
     options = {"render_postcompile": True}
-    compiled = claims.claim_due(5).compile(
-        database.sync_engine, compile_kwargs=options
-    )
+    compiled = claims.claim_due(5).compile(database.sync_engine, compile_kwargs=options)
     lookups = re.findall(r"priority = (-?\d) .*?LIMIT (\d+)", str(compiled), re.DOTALL)
     assert lookups == [("1", "5"), ("0", "5"), ("-1", "5")]
 
@@ -326,7 +322,9 @@ def test_a_sweep_without_a_pause_is_refused() -> None:
 
 
 def test_the_backoff_doubles_up_to_an_hour(settings: Settings) -> None:
-    waits = [claims.longest_backoff(attempt).total_seconds() for attempt in range(1, 16)]
+    waits = [
+        claims.longest_backoff(attempt).total_seconds() for attempt in range(1, 16)
+    ]
     assert waits == [min(2.0**n, 3600) for n in range(15)]
     settings.task_backoff = 0.5
     assert claims.longest_backoff(1).total_seconds() == 0.5

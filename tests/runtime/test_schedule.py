@@ -18,6 +18,7 @@ from afterward.backends.safe import Safe
 from afterward.backends.simple import Simple
 from afterward.database import Database
 from afterward.enqueue import BackgroundTasks, task_id_for_key
+from afterward.outbox import maintenance
 from afterward.outbox.models import now, task_runs
 from afterward.schedule import beat, in_process, periods
 from afterward.schedule.cron import Cron
@@ -204,7 +205,8 @@ def test_the_next_look_is_at_the_next_period_or_soon(every_night: EveryNight) ->
 
 
 @pytest.mark.parametrize(
-    ("backend", "due"), [(Safe(), NIGHT), (Celery, NIGHT), (Simple(), None), (Async(), None)]
+    ("backend", "due"),
+    [(Safe(), NIGHT), (Celery, NIGHT), (Simple(), None), (Async(), None)],
 )
 def test_a_start_enqueues_what_was_missed_if_the_outbox_knows_the_rest(
     backend: Any, due: datetime | None, every_night: EveryNight, settings: Settings
@@ -370,12 +372,12 @@ def test_beat_prunes_old_rows_every_hour_and_survives_an_error(
         pruned.append(database)
         raise ConnectionError("the database is down")
 
-    monkeypatch.setattr(beat.maintenance, "prune", prune)
+    monkeypatch.setattr(maintenance, "prune", prune)
     scheduler.tick()
     scheduler.tick()
     assert len(pruned) == 1
-    assert caplog.messages == ["cannot prune old task runs; trying again later"]
-    scheduler._prune_at -= beat.maintenance.PRUNE_INTERVAL
+    assert caplog.messages == ["cannot prune old task runs; trying again"]
+    scheduler._prune_at -= maintenance.PRUNE_INTERVAL
     scheduler.tick()
     assert len(pruned) == 2
 

@@ -3,11 +3,9 @@
 import asyncio
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from threading import Event
 
-import anyio
 import pytest
 
 from afterward.backends.async_ import Async
@@ -221,16 +219,11 @@ def test_a_def_task_over_its_timeout_is_logged_and_continues(
 
     async def open_gate_when_late() -> None:
         running = asyncio.create_task(Simple().start_after_response([run]))
-        await wait_until(lambda: any(late in text for text in caplog.messages))
+        await asyncio.to_thread(
+            wait_for, lambda: any(late in text for text in caplog.messages), late
+        )
         gate.set()
         await running
 
     asyncio.run(open_gate_when_late())
     assert ended == ["late"]
-
-
-async def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait on the event loop."""
-    with anyio.fail_after(TIMEOUT):
-        while not condition():
-            await asyncio.sleep(0.01)

@@ -357,7 +357,10 @@ def test_tasks_are_registered_when_celery_imports_modules_and_not_before(
     registered = set(backend.app.tasks)
     assert {name for name in registered if "celery." not in name} == set(TASKS)
     limits = {
-        name: (backend.app.tasks[name].soft_time_limit, backend.app.tasks[name].time_limit)
+        name: (
+            backend.app.tasks[name].soft_time_limit,
+            backend.app.tasks[name].time_limit,
+        )
         for name in own
     }
     assert limits == {"test.thread": (2, 12), "test.loop": (None, None)}

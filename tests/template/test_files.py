@@ -31,6 +31,7 @@ PATTERN_FILES = {
     "app/background.py",
     "compose.yaml",
     "pyproject.toml",
+    "tests/maintenance/test_schedule.py",  # who enqueues, and who runs
 }
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from afterward.requirements import REQUIREMENTS
 from packaging.requirements import Requirement
 
+from afterward.requirements import REQUIREMENTS
 from bgscaffold.project.spec import DEPENDENCIES
 from tests import helpers
 from tests.template.conftest import Rendered
@@ -43,8 +43,14 @@ def test_the_packages_of_the_backend_are_declared_and_no_others(
     pattern: str, schedule: bool, rendered: Rendered
 ) -> None:
     found = declared(rendered(pattern, schedule=schedule))
-    wanted = needed(pattern, "schedule") if schedule else needed(pattern)
-    assert {name: found[name].extras for name in wanted} == wanted
+    features = ["base", pattern, *(["schedule"] if schedule else [])]
+    wanted = needed(*features)
+    missing = [
+        name
+        for name, extras in wanted.items()
+        if name not in found or not extras <= found[name].extras
+    ]
+    assert missing == []
     # app/database.py is in all patterns, and needs what safe needs.
     others = needed(*REQUIREMENTS).keys() - wanted.keys() - needed("safe").keys()
     assert others & found.keys() == set()

@@ -14,7 +14,6 @@ idempotent. SQLite serves one machine. For several machines, use PostgreSQL.
 from __future__ import annotations
 
 import asyncio
-import logging
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from afterward.tasks import TaskRun
 
 DEFAULT_CONCURRENCY = 10
-log = logging.getLogger(__name__)
 
 
 class Safe:
@@ -95,13 +93,12 @@ class Safe:
             self._runner = None
 
     async def _prune_regularly(self) -> None:
+        from afterward.database import logging_errors
         from afterward.outbox import maintenance
 
         while True:
-            try:
+            with logging_errors("prune old task runs"):
                 await asyncio.to_thread(maintenance.prune, self._database)
-            except Exception:
-                log.exception("cannot prune old task runs; trying again later")
             await asyncio.sleep(maintenance.PRUNE_INTERVAL)
 
     async def status(self) -> BackendStatus:

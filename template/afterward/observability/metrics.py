@@ -44,7 +44,7 @@ class Metrics:
             "task_running", "Running tasks.", ["task"], multiprocess_mode="livesum"
         )
         self.registry = CollectorRegistry()
-        self.registry.register(self)  # type: ignore[arg-type]  # has `collect`, is no subclass
+        self.registry.register(self)
 
     def collect(self) -> Iterator[Any]:
         """Return the sums. Processes that have ended count, except their running tasks."""
@@ -86,26 +86,20 @@ def get_metrics() -> Metrics:
 
 
 def _outbox_metrics(status: BackendStatus) -> str:
-    from prometheus_client import CollectorRegistry, generate_latest
-    from prometheus_client.core import GaugeMetricFamily
-    from prometheus_client.registry import Collector
-
-    depth = GaugeMetricFamily("outbox_depth", "Open task runs.", labels=["state"])
-    for state, number in status.open_runs.items():
-        depth.add_metric([state], number)
-    oldest = GaugeMetricFamily(
-        "outbox_oldest_seconds",
-        "How long the oldest waiting task run has been due.",
-        value=status.oldest_seconds,
+    """Return what the database knows, in Prometheus's text format."""
+    depths = (
+        f'outbox_depth{{state="{state}"}} {number}'
+        for state, number in status.open_runs.items()
     )
-
-    class Outbox(Collector):
-        def collect(self) -> list[GaugeMetricFamily]:
-            return [depth, oldest]
-
-    registry = CollectorRegistry()
-    registry.register(Outbox())
-    return generate_latest(registry).decode()
+    lines = (
+        "# HELP outbox_depth Open task runs.",
+        "# TYPE outbox_depth gauge",
+        *depths,
+        "# HELP outbox_oldest_seconds How long the oldest waiting run has been due.",
+        "# TYPE outbox_oldest_seconds gauge",
+        f"outbox_oldest_seconds {status.oldest_seconds}",
+    )
+    return "\n".join(lines) + "\n"
 
 
 def _prepare_folder() -> Path:

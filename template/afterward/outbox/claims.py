@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import ColumnElement, func
+from sqlalchemy import func
 
 from afterward.observability.attempts import Attempt
 from afterward.outbox.models import (
@@ -16,6 +16,7 @@ from afterward.outbox.models import (
     OPEN,
     PRIORITIES,
     WAITING,
+    Condition,
     now,
     row,
     state_in,
@@ -27,17 +28,17 @@ from afterward.tasks import TASKS, TaskRun
 MAX_BACKOFF = timedelta(hours=1)
 
 
-def is_due() -> ColumnElement[bool]:
+def is_due() -> Condition:
     """Match the rows that anybody may claim now, orphaned ones included."""
     return state_in(OPEN) & (row.due_at <= now())
 
 
-def is_unclaimed(task_ids: Iterable[str]) -> ColumnElement[bool]:
+def is_unclaimed(task_ids: Iterable[str]) -> Condition:
     """Match those of these rows that no process has claimed yet."""
     return row.id.in_(list(task_ids)) & (row.state == "pending")
 
 
-def matches_wakeup(task_id: str, attempts: int) -> ColumnElement[bool]:
+def matches_wakeup(task_id: str, attempts: int) -> Condition:
     """Match the row of a wake-up, unless the row has been claimed since.
 
     The sender saw that the row was due, so clocks that differ do no harm here.
@@ -46,20 +47,20 @@ def matches_wakeup(task_id: str, attempts: int) -> ColumnElement[bool]:
     return (row.id == task_id) & (row.attempts == attempts) & is_claimable_now
 
 
-def _is_claimable() -> ColumnElement[bool]:
+def _is_claimable() -> Condition:
     return row.name.in_(list(TASKS)) & _has_attempts_left() & ~row.cancel_requested
 
 
-def _has_attempts_left() -> ColumnElement[bool]:
+def _has_attempts_left() -> Condition:
     return row.attempts - row.released <= row.retries
 
 
-def _is_last_attempt_after_crashes() -> ColumnElement[bool]:
+def _is_last_attempt_after_crashes() -> Condition:
     is_last = row.attempts - row.released == row.retries
     return (row.state == "running") & is_last
 
 
-def select_due(limit: int, *conditions: ColumnElement[bool]) -> sa.Select[Any]:
+def select_due(limit: int, *conditions: Condition) -> sa.Select[Any]:
     """Select due rows in order: by priority, then those that have been due longest."""
     # One index lookup per priority: however long the queue, only `limit` rows are read.
     # Priority and limit are literals, or PostgreSQL would plan at each execution.
@@ -82,19 +83,19 @@ def _literal(value: int) -> sa.BindParameter[int]:
     return sa.literal(value, literal_execute=True)
 
 
-def claim(condition: ColumnElement[bool]) -> sa.Update:
+def claim(condition: Condition) -> sa.Update:
     """Start an attempt of the matching rows, and return them."""
     return _start_attempt(condition & _is_claimable())
 
 
-def claim_due(limit: int, *conditions: ColumnElement[bool]) -> sa.Update:
+def claim_due(limit: int, *conditions: Condition) -> sa.Update:
     """Start an attempt of at most `limit` due rows, and return them."""
     usual = (_is_claimable(), ~_is_last_attempt_after_crashes())
     found = select_due(limit, *usual, *conditions).cte("found")
     return _start_attempt(row.id.in_(sa.select(found.c.id)))
 
 
-def claim_last_attempt(*conditions: ColumnElement[bool]) -> sa.Update:
+def claim_last_attempt(*conditions: Condition) -> sa.Update:
     """Start the last attempt of one row whose earlier attempts all crashed.
 
     Such rows run one at a time, so that a task which kills its process does not use up
@@ -105,7 +106,7 @@ def claim_last_attempt(*conditions: ColumnElement[bool]) -> sa.Update:
     return _start_attempt(row.id.in_(sa.select(found.c.id)))
 
 
-def _start_attempt(condition: ColumnElement[bool]) -> sa.Update:
+def _start_attempt(condition: Condition) -> sa.Update:
     return (
         task_runs.update()
         .where(condition)
@@ -130,7 +131,7 @@ def make_available(task_ids: Iterable[str]) -> sa.Update:
     return task_runs.update().where(has_head_start).values(due_at=now())
 
 
-def discard_orphans(*conditions: ColumnElement[bool]) -> sa.Update:
+def discard_orphans(*conditions: Condition) -> sa.Update:
     """End orphaned rows without attempts left, or with a request to cancel."""
     state = sa.case((row.cancel_requested, "cancelled"), else_="dead")
     is_orphaned = state_in(["running"]) & (row.due_at <= now())

@@ -43,7 +43,7 @@ def _check_keys(session: Session, keyed: dict[str, TaskRun]) -> None:
         run = keyed[found.id]
         if not _is_equal(found.arguments, run.arguments):
             raise KeyReusedError(
-                f"The idempotency key {run.options['key']!r} was used for"
+                f"The idempotency key {run.options.get('key')!r} was used for"
                 f" {run.task.name!r} with other arguments. Send the same arguments, or"
                 " use another key."
             )

@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, FromClause
 
+Condition = ColumnElement[bool]
 WAITING = ("pending", "retrying")
 OPEN = (*WAITING, "running")
 PRIORITIES = {"high": 1, "normal": 0, "low": -1}
@@ -19,13 +20,13 @@ class UTCDateTime(sa.TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(
-        self, value: datetime | None, _dialect: object
+        self, value: datetime | None, dialect: object
     ) -> datetime | None:
         """Convert to UTC, because SQLite compares moments as text."""
         return value.astimezone(UTC) if value else None
 
     def process_result_value(
-        self, value: datetime | None, _dialect: object
+        self, value: datetime | None, dialect: object
     ) -> datetime | None:
         """Add the time zone that SQLite does not store."""
         return value.replace(tzinfo=UTC) if value and value.tzinfo is None else value
@@ -71,9 +72,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def state_in(
-    states: Iterable[str], table: FromClause = task_runs
-) -> ColumnElement[bool]:
+def state_in(states: Iterable[str], table: FromClause = task_runs) -> Condition:
     """Match these states. They are literals, or no partial index could be used."""
     literals: list[Any] = [sa.literal(each, literal_execute=True) for each in states]
     return table.c.state.in_(literals)

@@ -1,7 +1,6 @@
 """What people ask of the outbox: status, lists, cancel, retry."""
 
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -21,7 +20,7 @@ from afterward.outbox.models import (
 LATE_SECONDS = 30.0  # a row that waits longer means that nobody starts task runs
 
 
-def get_run(task_id: str) -> sa.Select[Any]:
+def get_run(task_id: str) -> sa.Executable:
     """Select a task run."""
     return sa.select(*COLUMNS).where(row.id == task_id)
 
@@ -31,7 +30,7 @@ def list_runs(
     state: str | None = None,
     name: str | None = None,
     before: tuple[datetime, str] | None = None,
-) -> sa.Select[Any]:
+) -> sa.Executable:
     """Select task runs, the newest first.
 
     Args:
@@ -70,7 +69,7 @@ def cancel(task_id: str) -> sa.Update:
     )
 
 
-def cancel_requested(task_ids: list[str]) -> sa.Select[Any]:
+def cancel_requested(task_ids: list[str]) -> sa.Executable:
     """Select those of these task runs that somebody asked to cancel."""
     return sa.select(row.id).where(row.id.in_(task_ids), row.cancel_requested)
 

@@ -13,7 +13,15 @@ import sqlalchemy as sa
 
 from afterward.outbox.claims import select_due
 from afterward.outbox.maintenance import CLOCK_TOLERANCE
-from afterward.outbox.models import OPEN, WAITING, now, row, state_in, task_runs
+from afterward.outbox.models import (
+    OPEN,
+    WAITING,
+    Condition,
+    now,
+    row,
+    state_in,
+    task_runs,
+)
 from afterward.settings import get_settings
 from afterward.tasks import TASKS
 
@@ -27,7 +35,7 @@ def queue_of(name: str) -> str:
     return f"{base}.{own}" if own else base
 
 
-def unclaimed_counts() -> sa.Select[Any]:
+def unclaimed_counts() -> sa.Executable:
     """Select how many messages of each task are unclaimed."""
     is_sent = state_in(OPEN) & row.publish_again_at.is_not(None)
     counts = sa.select(row.name, sa.func.count().label("number"))
@@ -74,7 +82,7 @@ def unmark_published(task_ids: list[str]) -> sa.Update:
     )
 
 
-def _is_lost() -> sa.ColumnElement[bool]:
+def _is_lost() -> Condition:
     """Match rows whose message has waited too long, and is not just behind others.
 
     A message is lost when a later message of the same task was claimed, or when no
@@ -100,4 +108,5 @@ def _is_lost() -> sa.ColumnElement[bool]:
 
 def _wait(publishes: int) -> timedelta:
     """Return how long a message may stay unclaimed: a lease, doubling up to 15 minutes."""
-    return min(get_settings().lease * 2**publishes, MAX_WAIT)
+    doubled: timedelta = get_settings().lease * 2**publishes
+    return min(doubled, MAX_WAIT)

@@ -4,16 +4,14 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 from heapq import heappop, heappush
-from itertools import chain, repeat
 from typing import Any
 
 import anyio
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from afterward.database import Database, first_line
+from afterward.database import Database, Rows, first_line, logging_errors, write_delays
 from afterward.outbox import claims, maintenance, results
 from afterward.outbox.claims import ClaimedRun
 from afterward.outbox.heartbeat import Heartbeat
@@ -23,8 +21,6 @@ from afterward.settings import get_settings
 from afterward.tasks import TaskRun
 
 WRITE_GRACE = 5.0  # seconds after SHUTDOWN_GRACE, to write outcomes
-RETRY_DELAYS = (0.1, 0.5, 1, 2, 4)  # seconds between two tries to write an outcome
-MAX_RETRY_DELAY = 8
 log = logging.getLogger(__name__)
 
 
@@ -147,7 +143,7 @@ class Runner:
 
     async def _write(
         self, statement: Callable[..., sa.Update], *arguments: Any
-    ) -> list[sa.Row[Any]]:
+    ) -> Rows:
         settings = get_settings()
         if self._had_outage:
             await self._database.execute_async(maintenance.reset_future_due_dates())
@@ -169,8 +165,9 @@ class Runner:
         self._wake.set()
 
     async def _run(self, claim: ClaimedRun) -> None:
-        cancel = partial(self._loop.call_soon_threadsafe, self._cancel, claim)
-        self._heartbeat.track(claim, cancel)
+        self._heartbeat.track(
+            claim, lambda: self._loop.call_soon_threadsafe(self._cancel, claim)
+        )
         try:
             await self._attempt(claim)
         finally:
@@ -233,13 +230,8 @@ class Runner:
 
         The lease is renewed meanwhile.
         """
-        for delay in chain(RETRY_DELAYS, repeat(MAX_RETRY_DELAY)):
-            try:
+        for delay in write_delays():
+            with logging_errors("write an outcome"):
                 await self._database.execute_async(outcome)
                 return
-            except SQLAlchemyError as error:
-                message = "cannot write an outcome: %s; trying again"
-                log.warning(message, first_line(error))
-            except Exception:
-                log.exception("cannot write an outcome; trying again")
             await asyncio.sleep(delay)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from celery.beat import Scheduler
 
+from afterward.database import logging_errors
 from afterward.enqueue import BackgroundTasks
 from afterward.outbox import maintenance
 
@@ -48,7 +49,7 @@ class BeatScheduler(Scheduler):  # type: ignore[misc]  # Celery has no types
 
         return scheduled_tasks(self.application.backend, datetime.now(UTC))
 
-    def tick(self) -> float:
+    def tick(self, *_: object, **_options: object) -> float:
         """Enqueue and prune what is due, and return the seconds until the next look."""
         for scheduled in self.scheduled:
             try:
@@ -76,10 +77,8 @@ class BeatScheduler(Scheduler):  # type: ignore[misc]  # Celery has no types
         if time.monotonic() < self._prune_at:
             return
         self._prune_at = time.monotonic() + maintenance.PRUNE_INTERVAL
-        try:
+        with logging_errors("prune old task runs"):
             maintenance.prune(self.application.database)
-        except Exception:
-            log.exception("cannot prune old task runs; trying again later")
 
 
 def create_scheduler_class(
@@ -87,9 +86,5 @@ def create_scheduler_class(
 ) -> type[Any]:
     """Return the scheduler class of one application, because Celery makes the object."""
 
-    class ApplicationScheduler(BeatScheduler):
-        pass
-
-    ApplicationScheduler.application = application
-    ApplicationScheduler.prepare = staticmethod(prepare)
-    return ApplicationScheduler
+    attributes = {"application": application, "prepare": staticmethod(prepare)}
+    return type("ApplicationScheduler", (BeatScheduler,), attributes)

@@ -63,8 +63,8 @@ def _next_look_trigger(scheduled: ScheduledTask) -> Any:
 
     class NextLook(BaseTrigger):
         def get_next_fire_time(
-            self, _previous: datetime | None, now: datetime
-        ) -> datetime:
+            self, previous_fire_time: datetime | None, now: datetime
+        ) -> Any:
             return scheduled.next_look(now)
 
     return NextLook()

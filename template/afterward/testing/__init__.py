@@ -16,26 +16,25 @@ import importlib
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
+from afterward.backends.in_process import InProcess
 from afterward.testing.database import TestDatabase
 from afterward.testing.server import Server, wait_for
 
 if TYPE_CHECKING:
-    from fastapi import APIRouter
     from fastapi.testclient import TestClient
 
-    from afterward.backend import Backend, BackendStatus
+    from afterward.backend import Backend
     from afterward.background import Background
     from afterward.tasks import TaskRun
 
-__all__ = ["EnqueuedCall", "Server", "wait_for"]
+__all__ = ["Enqueued", "EnqueuedCall", "Server", "wait_for"]
 
 _FOLDER = pytest.StashKey[Path]()
 _DATABASE = pytest.StashKey[TestDatabase]()
@@ -47,6 +46,9 @@ class EnqueuedCall(NamedTuple):
     task: str
     args: list[Any]
     kwargs: dict[str, Any]
+
+
+Enqueued = list[EnqueuedCall]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -119,23 +121,23 @@ def client(pytestconfig: pytest.Config, migrated: None) -> "TestClient":
 
 
 @pytest.fixture
-def recorded_runs(background: "Background") -> "Iterator[list[TaskRun]]":
+def recorder(background: "Background") -> "Iterator[RecordingBackend]":
     """Record task runs instead of running them."""
     backend = background.backend
     recorder = RecordingBackend(backend)
     background.backend = recorder
-    yield recorder.runs
+    yield recorder
     background.backend = backend
 
 
 @pytest.fixture
-def enqueued(recorded_runs: "list[TaskRun]") -> "Enqueued":
-    """Return what was enqueued, as a sequence of (task name, args, kwargs)."""
-    return Enqueued(recorded_runs)
+def enqueued(recorder: "RecordingBackend") -> Enqueued:
+    """Return what was enqueued, as a list of (task name, args, kwargs)."""
+    return recorder.calls
 
 
 @pytest.fixture
-def run_enqueued(recorded_runs: "list[TaskRun]") -> Callable[[], list[Any]]:
+def run_enqueued(recorder: "RecordingBackend") -> Callable[[], list[Any]]:
     """Return a function that runs what was enqueued, and what that enqueues.
 
     It returns the results in order, and raises what a task raises. It works in `def` and
@@ -145,8 +147,8 @@ def run_enqueued(recorded_runs: "list[TaskRun]") -> Callable[[], list[Any]]:
     def run() -> list[Any]:
         results = []
         with ThreadPoolExecutor(max_workers=1) as thread:
-            while recorded_runs:
-                results.append(thread.submit(_call, recorded_runs.pop(0)).result())
+            while recorder.runs:
+                results.append(thread.submit(_call, recorder.runs.pop(0)).result())
         return results
 
     return run
@@ -164,67 +166,27 @@ def server(pytestconfig: pytest.Config) -> Iterator[Server]:
         running.stop()
 
 
-class Enqueued:
-    """The calls that were enqueued. It compares equal to a list of them."""
-
-    def __init__(self, runs: "list[TaskRun]") -> None:
-        self._runs = runs
-
-    def __eq__(self, other: object) -> bool:
-        return list(self) == other
-
-    def __iter__(self) -> Iterator[EnqueuedCall]:
-        for run in self._runs:
-            yield EnqueuedCall(run.task.name, run.args, run.kwargs)
-
-    def __len__(self) -> int:
-        return len(self._runs)
-
-    def __getitem__(self, index: int) -> EnqueuedCall:
-        return list(self)[index]
-
-    def __repr__(self) -> str:
-        return repr(list(self))
-
-
-class RecordingBackend:
-    """A backend that keeps task runs in a list. It supports what the real one does."""
-
-    is_durable = False
+class RecordingBackend(InProcess):
+    """A backend that records task runs. It supports what the real one does."""
 
     def __init__(self, real: "Backend") -> None:
+        super().__init__()
         self.name = real.name
         self.supports = real.supports
         self.runs: list[TaskRun] = []
-
-    def connect(self, background: "Background") -> None:
-        """It needs nothing of the application."""
-
-    def routers(self) -> "list[APIRouter]":
-        """It adds no routes."""
-        return []
-
-    def insert(self, session: Any, runs: "list[TaskRun]", *, in_request: bool) -> None:
-        """`start` records the runs, when their transaction has been committed."""
+        self.calls: Enqueued = []
 
     def start(self, runs: "list[TaskRun]") -> None:
         """Record task runs."""
         self.runs += runs
+        self.calls += (
+            EnqueuedCall(task=run.task.name, args=run.args, kwargs=run.kwargs)
+            for run in runs
+        )
 
     async def start_after_response(self, runs: "list[TaskRun]") -> None:
         """Record the task runs of a request."""
-        self.runs += runs
-
-    @asynccontextmanager
-    async def lifespan(self) -> AsyncIterator[None]:
-        """Nothing runs."""
-        yield
-
-    async def status(self) -> "BackendStatus":
-        """Nothing can be down."""
-        from afterward.backend import BackendStatus
-
-        return BackendStatus()
+        self.start(runs)
 
 
 def _call(run: "TaskRun") -> Any:

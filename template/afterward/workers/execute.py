@@ -6,13 +6,12 @@ import asyncio
 import logging
 import time
 from contextvars import copy_context
-from itertools import chain, repeat
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from celery.exceptions import SoftTimeLimitExceeded
 from sqlalchemy.exc import SQLAlchemyError
 
-from afterward.database import Database, first_line
+from afterward.database import Database, Rows, first_line, logging_errors, write_delays
 from afterward.outbox import claims, results
 from afterward.outbox.claims import ClaimedRun
 from afterward.outbox.heartbeat import Heartbeat
@@ -22,8 +21,6 @@ from afterward.workers import shutdown
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-RETRY_DELAYS = (0.1, 0.5, 1, 2, 4)  # seconds between two tries to write an outcome
-MAX_RETRY_DELAY = 8
 log = logging.getLogger(__name__)
 
 
@@ -45,7 +42,7 @@ class Executor:
                 finally:
                     self._heartbeat.untrack(claim)
 
-    def _claim(self, task_id: str, attempts: int) -> list[sa.Row[Any]]:
+    def _claim(self, task_id: str, attempts: int) -> Rows:
         statement = claims.claim(claims.matches_wakeup(task_id, attempts))
         try:
             return self._database.execute(statement)
@@ -110,15 +107,10 @@ class Executor:
 
         The lease is renewed meanwhile.
         """
-        for delay in chain(RETRY_DELAYS, repeat(MAX_RETRY_DELAY)):
-            try:
+        for delay in write_delays():
+            with logging_errors("write an outcome"):
                 self._database.execute(outcome)
                 return
-            except SQLAlchemyError as error:
-                message = "cannot write an outcome: %s; trying again"
-                log.warning(message, first_line(error))
-            except Exception:
-                log.exception("cannot write an outcome; trying again")
             time.sleep(delay)
 
 

@@ -17,7 +17,7 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 from sqlalchemy.exc import SQLAlchemyError
 
-from afterward.database import Database, first_line
+from afterward.database import Database, Rows, first_line
 from afterward.outbox import claims, maintenance, wakeups
 from afterward.settings import get_settings
 
@@ -115,17 +115,17 @@ class Publisher:
             self._execute(maintenance.reset_future_due_dates)
         maintenance.report_orphans(self._execute(claims.discard_orphans))
 
-    def _reserve_batch(self) -> list[sa.Row[Any]]:
+    def _reserve_batch(self) -> Rows:
         """Mark due rows as published, and return them in the order of their messages."""
         unclaimed = self._execute(wakeups.unclaimed_counts)
-        reserved: list[sa.Row[Any]] = []
+        reserved: Rows = []
         for names, free in wakeups.remaining_capacity(unclaimed).items():
             if free > 0:
                 limit = min(BATCH, free)
                 reserved += self._execute(wakeups.mark_published, limit, names)
         return sorted(reserved, key=lambda found: (-found.priority, found.due_at))
 
-    def _send(self, batch: list[sa.Row[Any]]) -> None:
+    def _send(self, batch: Rows) -> None:
         for sent, found in enumerate(batch):
             try:
                 self._celery_app.send_task(
@@ -143,7 +143,7 @@ class Publisher:
 
     def _execute(
         self, statement: Callable[..., sa.Executable], *arguments: Any
-    ) -> list[sa.Row[Any]]:
+    ) -> Rows:
         settings = get_settings()
         if self._had_outage.is_set():
             self._database.execute(maintenance.reset_future_due_dates())

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 KILL_DELAY = 10.0
 
 
-def set_up_workers(app: Celery, application: Application, publisher: Publisher) -> None:
+def set_up_workers(app: Any, application: Application, publisher: Publisher) -> None:
     """Register what happens when a process of Celery starts."""
 
     def register_tasks(sender: object, **_: object) -> None:
@@ -88,18 +88,16 @@ def _sweeper_class(application: Application, publisher: Publisher) -> type[Any]:
 
         requires = ("celery.worker.components:Timer",)
 
-        def start(self, worker: Any) -> None:
+        def start(self, parent: Any) -> None:
             _prepare_process(application)
-            shutdown.interrupt_after_grace(worker)
+            shutdown.interrupt_after_grace(parent)
             settings = get_settings()
             if settings.worker_metrics_port:
                 get_metrics().serve(settings.worker_metrics_port)
-            timer = worker.timer
-            self.entry = timer.call_repeatedly(
-                settings.task_sweep, self.sweep, [worker]
-            )
+            interval, call = settings.task_sweep, parent.timer.call_repeatedly
+            self.entry = call(interval, self.sweep, [parent])
 
-        def stop(self, worker: Any) -> None:
+        def stop(self, parent: Any) -> None:
             self.entry.cancel()
 
         @staticmethod

@@ -14,7 +14,7 @@ from threading import Thread
 from types import FrameType
 from typing import Any
 
-from billiard import current_process
+from billiard.process import current_process
 from celery import signals
 from celery.exceptions import SoftTimeLimitExceeded
 

@@ -55,7 +55,8 @@ def _prepare_redis() -> None:
             self.do_restore = getattr(self.connection, "client", None) is not None
             super().close()
 
-    redis.Transport.Channel = Channel
+    adapted: Any = redis.Transport
+    adapted.Channel = Channel
 
 
 def _prepare_embedded(broker_url: str) -> None:

@@ -17,7 +17,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.background import background_tasks
-from app.chat.language_model import NoModelError, streaming_model
+from app.chat.language_model import NoModelError, answering
 from app.chat.models import Message
 from app.chat.settings import settings
 from app.chat.tasks import log_exchange
@@ -126,7 +126,7 @@ async def _answer(exchange: Exchange, stream: MemoryObjectSendStream[Event]) -> 
     }
     await stream.send(sources)
     history = await _history(exchange.conversation_id)
-    async with streaming_model(exchange.question, hits, history) as pieces:
+    async with answering(exchange.question, hits, history) as pieces:
         async for piece in pieces:
             exchange.answer.append(piece)
             await stream.send({"type": "text", "text": piece})

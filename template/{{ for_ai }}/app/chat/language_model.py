@@ -1,4 +1,4 @@
-"""The language model of LLM_MODEL. Without one, the answer quotes the best passage.
+"""The language model of LLM_MODEL. Without one, an answer quotes the best passage.
 
 Importing Pydantic AI takes a second, so a thread imports it for the first question.
 """
@@ -36,19 +36,29 @@ class NoModelError(Exception):
 
 
 @asynccontextmanager
-async def streaming_model(
+async def answering(
     question: str, hits: Sequence[SearchHit], history: Sequence[Any]
 ) -> AsyncIterator[AsyncIterator[str]]:
     """Yield the pieces of the answer while the model writes it.
 
     Raises:
-        NoModelError: There is no model to ask.
+        NoModelError: The settings name no usable model.
     """
+    if settings.llm_model == "none":
+        yield quote_best(hits)
+        return
     agent = await anyio.to_thread.run_sync(get_agent, limiter=_load_once)
     prompt = f"{_numbered(hits)}\n\nQuestion: {question}"
     messages = _model_messages(history)
     async with agent.run_stream(prompt, message_history=messages) as result:
         yield result.stream_text(delta=True, debounce_by=None)
+
+
+async def quote_best(hits: Sequence[SearchHit]) -> AsyncIterator[str]:
+    """Yield the words of the best passage."""
+    answer = f"{hits[0].name} says:\n\n{hits[0].text}" if hits else NOTHING_FOUND
+    for word in re.findall(r"\s*\S+", answer):
+        yield word
 
 
 def _numbered(hits: Sequence[SearchHit]) -> str:
@@ -74,12 +84,10 @@ def get_agent() -> "Agent[None, str]":
     """Return the agent that answers. The first call imports Pydantic AI."""
     from pydantic_ai import Agent
 
-    has_model = settings.llm_model != "none"
-    model = _configured_model() if has_model else _quoting_model()
-    return Agent(model, instructions=INSTRUCTIONS)
+    return Agent(_model(), instructions=INSTRUCTIONS)
 
 
-def _configured_model() -> "Model":
+def _model() -> "Model":
     from pydantic_ai.exceptions import UserError
     from pydantic_ai.models import infer_model
 
@@ -98,23 +106,3 @@ def _provider(name: str) -> Any:
     if settings.llm_base_url:
         options["base_url"] = settings.llm_base_url
     return infer_provider_class(name)(**options)
-
-
-def _quoting_model() -> "Model":
-    from pydantic_ai.models.function import AgentInfo, FunctionModel
-
-    async def quote(
-        messages: "list[ModelMessage]", _info: AgentInfo
-    ) -> AsyncIterator[str]:
-        # A prompt is text.
-        prompt = str(messages[-1].parts[-1].content)  # type: ignore[union-attr]
-        for word in re.findall(r"\s*\S+", _quote_best_passage(prompt)):
-            yield word
-
-    return FunctionModel(stream_function=quote, model_name="none")
-
-
-def _quote_best_passage(prompt: str) -> str:
-    first = r"\[1\] (.*?):\n(.*?)(?=\n\n\[2\] |\n\nQuestion: )"
-    best = re.match(first, prompt, re.DOTALL)
-    return f"{best[1]} says:\n\n{best[2]}" if best else NOTHING_FOUND

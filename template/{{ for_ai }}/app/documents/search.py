@@ -8,7 +8,7 @@ each ranking that contains it.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import sqlalchemy as sa
 from sqlalchemy.sql.functions import func
@@ -95,17 +95,13 @@ def _hit(row: sa.Row[Any], score: float) -> SearchHit:
 
 
 def _candidates() -> sa.Select[Any]:
-    columns: Any = (
-        Chunk.id,
-        Chunk.document_id,
-        Document.name,
-        Chunk.position,
-        Chunk.text,
+    query = sa.select(
+        Chunk.id, Chunk.document_id, Document.name, Chunk.position, Chunk.text
     )
-    query: sa.Select[Any] = sa.select(*columns)
     has_current_vectors = Document.embedder == embedder.embedder_name()
     is_searchable = sa.and_(Document.state == "ready", has_current_vectors)
-    return query.join(Document).where(is_searchable).limit(CANDIDATES)
+    query = query.join(Document).where(is_searchable).limit(CANDIDATES)
+    return cast("sa.Select[Any]", query)  # the types of the columns do not matter
 
 
 def vector_query(vector: list[float]) -> sa.Select[Any]:

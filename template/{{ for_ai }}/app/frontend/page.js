@@ -1,170 +1,212 @@
-// Uploads, watches, searches and talks. One WebSocket does the watching and the talking.
+// Uploads, searches and chats. One WebSocket reports documents and answers questions.
 "use strict";
 
-const at = (id) => document.getElementById(id);
-const api = async (path, options) => {
-  const answer = await fetch(path, options);
-  if (answer.ok) return answer.status === 204 ? null : answer.json();
-  const problem = await answer.json().catch(() => ({}));
-  throw new Error(problem.detail || `The server answered ${answer.status}.`);
-};
+const byId = (id) => document.getElementById(id);
 
-// ---- The WebSocket -------------------------------------------------------------------------------
+async function api(path, options) {
+  const response = await fetch(path, options);
+  if (response.ok) return response.status === 204 ? null : response.json();
+  const body = await response.json().catch(() => ({}));
+  const isText = typeof body.detail === "string";
+  throw new Error(isText ? body.detail : `The server answered ${response.status}.`);
+}
+
+function setStatus(id, text, isError = false) {
+  byId(id).textContent = text;
+  byId(id).classList.toggle("error", isError);
+}
+
+// ---- The WebSocket ----------------------------------------------------------------
 let socket;
-const connected = () => {
+
+function connect() {
   if (socket && socket.readyState <= WebSocket.OPEN) return socket;
   const address = new URL("/chat/ws", location.href);
   address.protocol = address.protocol.replace("http", "ws");
   socket = new WebSocket(address);
-  socket.onmessage = (message) => heard(JSON.parse(message.data));
-  socket.onclose = () => heard({ type: "error", detail: "The connection has ended. Ask again." });
+  socket.onmessage = (message) => handleEvent(JSON.parse(message.data));
+  const lost = { type: "error", detail: "The connection was lost. Ask again." };
+  socket.onclose = () => addToAnswer(lost);
   return socket;
-};
-const tell = (wish) => {
-  const to = connected();
-  const send = () => to.send(JSON.stringify(wish));
-  if (to.readyState === WebSocket.OPEN) send();
-  else to.addEventListener("open", send);
-};
-const heard = (event) => (event.type === "document" ? show(event) : hear(event));
+}
 
-// ---- Documents -----------------------------------------------------------------------------------
-const show = (found) => {
-  const id = found.document_id || found.id;
-  let row = at("documents").querySelector(`[data-id="${id}"]`);
-  if (found.state === "unknown") return row && row.remove();
-  if (!row) {
-    row = at("row").content.firstElementChild.cloneNode(true);
-    row.dataset.id = id;
-    at("documents").prepend(row);
-  }
+function sendMessage(message) {
+  const current = connect();
+  const send = () => current.send(JSON.stringify(message));
+  if (current.readyState === WebSocket.OPEN) send();
+  else current.addEventListener("open", send);
+}
+
+function handleEvent(event) {
+  if (event.type === "document") showDocument(event);
+  else addToAnswer(event);
+}
+
+// ---- Documents --------------------------------------------------------------------
+const isOpen = (row) => ["waiting", "processing"].includes(row.dataset.state);
+
+function describe({ state, chunks, reason }) {
+  if (state === "failed") return reason;
+  if (state !== "ready") return "";
+  return chunks === 1 ? "1 passage" : `${chunks} passages`;
+}
+
+function addRow(id) {
+  const row = byId("document").content.firstElementChild.cloneNode(true);
+  row.dataset.id = id;
+  byId("documents").prepend(row);
+  return row;
+}
+
+function showDocument(found) {
+  const id = found.document_id;
+  const present = byId("documents").querySelector(`[data-id="${id}"]`);
+  if (found.state === "unknown") return present?.remove();
+  const row = present || addRow(id);
   row.dataset.state = found.state;
   row.querySelector(".name").textContent = found.name;
   row.querySelector(".state").textContent = found.state;
   row.querySelector("progress").value = found.progress;
   row.querySelector(".delete").setAttribute("aria-label", `Delete ${found.name}`);
-  const passages = found.chunks === 1 ? "1 passage" : `${found.chunks} passages`;
-  const notes = { ready: passages, failed: found.reason };
-  row.querySelector(".note").textContent = notes[found.state] || "";
-};
+  row.querySelector(".note").textContent = describe(found);
+}
 
-const upload = async (file) => {
+async function uploadFile(file) {
   const body = new FormData();
   body.append("file", file);
   const { document_id } = await api("/documents", { method: "POST", body });
-  show({ document_id, name: file.name, state: "waiting", progress: 0, chunks: 0 });
-  tell({ watch: document_id });
-};
+  showDocument({ document_id, name: file.name, state: "waiting", progress: 0, chunks: 0 });
+  sendMessage({ watch: document_id });
+}
 
-at("upload").addEventListener("submit", async (event) => {
+byId("upload").addEventListener("submit", async (event) => {
   event.preventDefault();
-  const [form, said] = [event.target, at("upload-said")];
-  const button = form.querySelector("button");
+  const button = event.target.querySelector("button");
   button.disabled = true;
-  const failed = [];
-  for (const file of at("file").files) {
-    said.textContent = `Uploading ${file.name} ...`;
-    await upload(file).catch((error) => failed.push(`${file.name}: ${error.message}`));
+  const files = [...byId("file").files];
+  const errors = [];
+  for (const file of files) {
+    setStatus("upload-status", `Uploading ${file.name} ...`);
+    await uploadFile(file).catch((error) => errors.push(`${file.name}: ${error.message}`));
   }
-  said.textContent = failed.join(" ") || "Uploaded. It is being read in the background.";
-  said.classList.toggle("error", failed.length > 0);
-  form.reset();
+  const uploaded = files.length === 1 ? files[0].name : `${files.length} files`;
+  setStatus("upload-status", errors.join(" ") || `Uploaded ${uploaded}.`, errors.length > 0);
+  event.target.reset();
   button.disabled = false;
 });
 
-at("documents").addEventListener("click", async (event) => {
+byId("documents").addEventListener("click", async (event) => {
   if (!event.target.matches(".delete")) return;
   const row = event.target.closest("li");
-  if (!confirm(`Delete ${row.querySelector(".name").textContent}?`)) return;
+  const name = row.querySelector(".name").textContent;
+  if (!confirm(`Delete ${name}?`)) return;
   try {
     await api(`/documents/${row.dataset.id}`, { method: "DELETE" });
     row.remove();
-    at("upload-said").textContent = "Deleted.";
+    setStatus("upload-status", `Deleted ${name}.`);
   } catch (error) {
-    at("upload-said").textContent = error.message;
+    setStatus("upload-status", error.message, true);
   }
 });
 
-// ---- Search --------------------------------------------------------------------------------------
-const passage = (found) => {
-  const row = document.createElement("li");
-  const name = Object.assign(document.createElement("span"), { className: "name" });
+// ---- Search -----------------------------------------------------------------------
+function renderHit(hit) {
+  const item = document.createElement("li");
+  const name = document.createElement("span");
   const text = document.createElement("p");
-  [name.textContent, text.textContent] = [found.name, found.text];
-  row.append(name, text);
-  return row;
-};
+  name.className = "name";
+  name.textContent = hit.name;
+  text.textContent = hit.text;
+  item.append(name, text);
+  return item;
+}
 
-at("search").addEventListener("submit", async (event) => {
+byId("search").addEventListener("submit", async (event) => {
   event.preventDefault();
-  const said = at("search-said");
-  said.textContent = "Searching ...";
+  setStatus("search-status", "Searching ...");
   try {
-    const found = await api(`/documents/search?q=${encodeURIComponent(at("question").value)}`);
-    at("found").replaceChildren(...found.map(passage));
-    said.textContent = found.length ? `${found.length} found` : "Nothing was found.";
+    const hits = await api(`/documents/search?q=${encodeURIComponent(byId("query").value)}`);
+    byId("hits").replaceChildren(...hits.map(renderHit));
+    const count = hits.length === 1 ? "1 passage" : `${hits.length} passages`;
+    setStatus("search-status", hits.length ? count : "Nothing was found.");
   } catch (error) {
-    said.textContent = error.message;
+    setStatus("search-status", error.message, true);
   }
 });
 
-// ---- Chat ----------------------------------------------------------------------------------------
-let answer = null;
-const say = (text, kind) => {
-  const line = Object.assign(document.createElement("p"), { className: kind, textContent: text });
-  at("said").append(line);
-  at("said").scrollTop = at("said").scrollHeight;
+// ---- Chat -------------------------------------------------------------------------
+let answer = null; // while one arrives: its line, its text and its sources
+
+function addLine(text, kind) {
+  const line = document.createElement("p");
+  line.className = kind;
+  line.textContent = text;
+  byId("messages").append(line);
+  byId("messages").scrollTop = byId("messages").scrollHeight;
   return line;
-};
-const remark = (line, text) =>
-  line.append(Object.assign(document.createElement("small"), { textContent: text }));
-const done = () => {
+}
+
+function addRemark(line, text) {
+  const remark = document.createElement("small");
+  remark.textContent = text;
+  line.append(remark);
+}
+
+function startAnswer() {
+  const line = addLine("", "answer");
+  answer = { line, text: line.appendChild(new Text()), sources: [] };
+  byId("messages").setAttribute("aria-busy", "true");
+  byId("chat").querySelector("button").disabled = true;
+}
+
+function finishAnswer() {
   answer = null;
-  at("said").removeAttribute("aria-busy"); // now a screen reader reads the whole answer
-  at("chat").querySelector("button").disabled = false;
-};
-const hear = (event) => {
+  byId("messages").removeAttribute("aria-busy"); // a screen reader reads the whole answer
+  byId("chat").querySelector("button").disabled = false;
+}
+
+function addToAnswer(event) {
   if (!answer) return;
   if (event.type === "sources") {
     answer.sources = event.names;
     sessionStorage.setItem("conversation", event.conversation_id);
+  } else if (event.type === "text") {
+    answer.text.data += event.text;
+  } else if (event.type === "error") {
+    answer.line.classList.add("error");
+    answer.text.data += ` ${event.detail}`;
+  } else if (event.type === "end" && answer.sources.length) {
+    addRemark(answer.line, `From: ${answer.sources.join(", ")}`);
   }
-  if (event.type === "text") answer.text.data += event.text;
-  if (event.type === "error") answer.line.classList.add("error");
-  if (event.type === "error") answer.text.data += ` ${event.detail}`;
-  if (event.type === "end" && answer.sources.length) {
-    remark(answer.line, `From: ${answer.sources.join(", ")}`);
-  }
-  at("said").scrollTop = at("said").scrollHeight;
-  if (event.type === "end" || event.type === "error") done();
-};
+  byId("messages").scrollTop = byId("messages").scrollHeight;
+  if (event.type === "end" || event.type === "error") finishAnswer();
+}
 
-at("chat").addEventListener("submit", (event) => {
+byId("chat").addEventListener("submit", (event) => {
   event.preventDefault();
-  say(at("message").value, "asked");
-  const line = say("", "answer");
-  answer = { line, text: line.appendChild(new Text()), sources: [] };
-  at("said").setAttribute("aria-busy", "true");
-  event.target.querySelector("button").disabled = true;
+  const message = byId("message").value;
+  addLine(message, "question");
+  startAnswer();
   const conversation = sessionStorage.getItem("conversation");
-  tell({ message: at("message").value, ...(conversation && { conversation_id: conversation }) });
+  sendMessage(conversation ? { message, conversation_id: conversation } : { message });
   event.target.reset();
 });
 
-// A tab keeps its conversation: after a reload it stands there again, and goes on.
-const resume = async (conversation) => {
-  for (const noted of await api(`/chat/${conversation}`)) {
-    say(noted.question, "asked");
-    const line = say(noted.answer, "answer");
-    if (!noted.complete) remark(line, "This answer was broken off.");
+// ---- Start ------------------------------------------------------------------------
+// A tab keeps its conversation, also after a reload.
+async function showConversation(id) {
+  for (const logged of await api(`/chat/${id}`)) {
+    addLine(logged.question, "question");
+    const line = addLine(logged.answer, "answer");
+    if (!logged.complete) addRemark(line, "This answer is incomplete.");
   }
-};
-if (sessionStorage.getItem("conversation")) {
-  resume(sessionStorage.getItem("conversation")).catch((error) => say(error.message, "answer error"));
 }
-api("/chat").then((model) => (at("no-model").hidden = model.name !== "embedded"), () => {});
 
-// What is not ready yet when the page opens is watched from now on.
-for (const row of at("documents").querySelectorAll('[data-state="waiting"], [data-state="processing"]')) {
-  tell({ watch: row.dataset.id });
+const conversation = sessionStorage.getItem("conversation");
+if (conversation) {
+  showConversation(conversation).catch((error) => addLine(error.message, "answer error"));
+}
+api("/chat").then((model) => (byId("no-model").hidden = model.name !== "none"), () => {});
+for (const row of byId("documents").children) {
+  if (isOpen(row)) sendMessage({ watch: row.dataset.id });
 }

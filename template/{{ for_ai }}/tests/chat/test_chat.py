@@ -2,18 +2,15 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from fastapi.testclient import TestClient
-from pydantic_ai.messages import ModelMessage
-from pydantic_ai.models.function import AgentInfo, FunctionModel
 
-from afterward.testing import EnqueuedCall, Server, wait_for
+from afterward.testing import EnqueuedCall
 from app.chat.answer import Exchange, stream_answer
-from app.chat.language_model import get_agent
 from app.chat.tasks import log_exchange
 from tests.documents.files import MARKDOWN, upload
 
@@ -30,9 +27,7 @@ def document_id(client: TestClient, run_enqueued: RunEnqueued) -> str:
     return document_id
 
 
-def ask(
-    client: TestClient | Server, message: str, conversation_id: str
-) -> list[dict[str, Any]]:
+def ask(client: TestClient, message: str, conversation_id: str) -> list[dict[str, Any]]:
     """Ask over HTTP, and return the events of the answer."""
     question = {"message": message, "conversation_id": conversation_id}
     response = client.post("/chat", json=question)
@@ -61,44 +56,6 @@ def test_an_answer_quotes_the_document_and_is_logged(
 
 
 @pytest.mark.usefixtures("document_id")
-def test_a_model_gets_passages_and_history(
-    client: TestClient, run_enqueued: RunEnqueued
-) -> None:
-    prompts: list[list[ModelMessage]] = []
-
-    async def answer(
-        messages: list[ModelMessage], _info: AgentInfo
-    ) -> AsyncIterator[str]:
-        prompts.append(messages)
-        yield "Of granite."
-
-    conversation_id = str(uuid4())
-    with get_agent().override(model=FunctionModel(stream_function=answer)):
-        assert text_of(ask(client, QUESTION, conversation_id)) == "Of granite."
-        run_enqueued()
-        ask(client, "Are you sure?", conversation_id)
-    first, second = prompts
-    assert "The lighthouse is built of granite." in str(first[-1].parts[-1])
-    assert [message.kind for message in second] == ["request", "response", "request"]
-
-
-@pytest.mark.usefixtures("enqueued")
-def test_a_failing_model_ends_the_answer_without_its_message(
-    client: TestClient,
-) -> None:
-    async def fail(
-        _messages: list[ModelMessage], _info: AgentInfo
-    ) -> AsyncIterator[str]:
-        yield "Of "
-        raise ConnectionError("the secret key")
-
-    with get_agent().override(model=FunctionModel(stream_function=fail)):
-        events = ask(client, QUESTION, str(uuid4()))
-    detail = "There is no answer (ConnectionError)."
-    assert events[-1] == {"type": "error", "detail": detail}
-
-
-@pytest.mark.usefixtures("document_id")
 def test_a_disconnected_client_leaves_an_incomplete_log(
     enqueued: list[EnqueuedCall],
 ) -> None:
@@ -113,7 +70,10 @@ def test_a_disconnected_client_leaves_an_incomplete_log(
     asyncio.run(leave_after_the_first_word())
     [call] = enqueued
     assert call.task == "chat.log_exchange"
-    assert (call.kwargs["answer"], call.kwargs["complete"]) == ("harbour.md", False)
+    assert call.kwargs["complete"] is False
+    answer = call.kwargs["answer"]
+    assert answer != QUOTE
+    assert QUOTE.startswith(answer)
 
 
 def test_a_log_task_that_runs_again_changes_nothing(client: TestClient) -> None:
@@ -167,12 +127,3 @@ def test_the_websocket_explains_a_wrong_message(client: TestClient) -> None:
         websocket.send_json({"message": ""})
         detail = "message: String should have at least 1 character."
         assert websocket.receive_json() == {"type": "error", "detail": detail}
-
-
-def test_a_real_server_answers_and_logs(server: Server) -> None:
-    conversation_id = str(uuid4())
-    upload(server, MARKDOWN, "harbour.md")
-    assert ask(server, QUESTION, conversation_id)[-1]["type"] == "end"
-    path = f"/chat/{conversation_id}"
-    [logged] = wait_for(lambda: server.get(path).json(), "the log of the exchange")
-    assert (logged["question"], logged["complete"]) == (QUESTION, True)
