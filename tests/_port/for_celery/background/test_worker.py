@@ -40,13 +40,6 @@ from app.signup.tasks import send_welcome
 from tests.servers import Project, wait_for
 
 
-def test_worker_and_api_know_the_same_tasks(server: Project) -> None:
-    banner = wait_for(lambda: "[tasks]" in (log := server.log("worker")) and log, "the banner")
-    in_worker = set(re.findall(r"^  \. (\S+)", banner, re.MULTILINE))
-    added = ("contract.", "scheduled.", "workers.")  # domains of the tests
-    in_api = set(TASKS) | {name for name in in_worker if name.startswith(added)}
-    assert len(in_api) > len(TASKS)
-    assert in_worker - {"background.clean"} == in_api
 
 
 def test_a_message_that_arrives_twice_runs_once(
@@ -115,13 +108,6 @@ def test_a_time_limit_interrupts_a_task_and_not_what_notes_its_outcome() -> None
         shutdown._child.at_time_limit(SIGUSR1, None)
 
 
-def test_the_log_of_a_worker_has_our_ids_and_our_outcomes(server: Project) -> None:
-    task_id = server.post("/signup", json={"email": "ada@example.com"}).json()["task_id"]
-    server.status(task_id)
-    log = server.log("worker")
-    assert f"Task signup.send_welcome[{task_id}] received" in log
-    assert f"task signup.send_welcome [{task_id}] succeeded: attempt 1" in log
-    assert f"[{task_id}] succeeded in" not in log
 
 
 def test_a_lost_message_is_sent_again_after_a_wait_that_doubles(empty: None) -> None:
@@ -238,37 +224,12 @@ def test_a_task_is_sent_to_its_queue(empty: None, monkeypatch: pytest.MonkeyPatc
     assert arguments == [task_id, 0]
 
 
-def test_a_worker_serves_every_queue(server: Project) -> None:
-    server.post("/workers/elsewhere/served")
-    assert server.wait_for_marks("served") == ["served"]
 
 
-@pytest.mark.faults
-def test_a_def_task_is_interrupted_at_its_timeout(server: Project) -> None:
-    task_id = server.post("/workers/endless").json()
-    ended = server.status(task_id)
-    assert (ended["state"], ended["attempts"], ended["error"]) == ("dead", 1, "TimeoutError")
-    assert "endless" in ended["traceback"]
 
 
-@pytest.mark.faults
-def test_a_process_that_outlives_its_worker_keeps_no_port(server: Project) -> None:
-    server.post("/contract/wait/orphan")
-    server.wait_for_marks("waiting orphan")
-    server.processes["worker"].kill()  # alone: what it has forked runs on
-    server.processes["worker"].wait()
-    server.start()
-    wait_for(lambda: answered(server.metrics), "the new worker's metrics")
-    assert "no metrics on port" not in server.log("worker")
-    server.open_gate("orphan")
-    server.wait_for_marks("passed orphan")
 
 
-def answered(ask: Callable[[], str]) -> str:
-    """Return an answer, or nothing while nobody listens."""
-    with suppress(httpx2.ConnectError):
-        return ask()
-    return ""
 
 
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # has threads, and forks

@@ -64,8 +64,3 @@ def test_what_could_not_be_enqueued_is_due_at_the_next_look(
     assert each.due(night) == night
 
 
-@pytest.mark.spawns("beat", BROKER_URL="redis://127.0.0.1:1/0")
-def test_beat_needs_no_broker_and_runs_no_task(server: Project) -> None:
-    wait_for(lambda: server.log("beat").count("scheduled.tick, period") > 1, "two periods")
-    ran_in = {mark.split()[1] for mark in server.wait_for_marks("tick", 2)}
-    assert ran_in == {str(server.processes["worker"].pid)}
