@@ -30,18 +30,26 @@ signal.pause()
 """
 
 
+@pytest.fixture(scope="session")
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Render two projects, once."""
+    folder = tmp_path_factory.mktemp("rendered")
+    for pattern in ("simple", "safe"):
+        helpers.render(pattern, "none", folder / pattern)
+    return folder
+
+
 @pytest.fixture
-def shop(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Path:
+def shop(machine: Machine, rendered: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a project of pattern simple, without an environment."""
     monkeypatch.delenv("UV_PROJECT_ENVIRONMENT", raising=False)
-    return helpers.render("simple", "none", machine.here / "shop")
+    return Path(shutil.copytree(rendered / "simple", machine.here / "shop"))
 
 
 @pytest.fixture
-def durable(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a project of pattern safe, without an environment."""
-    monkeypatch.delenv("UV_PROJECT_ENVIRONMENT", raising=False)
-    return helpers.render("safe", "none", machine.here / "durable")
+def durable(machine: Machine, rendered: Path) -> Path:
+    """Return a project of pattern safe."""
+    return Path(shutil.copytree(rendered / "safe", machine.here / "durable"))
 
 
 def install_python(project: Path, python: str = sys.executable) -> Path:
