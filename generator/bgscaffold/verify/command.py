@@ -1,4 +1,4 @@
-"""`bgscaffold verify`: runs the contract suite and the fault suite against a project."""
+"""`bgscaffold verify`: runs the suites against a copy of a project."""
 
 import json
 import os

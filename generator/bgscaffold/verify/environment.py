@@ -1,4 +1,4 @@
-"""The two environments: the project's runs its servers, bgscaffold's runs the suites."""
+"""The project's environment runs its servers, bgscaffold's runs the suites."""
 
 import json
 import os
