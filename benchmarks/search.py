@@ -1,8 +1,8 @@
 """Does the search find the right file? 30 questions to a project with AI.
 
-The corpus is this repository's documentation, and the descriptions of the packages that
-the project installs. A question is answered if the right file is among the first three.
-The exit code is 1 if fewer than nine of ten questions are answered.
+The corpus is this repository's documentation, and the descriptions of the packages of a
+project with all features. A question is answered if the right file is among the first
+three. The exit code is 1 if fewer than nine of ten questions are answered.
 """
 
 import sys
@@ -13,7 +13,11 @@ from pathlib import Path
 from bgscaffold.verify.suite.waiting import until
 from tests import helpers
 from tests.projects.dev import Dev
-from tests.projects.environments import Installation, InstalledEnvironment
+from tests.projects.environments import (
+    Installation,
+    InstalledEnvironment,
+    python_with_everything,
+)
 
 QUESTIONS = Path(__file__).with_name("questions.txt")
 DOCUMENTATION = ("*.md", "docs/**/*.md", "template/docs/*.md")
@@ -26,7 +30,9 @@ def main() -> None:
         newest = InstalledEnvironment(folder, Installation())
         project = helpers.render("async", "none", folder / "project", ai=True)
         with newest.dev(project) as dev:
-            chunks = fill(dev, documentation() | packages(newest.python(project)))
+            chunks = fill(
+                dev, documentation() | packages(python_with_everything(folder))
+            )
             wrong = [each for each in questions() if not is_answered(dev, *each)]
     total = len(questions())
     right = total - len(wrong)

@@ -125,10 +125,11 @@ class Background:
 
     def install(self, app: fastapi.FastAPI) -> None:
         """Add logs, error handlers, health, metrics and the domains' routes to an app."""
-        from afterward.observability import logs
+        from afterward.observability import logs, metrics
         from afterward.web import errors, health
 
         logs.configure()
+        metrics.get_metrics()  # before a domain imports prometheus_client
         errors.install(app, with_database=self.has_database)
         app.include_router(health.create_router(self))
         for router in (*self.backend.routers(), *self.domains.import_routers()):
