@@ -253,6 +253,29 @@ def test_the_installed_wheel_has_the_probe_of_the_doctor(installed: Path) -> Non
     assert probe.read_bytes() == source.read_bytes()
 
 
+def test_the_installed_wheel_has_the_suites_of_verify(installed: Path) -> None:
+    [suites] = installed.glob("lib/*/site-packages/bgscaffold/verify/suite")
+    source = helpers.ROOT / "generator/bgscaffold/verify/suite"
+    assert without_bytecode(suites) == without_bytecode(source)
+
+
+def without_bytecode(folder: Path) -> dict[str, bytes]:
+    """Return the files of a folder, without what Python has compiled."""
+    files = helpers.tree(folder)
+    return {path: files[path] for path in files if not path.endswith(".pyc")}
+
+
+def test_the_installed_command_names_the_missing_extra(
+    installed: Path, tmp_path: Path
+) -> None:
+    project = helpers.render("simple", "none", tmp_path / "shop")
+    command = [str(installed / "bin/bgscaffold"), "verify", str(project)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "not installed: 'httpx2, psycopg, pytest'" in done.stderr
+    assert "uv tool install 'bgscaffold[verify]'" in done.stderr
+
+
 def test_a_project_costs_little_more_than_loading_copier(
     installed: Path, tmp_path: Path
 ) -> None:

@@ -222,6 +222,26 @@ def test_a_start_enqueues_what_was_missed_if_the_outbox_knows_the_rest(
     assert found.due_period(start) == due
 
 
+@pytest.mark.parametrize(
+    ("setting", "scheduled"),
+    [
+        (None, ["test.nightly", "test.tick"]),
+        ("test.tick", ["test.tick"]),
+        ("test.other, test.nightly", ["test.nightly"]),
+        ("none", []),
+    ],
+)
+def test_a_setting_limits_which_tasks_a_process_schedules(
+    setting: str | None, scheduled: list[str], add_task: AddTask, settings: Settings
+) -> None:
+    add_task(with_no_effect, name="test.nightly", cron="0 3 * * *")
+    add_task(name="test.tick", cron="* * * * * *")
+    settings.schedule_tasks = setting
+    found = periods.scheduled_tasks(Safe(), NIGHT)
+    assert [each.task.name for each in found] == scheduled
+    assert in_process.has_scheduled_tasks() is bool(scheduled)
+
+
 def application(database: Database, backend: Backend | None = None) -> Background:
     """Return an application with a database."""
     return Background(

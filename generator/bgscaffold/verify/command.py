@@ -1,9 +1,10 @@
-"""`bgscaffold verify`: runs the contract suite and the fault suite against a project."""
+"""`bgscaffold verify`: runs the suites against a copy of a project."""
 
 import json
 import os
 import secrets
 import shutil
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,7 @@ from bgscaffold.verify.errors import (
     SuiteError,
 )
 from bgscaffold.verify.project_copy import copy_project
-from bgscaffold.verify.suite_process import PROC, run_suite
+from bgscaffold.verify.suite_process import PROC, SuiteCommand, run_suite
 
 CONTRACT = Path(__file__).with_name("suite") / "contract"
 DATABASE_SCHEMES = ("postgres", "postgresql", "postgresql+psycopg")
@@ -117,11 +118,12 @@ class Run:
             "TMPDIR": str(self.folder),
         }
 
-    def results(self, name: str, arguments: list[str]) -> list[dict[str, Any]]:
+    def results(self, suite: SuiteCommand) -> list[dict[str, Any]]:
         """Run a suite, and return its report."""
+        name = suite.name
         echo(f"Running the {name} suite ...", to_stderr=True)
         report, log = self.folder / f"{name}.json", self.folder / f"{name}.log"
-        code = run_suite(arguments, self.variables(report), log, self.mark)
+        code = run_suite(suite, self.variables(report), log, self.mark)
         if not report.is_file():
             printed = log.read_text(errors="replace").strip()
             reason = printed[-MAX_REASON:] or f"exit code {code}"
@@ -150,8 +152,8 @@ def verify(path: str, options: VerifyOptions) -> VerifyReport:
         )
         copy_project(root, run.source)
         copy_env_file(options.env_file, run.source)
-        suites = [SuiteResult(**suite) for suite in run.results(*contract(run))]
-        faults = run.results(*fault_suite(options, seed)) if options.faults else []
+        suites = [SuiteResult(**suite) for suite in run.results(contract(run.folder))]
+        faults = run.results(fault_suite(options, seed)) if options.faults else []
     return VerifyReport(
         project=root.name,
         pattern=pattern,
@@ -167,11 +169,11 @@ def check_options(options: VerifyOptions, pattern: Pattern) -> None:
     check_url(options.broker, BROKER_SCHEMES)
     record = RECORDS[pattern]
     if options.broker and "queue" not in record.supports:
-        raise NoBrokerError(pattern)
+        raise NoBrokerError(pattern.value)
     if options.faults and not record.durable:
-        raise NotDurableError(pattern)
+        raise NotDurableError(pattern.value)
     if options.faults and not (PROC.is_dir() and shutil.which("setsid")):
-        raise PlatformError("--faults", "it needs /proc and setsid")
+        raise PlatformError(sys.platform, "it has no /proc, or no setsid")
     if options.env_file and not os.path.isfile(options.env_file):
         raise EnvFileError(options.env_file)
 
@@ -192,14 +194,16 @@ def copy_env_file(file: str, source: Path) -> None:
         shutil.copyfile(file, source / ".env")
 
 
-def contract(run: Run) -> tuple[str, list[str]]:
-    """Return the name and the command of the contract suite."""
+def contract(folder: Path) -> SuiteCommand:
+    """Return the command of the contract suite."""
     configuration = ["-c", str(CONTRACT / "pytest.ini"), f"--rootdir={CONTRACT}"]
-    output = ["--tb=short", "-q", f"--basetemp={run.folder / 'contract'}"]
-    return "contract", ["pytest", *configuration, *output, str(CONTRACT)]
+    output = ["--tb=short", "-q", f"--basetemp={folder / 'contract'}"]
+    arguments = ["pytest", *configuration, *output, str(CONTRACT)]
+    return SuiteCommand("contract", arguments)
 
 
-def fault_suite(options: VerifyOptions, seed: int) -> tuple[str, list[str]]:
-    """Return the name and the command of the fault suite."""
+def fault_suite(options: VerifyOptions, seed: int) -> SuiteCommand:
+    """Return the command of the fault suite."""
     quick = ["--quick"] if options.quick else []
-    return "faults", ["bgscaffold.verify.suite.faults", f"--seed={seed}", *quick]
+    arguments = ["bgscaffold.verify.suite.faults", f"--seed={seed}", *quick]
+    return SuiteCommand("faults", arguments, shows_progress=True)

@@ -1,13 +1,13 @@
-"""The two environments: the project's runs its servers, bgscaffold's runs the suites."""
+"""The project's environment runs its servers, bgscaffold's runs the suites."""
 
 import json
 import os
 import shutil
+import subprocess
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from bgscaffold.system.processes import last_line, run_with_timeout
 from bgscaffold.verify.errors import (
     ExtraMissingError,
     NotInstalledError,
@@ -50,20 +50,25 @@ def project_environment(root: Path) -> ProjectEnvironment:
     python = find_python(root)
     if python is None:
         raise not_installed(root, "there is no .venv")
-    command: list[str | Path] = [python, "-I", "-c", FIND, *REQUIRED, *SCHEDULE]
-    try:
-        out, err, end = run_with_timeout(command, LOOK_TIMEOUT)
-    except OSError as error:
-        raise not_installed(root, f"{python}: {error.strerror}") from error
-    if end != "exit code 0":
-        printed = last_line(err, str) or end
-        raise not_installed(root, f"{python}: {printed}")
-    found = json.loads(out)
+    found = find_packages(root, python)
     if missing := [name for name in REQUIRED if not found[name]]:
         raise not_installed(root, f"{python} lacks {', '.join(missing)}")
     return ProjectEnvironment(
         python=python, has_schedule=all(found[name] for name in SCHEDULE)
     )
+
+
+def find_packages(root: Path, python: Path) -> dict[str, bool]:
+    """Return which packages the project's Python finds."""
+    command = [str(python), "-I", "-c", FIND, *REQUIRED, *SCHEDULE]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=LOOK_TIMEOUT, check=True
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        raise not_installed(root, f"{python} does not work: {error}") from error
+    found: dict[str, bool] = json.loads(done.stdout)
+    return found
 
 
 def not_installed(root: Path, reason: str) -> NotInstalledError | UvMissingError:

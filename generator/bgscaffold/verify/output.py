@@ -27,14 +27,25 @@ def report_json(report: VerifyReport) -> str:
 
 def suite_table(suites: Sequence[SuiteResult]) -> str:
     """Return how many tests of each suite have passed and failed."""
-    rows = [(s.suite, s.passed, s.failed, f"{s.seconds:.1f}") for s in suites]
-    total = (
-        "all",
-        sum(suite.passed for suite in suites),
-        sum(suite.failed for suite in suites),
-        f"{sum(suite.seconds for suite in suites):.1f}",
+    total = SuiteResult(
+        suite="all",
+        passed=sum(suite.passed for suite in suites),
+        failed=sum(suite.failed for suite in suites),
+        seconds=sum(suite.seconds for suite in suites),
+        failures=[],
     )
-    return table([("suite", "passed", "failed", "seconds"), *rows, total])
+    head = ("suite", "passed", "failed", "seconds")
+    return table([head, *map(suite_row, [*suites, total])])
+
+
+def suite_row(suite: SuiteResult) -> Sequence[object]:
+    """Return the row of one suite."""
+    return (
+        suite.suite,
+        suite.passed,
+        suite.failed,
+        f"{suite.seconds:.1f}",
+    )
 
 
 def fault_table(faults: Iterable[FaultResult]) -> str:
@@ -54,13 +65,15 @@ def table(rows: Sequence[Sequence[object]]) -> str:
     """Return rows with a left-aligned first column and right-aligned numbers."""
     texts = [[str(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
-    lines = []
-    for first, *rest in texts:
-        numbers = [
-            cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True)
-        ]
-        lines.append("  ".join([first.ljust(widths[0]), *numbers]))
-    return "\n".join(lines)
+    return "\n".join(table_line(row, widths) for row in texts)
+
+
+def table_line(row: Sequence[str], widths: Sequence[int]) -> str:
+    """Return one row with its columns as wide as all others."""
+    first, *numbers = (
+        cell.rjust(width) for cell, width in zip(row, widths, strict=True)
+    )
+    return "  ".join([first.strip().ljust(widths[0]), *numbers])
 
 
 def failures(report: VerifyReport) -> list[str]:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from bgscaffold.system.processes import kill_session
@@ -18,21 +19,30 @@ PROC = Path("/proc")
 INHERITED = ("PYTEST_", "PYTHON", "COV_", "COVERAGE_", "DATABASE_URL", "BROKER_URL")
 
 
-def run_suite(
-    arguments: list[str], env: Mapping[str, str], log: Path, mark: str
-) -> int:
-    """Run a module of the suites to its end, and return its exit code.
+@dataclass(frozen=True)
+class SuiteCommand:
+    """How a suite is run: a Python module with arguments."""
 
-    Its standard output goes to `log`, its progress to this process's standard error.
+    name: str
+    arguments: list[str]
+    shows_progress: bool = False  # on standard error
+
+
+def run_suite(
+    command: SuiteCommand, env: Mapping[str, str], log: Path, mark: str
+) -> int:
+    """Run a suite to its end, and return its exit code. Its output goes to `log`.
+
     An interruption ends it and everything that it has started.
     """
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", *arguments],
+            [sys.executable, "-m", *command.arguments],
             cwd=log.parent,  # which has no module that Python would import
             env=suite_env(env),
             stdin=subprocess.DEVNULL,
             stdout=output,
+            stderr=None if command.shows_progress else output,
             start_new_session=True,
         )
 
@@ -40,7 +50,7 @@ def run_suite(
         end_process(process)
         kill_marked(mark)
 
-    return run_interruptibly(process.wait, end, VerifyInterruptedError(arguments[0]))
+    return run_interruptibly(process.wait, end, VerifyInterruptedError(command.name))
 
 
 def suite_env(env: Mapping[str, str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""A new database for the processes of a project, which the suite reads with plain SQL."""
+"""A new database for the processes of a project."""
 
 import sqlite3
 from collections.abc import Iterator

@@ -115,7 +115,7 @@ class VerifiedProject:
         return ["celery", "--app", f"{self.package.name}.background", *arguments]
 
     def environment(self, database: Database, queue: str) -> dict[str, str]:
-        """Return the variables of the project's processes: nothing else of the shell."""
+        """Return the variables of the project's processes."""
         kept = {name: os.environ[name] for name in KEPT if name in os.environ}
         return kept | {
             "BGSCAFFOLD_VERIFY": self.mark,

@@ -79,7 +79,7 @@ class Server(ABC):
         self.stop()
 
     def wipe(self) -> bool:
-        """Delete all messages if there is a command for it, and return whether it did."""
+        """Delete all messages if it can, and return whether it did."""
         return False
 
 

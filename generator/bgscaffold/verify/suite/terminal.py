@@ -1,4 +1,4 @@
-"""A command as a user runs it: in the foreground of a terminal, with all its children."""
+"""A command as a user runs it, in the foreground of a terminal."""
 
 import os
 import re
@@ -63,7 +63,7 @@ class Terminal:
         self.type("\x03")
 
     def processes(self) -> dict[int, str]:
-        """Return the command line of every live process that the command has started."""
+        """Return the processes that the command has started, with their command lines."""
         return {pid: line for pid in _pids() if (line := self._own(pid))}
 
     def _own(self, pid: int) -> str:

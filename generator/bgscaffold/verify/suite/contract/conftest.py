@@ -74,7 +74,7 @@ def server(shared_server: Server) -> Server:
 
 @pytest.fixture
 def copy(project: VerifiedProject, tmp_path: Path) -> Iterator[Copy]:
-    """Return a function that makes another copy of the project, whose start may fail."""
+    """Return a function that makes another copy of the project."""
     numbers = count()
     with ExitStack() as stack:
 

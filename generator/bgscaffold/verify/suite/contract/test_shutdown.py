@@ -1,4 +1,4 @@
-"""Shutdown: SIGTERM gives running tasks the grace period, then releases or names them."""
+"""Shutdown: tasks get the grace period, and are then released or named."""
 
 from uuid import UUID
 

@@ -32,8 +32,8 @@ def test_the_same_key_with_other_arguments_is_refused(server: Server) -> None:
     assert server.enqueue(f"{path}?key={key}") == task_id
     answer = server.ask(f"options/second?key={key}")
     message = (
-        f"The idempotency key {key!r} was used for 'bgscaffold_contract.note' with other"
-        " arguments. Send the same arguments, or use another key."
+        f"The idempotency key {key!r} was used for 'bgscaffold_contract.note' with"
+        " other arguments. Send the same arguments, or use another key."
     )
     assert (answer.status_code, answer.json()) == (422, {"detail": message})
     assert server.marks("second") == []

@@ -1,4 +1,4 @@
-"""`python -m bgscaffold.verify.suite.faults`: what `bgscaffold verify --faults` runs."""
+"""The process that `bgscaffold verify --faults` starts."""
 
 import argparse
 import json

@@ -16,7 +16,7 @@ SOURCE = Path(__file__).with_name("clock.c")
 
 
 class Clock:
-    """The wall clock of a project's processes: an offset that may change as they run."""
+    """The wall clock of a project's processes, which may change while they run."""
 
     def __init__(self, context: Context) -> None:
         compiler = shutil.which("cc")

@@ -19,7 +19,7 @@ def leaving_task(context: Context) -> None:
 
 @fault()
 def deadly_task(context: Context) -> None:
-    """A task whose every attempt ends its process, beside ten of 4 s: only it is dead."""
+    """A task whose attempts all end its process, beside ten others: only it is dead."""
     context.processes.start(*context.names)
     for _ in range(10):
         context.send("slow", seconds=4)
