@@ -56,9 +56,8 @@ def find_secrets(environment: Mapping[str, str], dotenv: str) -> set[str]:
     """Return the passwords, tokens and keys in an environment and a `.env`."""
     found = set()
     for name, value in [*environment.items(), *assignments(dotenv)]:
-        for secret in secrets_in(name, value):
-            found |= spellings(secret)
-    return found
+        found.update(secrets_in(name, value))
+    return {spelling for secret in found for spelling in spellings(secret)}
 
 
 def assignments(dotenv: str) -> Iterator[tuple[str, str]]:
