@@ -388,12 +388,11 @@ def test_a_task_that_two_modules_declare(rendered: Render, examine: Examine) -> 
     project = with_domain(rendered("simple"), "tasks.py", TASK.format(""))
     (project / "app" / "even").mkdir()
     (project / "app" / "even" / "tasks.py").write_text(TASK.format(""))
-    [finding] = problems(examine(project))
-    assert finding.check == "tasks"
-    assert finding.detail.startswith(
-        "app/odd/tasks.py, line 4: ValueError: @task('odd.work'): "
+    detail = (
+        "app/odd/tasks.py, line 4: ValueError: @task('odd.work'):"
+        " app.even.tasks.work already has this name."
     )
-    assert finding.detail.endswith(" already has this name.")
+    assert problems(examine(project)) == [fail("tasks", detail, FIX_CODE)]
 
 
 @pytest.mark.parametrize(
