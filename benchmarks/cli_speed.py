@@ -1,4 +1,4 @@
-"""How long the command line takes, from the start of the process to its end."""
+"""How long each command of `bgscaffold` takes, as a process."""
 
 import subprocess
 import sys
@@ -18,7 +18,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         projects = (str(Path(folder, f"project-{n}")) for n in range(100))
         promoted = str(Path(folder, "promoted"))
-        subprocess.run([command, "new", promoted], stdout=subprocess.DEVNULL, check=True)
+        subprocess.run(
+            [command, "new", promoted], stdout=subprocess.DEVNULL, check=True
+        )
         patterns = cycle(["celery", "simple"])
         tasks = (f"orders.task_{n}" for n in range(100))
 
@@ -30,9 +32,11 @@ def main() -> None:
                 more = [next(patterns), promoted]
             if verb == "add":
                 more = ["task", next(tasks), "--route", f"--path={promoted}"]
-            subprocess.run([command, verb, *more], stdout=subprocess.DEVNULL, check=True)
+            subprocess.run(
+                [command, verb, *more], stdout=subprocess.DEVNULL, check=True
+            )
 
-        def settle() -> None:
+        def commit_promotion() -> None:
             identity = ("-c", "user.name=x", "-c", "user.email=x@localhost")
             commit = ["git", *identity, "commit", "--quiet", "--no-edit"]
             subprocess.run(commit, cwd=promoted, check=True)
@@ -40,10 +44,12 @@ def main() -> None:
         measured: dict[str, list[float]] = {}
         for verb in ("--version", "--help", "new", "promote", "add"):
             for _ in range(RUNS + 1):
-                measured.setdefault(f"bgscaffold {verb}", []).append(seconds(partial(run, verb)))
+                measured.setdefault(f"bgscaffold {verb}", []).append(
+                    seconds(partial(run, verb))
+                )
                 if verb == "promote":
-                    settle()
-        # Without the first runs, which read files that are not yet in memory.
+                    commit_promotion()
+        # The first run is left out, because it reads files from the disk.
         show({name: runs[1:] for name, runs in measured.items()})
 
 

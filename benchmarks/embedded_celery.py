@@ -1,4 +1,4 @@
-"""200 tasks on the embedded Celery default: from the first request until the last task is done."""
+"""200 tasks with the embedded broker, from the first request to the last success."""
 
 import sqlite3
 import tempfile
@@ -9,43 +9,46 @@ from pathlib import Path
 from benchmarks.table import seconds, show
 from bgscaffold.verify.suite.waiting import until
 from tests import helpers
-from tests.projects import environments
 from tests.projects.dev import Dev
+from tests.projects.environments import Installation, InstalledEnvironment
 
 RUNS = 3
 TASKS = 200
 
 
 def main() -> None:
-    """Measure, each time in a new project."""
+    """Measure several times, each in a new project."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        environment = environments.shared(folder, "highest")
-        runs: dict[str, list[float]] = {"requests answered": [], "tasks succeeded": []}
+        environment = InstalledEnvironment(folder, Installation())
+        runs: dict[str, list[float]] = {"responses": [], "successes": []}
         for n in range(RUNS):
             project = helpers.render("celery", "none", folder / f"project-{n}")
             with environment.dev(project) as dev:
-                dev.wait_until_succeeded(dev.post("/actions", action_name="the worker is there"))
-                answered = seconds(partial(request, dev))
-                runs["requests answered"].append(answered)
-                runs["tasks succeeded"].append(answered + seconds(partial(finish, dev)))
+                first = dev.post("/actions", action_name="the worker has started")
+                dev.wait_until_succeeded(first)
+                answered = seconds(partial(send_requests, dev))
+                runs["responses"].append(answered)
+                finished = seconds(partial(wait_for_successes, dev))
+                runs["successes"].append(answered + finished)
         print(f"{TASKS} tasks")
         show(runs)
 
 
-def request(dev: Dev) -> None:
+def send_requests(dev: Dev) -> None:
     """Send the requests, one after another."""
     for n in range(TASKS):
         dev.post("/actions", action_name=f"action {n}")
 
 
-def finish(dev: Dev) -> None:
+def wait_for_successes(dev: Dev) -> None:
     """Wait until every task has succeeded."""
-    until(lambda: succeeded(dev.folder / "var" / "app.db") == TASKS + 1, lambda: dev.screen)
+    database = dev.folder / "var" / "app.db"
+    until(lambda: count_successes(database) == TASKS + 1, lambda: dev.screen)
 
 
-def succeeded(database: Path) -> int:
-    """Count the task runs that have succeeded."""
+def count_successes(database: Path) -> int:
+    """Return how many task runs have succeeded."""
     with closing(sqlite3.connect(database)) as connection:
         query = "SELECT count(*) FROM task_runs WHERE state = 'succeeded'"
         count: int = connection.execute(query).fetchone()[0]

@@ -1,7 +1,7 @@
-"""Install each variant, and run its own tests: packages come from the cache, no server is needed.
+"""Install each variant with a warm cache, and run its own tests.
 
-Names of patterns as arguments leave out the others. CPU seconds are those of all its processes: on
-a machine that does other things too they say more than the clock, which two cores can halve at best.
+Arguments are names of patterns; the default is all. CPU seconds are those of all
+processes. On a busy machine they say more than the clock.
 """
 
 import os
@@ -13,46 +13,53 @@ from pathlib import Path
 
 from benchmarks.table import seconds, show
 from tests import helpers
-from tests.projects import environments
 from tests.projects.environments import EVERYTHING, Environment
 
-LIMIT = 10.0  # seconds, by the clock
-BOTH = ": install and own tests"
-EXTRAS = {"": {}, " schedule": {"schedule": True}, " ai": {"ai": True}, " both": EVERYTHING}
+LIMIT = 10.0  # seconds
+TOTAL = ": total"
+FEATURES: dict[str, dict[str, bool]] = {
+    "": {},
+    "schedule": {"schedule": True},
+    "ai": {"ai": True},
+    "both": EVERYTHING,
+}
 
 
 def main() -> None:
-    """Measure each variant once, after an install that fills the cache."""
+    """Measure each variant once, after an installation that fills the cache."""
     patterns = sys.argv[1:] or helpers.PATTERNS
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        bare = environments.bare(folder)
-        bare.uv(helpers.render("celery", "none", folder / "first", **EVERYTHING), "sync")
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        bare = Environment(folder)
+        first = helpers.render("celery", "none", folder / "first", **EVERYTHING)
+        bare.uv(first, "sync")
         measured: dict[str, list[float]] = {}
-        for pattern, extra in product(patterns, EXTRAS):
-            project = helpers.render(pattern, "none", folder / f"my-{pattern}", **EXTRAS[extra])
-            measured |= measure(bare, project, f"{pattern}{extra}")
-            project.rename(folder / f"{pattern}{extra}")
+        for pattern, name in product(patterns, FEATURES):
+            variant = f"{pattern} {name}".strip()
+            target = folder / variant.replace(" ", "-")
+            project = helpers.render(pattern, "none", target, **FEATURES[name])
+            measured |= measure(bare, project, variant)
     show(measured)
-    late = [name for name, [took] in measured.items() if name.endswith(BOTH) and took > LIMIT]
-    print(f"over {LIMIT:.0f} s: {', '.join(late) or 'none'}")
+    totals = {name: took for name, [took] in measured.items() if name.endswith(TOTAL)}
+    slow = [name for name, took in totals.items() if took > LIMIT]
+    print(f"over {LIMIT:.0f} s: {', '.join(slow) or 'none'}")
 
 
 def measure(bare: Environment, project: Path, variant: str) -> dict[str, list[float]]:
-    """Return what the install took, the tests, both, and how long all processes were computing."""
-    before = computed()
+    """Return the seconds of the installation, the tests, both, and of all CPUs."""
+    before = cpu_seconds()
     install = seconds(partial(bare.uv, project, "sync", UV_OFFLINE="1"))
     tests = seconds(partial(bare.test, project, UV_OFFLINE="1"))
     return {
         f"{variant}: install": [install],
-        f"{variant}: own tests": [tests],
-        f"{variant}{BOTH}": [install + tests],
-        f"{variant}: CPU": [computed() - before],
+        f"{variant}: tests": [tests],
+        f"{variant}{TOTAL}": [install + tests],
+        f"{variant}: CPU": [cpu_seconds() - before],
     }
 
 
-def computed() -> float:
-    """Return the CPU seconds of all processes that have been started, and have ended."""
+def cpu_seconds() -> float:
+    """Return the CPU seconds of all child processes that have ended."""
     times = os.times()
     return times.children_user + times.children_system
 

@@ -1,7 +1,8 @@
-"""How claim, list and status slow down from a thousand task runs to a million: they must not.
+"""How much slower claim, list and status are with a million task runs than with 1,000.
 
-Two projects, one of each size, are asked by turns, so that whatever else the machine does meets both. Prints,
-for SQLite and PostgreSQL, the medians of all turns, and the median of the ratios of each pair.
+Two projects, one of each size, take turns, so that other load affects both. The
+benchmark prints the medians of all turns, and the median ratio of the pairs, for SQLite
+and PostgreSQL.
 """
 
 import json
@@ -15,8 +16,8 @@ from statistics import median
 import psycopg
 
 from tests import helpers
-from tests.projects import environments, services
-from tests.projects.environments import Environment
+from tests.projects import services
+from tests.projects.environments import Installation, InstalledEnvironment
 
 SIZES = (1_000, 1_000_000)
 TURNS = 30
@@ -29,9 +30,11 @@ def main() -> None:
     """Measure both databases."""
     with tempfile.TemporaryDirectory() as name, services.postgres() as server:
         folder = Path(name)
-        newest = environments.shared(folder, "highest")
+        newest = InstalledEnvironment(folder, Installation())
         show("sqlite", measure(newest, folder / "sqlite", {}, {}))
-        urls = ({"DATABASE_URL": create(server.url, name)} for name in ("small", "large"))
+        urls = (
+            {"DATABASE_URL": create(server.url, name)} for name in ("small", "large")
+        )
         show("postgresql", measure(newest, folder / "postgresql", *urls))
 
 
@@ -43,60 +46,67 @@ def create(url: str, name: str) -> str:
 
 
 def measure(
-    newest: Environment, folder: Path, *settings: dict[str, str]
+    newest: InstalledEnvironment, folder: Path, *settings: dict[str, str]
 ) -> dict[str, list[tuple[float, float]]]:
-    """Return the seconds of each statement, at both sizes, of each turn."""
-    with ExitStack() as ended:
-        asked = [begin(newest, folder, *each) for each in zip(SIZES, settings, strict=True)]
-        for process in asked:
-            ended.callback(process.kill)
-        names, _ = [json.loads(line(process)) for process in asked]  # once both are filled
+    """Return the seconds of each statement at both sizes, for each turn."""
+    with ExitStack() as stack:
+        processes = []
+        for size, variables in zip(SIZES, settings, strict=True):
+            process = start(newest, folder, size, variables)
+            stack.callback(process.kill)
+            processes.append(process)
+        names, _ = [json.loads(read_line(process)) for process in processes]
         for _ in range(WARM):
-            ask(asked, names)
-        turns = [ask(asked, names) for _ in range(TURNS)]
+            take_turn(processes, names)
+        turns = [take_turn(processes, names) for _ in range(TURNS)]
     return {name: [turn[name] for turn in turns] for name in names}
 
 
-def begin(newest: Environment, folder: Path, size: int, settings: dict[str, str]) -> Process:
-    """Start a project that fills its outbox up to this size, then waits to be asked."""
+def start(
+    newest: InstalledEnvironment, folder: Path, size: int, settings: dict[str, str]
+) -> Process:
+    """Start a process that fills its outbox, and then waits for names of statements."""
     project = helpers.render("safe", "none", folder / f"project{size}")
-    python = Path(newest.variables["UV_PROJECT_ENVIRONMENT"], "bin", "python")
+    variables = newest.variables(project) | {"PYTHONPATH": str(project)}
     return subprocess.Popen(
-        [str(python), str(INSIDE), str(size)],
+        [str(newest.python(project)), str(INSIDE), str(size)],
         cwd=project,
-        env=newest.variables | settings | {"PYTHONPATH": str(project)},
+        env=variables | settings,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
 
 
-def ask(asked: list[Process], names: list[str]) -> dict[str, tuple[float, float]]:
-    """Have each statement timed by both, one after the other."""
-    return {name: (answer(asked[0], name), answer(asked[1], name)) for name in names}
+def take_turn(
+    processes: list[Process], names: list[str]
+) -> dict[str, tuple[float, float]]:
+    """Let both processes measure each statement, one after the other."""
+    small, large = processes
+    return {name: (measured(small, name), measured(large, name)) for name in names}
 
 
-def answer(process: Process, name: str) -> float:
-    """Have a statement timed."""
+def measured(process: Process, name: str) -> float:
+    """Let a process measure a statement, and return the seconds."""
     assert process.stdin
     print(name, file=process.stdin, flush=True)
-    return float(line(process))
+    return float(read_line(process))
 
 
-def line(process: Process) -> str:
-    """Return what a process prints next."""
+def read_line(process: Process) -> str:
+    """Return the next line that a process prints."""
     assert process.stdout
     return process.stdout.readline()
 
 
-def show(database: str, measured: dict[str, list[tuple[float, float]]]) -> None:
+def show(database: str, results: dict[str, list[tuple[float, float]]]) -> None:
     """Print a line for each statement."""
     small, large = SIZES
     print(f"{database:28}  {small:>9,}  {large:>9,}  ratio")
-    for what, turns in measured.items():
+    for name, turns in results.items():
         few, many = (median(times) for times in zip(*turns, strict=True))
         ratio = median(many / few for few, many in turns)
-        print(f"  {what:28}{few * 1e3:8.2f} ms{many * 1e3:8.2f} ms{ratio:7.2f}")
+        print(f"  {name:28}{few * 1e3:8.2f} ms{many * 1e3:8.2f} ms{ratio:7.2f}")
     sys.stdout.flush()
 
 

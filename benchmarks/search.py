@@ -1,7 +1,8 @@
-"""Does the search of a project with AI find the right file? 30 questions, the first three answers.
+"""Does the search find the right file? 30 questions to a project with AI.
 
-The corpus: this repository's documentation, and what the packages that such a project installs say
-of themselves. Ends with 1 when fewer than nine questions of ten are answered.
+The corpus is this repository's documentation, and the descriptions of the packages of a
+project with all features. A question is answered if the right file is among the first
+three. The exit code is 1 if fewer than nine of ten questions are answered.
 """
 
 import sys
@@ -11,26 +12,31 @@ from pathlib import Path
 
 from bgscaffold.verify.suite.waiting import until
 from tests import helpers
-from tests.projects import environments
 from tests.projects.dev import Dev
-from tests.projects.environments import Environment
+from tests.projects.environments import (
+    Installation,
+    InstalledEnvironment,
+    python_with_everything,
+)
 
 QUESTIONS = Path(__file__).with_name("questions.txt")
 DOCUMENTATION = ("*.md", "docs/**/*.md", "template/docs/*.md")
 
 
 def main() -> None:
-    """Ask every question, and show those that are answered wrongly."""
+    """Ask every question, and print those that are not answered."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        newest = environments.shared(folder, "highest")
+        newest = InstalledEnvironment(folder, Installation())
         project = helpers.render("async", "none", folder / "project", ai=True)
         with newest.dev(project) as dev:
-            chunks = fill(dev, {**documentation(), **packages(newest)})
-            wrong = [each for each in questions() if not answered(dev, *each)]
+            chunks = fill(
+                dev, documentation() | packages(python_with_everything(folder))
+            )
+            wrong = [each for each in questions() if not is_answered(dev, *each)]
     total = len(questions())
     right = total - len(wrong)
-    print(f"{chunks} chunks; the right file in the first three: {right} of {total} questions")
+    print(f"{chunks} chunks; answered: {right} of {total} questions")
     for file, question in wrong:
         print(f"  missed: {file}: {question}")
     sys.exit(right < 0.9 * total or chunks < 500)
@@ -45,18 +51,19 @@ def questions() -> list[tuple[str, str]]:
 
 def documentation() -> dict[str, str]:
     """Return this repository's pages, by their paths."""
-    files = {file for pattern in DOCUMENTATION for file in helpers.ROOT.glob(pattern)}
-    return {str(file.relative_to(helpers.ROOT)): file.read_text() for file in sorted(files)}
+    root = helpers.ROOT
+    files = {file for pattern in DOCUMENTATION for file in root.glob(pattern)}
+    return {str(file.relative_to(root)): file.read_text() for file in sorted(files)}
 
 
-def packages(environment: Environment) -> dict[str, str]:
-    """Return what each installed package says of itself, by its name."""
-    folder = Path(environment.variables["UV_PROJECT_ENVIRONMENT"])
-    files = sorted(folder.glob("lib/python*/site-packages/*.dist-info/METADATA"))
-    return {file.parent.name.split("-")[0]: described(file) for file in files}
+def packages(python: Path) -> dict[str, str]:
+    """Return the description of each installed package, by its name."""
+    installed = "lib/python*/site-packages/*.dist-info/METADATA"
+    files = sorted(python.parents[1].glob(installed))
+    return {file.parent.name.split("-")[0]: describe(file) for file in files}
 
 
-def described(file: Path) -> str:
+def describe(file: Path) -> str:
     """Return a package's summary and description."""
     metadata = message_from_string(file.read_text(encoding="utf-8"))
     return f"# {metadata['Name']}\n\n{metadata['Summary']}\n\n{metadata.get_payload()}"
@@ -65,23 +72,24 @@ def described(file: Path) -> str:
 def fill(dev: Dev, corpus: dict[str, str]) -> int:
     """Upload the corpus, wait until all of it is ready, and return the number of chunks."""
     for path, text in corpus.items():
-        # Only the last part of a name is shown, and two pages of this repository share theirs.
+        # Two pages have the same file name, and folders are left out.
         dev.upload(path.replace("/", ":"), text.encode())
-    states = until(lambda: done(dev), lambda: dev.screen, timeout=300)
-    assert {found["state"] for found in states} == {"ready"}, states
-    return sum(int(found["chunks"]) for found in states)
+    done = until(lambda: documents_if_done(dev), lambda: dev.screen, timeout=300)
+    assert {document["state"] for document in done} == {"ready"}, done
+    return sum(int(document["chunks"]) for document in done)
 
 
-def done(dev: Dev) -> list[dict[str, str | int]]:
-    """Return the documents when none is left to do."""
-    found = dev.get("/documents", limit=1000)
-    return [] if {"waiting", "processing"} & {each["state"] for each in found} else found
+def documents_if_done(dev: Dev) -> list[dict[str, str | int]]:
+    """Return the documents when none is waiting or processed."""
+    documents: list[dict[str, str | int]] = dev.get("/documents", limit=1000)
+    states = {document["state"] for document in documents}
+    return [] if {"waiting", "processing"} & states else documents
 
 
-def answered(dev: Dev, file: str, question: str) -> bool:
-    """Tell whether a file is among the first three that the search finds."""
-    found = dev.get("/documents/search", q=question, limit=20)
-    names = list(dict.fromkeys(each["name"].replace(":", "/") for each in found))
+def is_answered(dev: Dev, file: str, question: str) -> bool:
+    """Return whether a file is among the first three that the search finds."""
+    hits = dev.get("/documents/search", q=question, limit=20)
+    names = list(dict.fromkeys(hit["name"].replace(":", "/") for hit in hits))
     return file in names[:3]
 
 

@@ -1,4 +1,4 @@
-"""What the benchmarks share: medians, and a table of them."""
+"""What the benchmarks share: measuring a call, and a table of medians."""
 
 import time
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from statistics import median
 
 
 def seconds(call: Callable[[], object]) -> float:
-    """Return how long a call takes."""
+    """Return the seconds of a call."""
     start = time.perf_counter()
     call()
     return time.perf_counter() - start
@@ -17,5 +17,7 @@ def show(measured: dict[str, list[float]]) -> None:
     width = max(map(len, measured))
     print(f"{'':{width}}  median    best   worst  runs")
     for name, runs in measured.items():
-        figures = "".join(f"{value:8.2f}" for value in (median(runs), min(runs), max(runs)))
+        figures = "".join(
+            f"{value:8.2f}" for value in (median(runs), min(runs), max(runs))
+        )
         print(f"{name:{width}}{figures}{len(runs):6}")

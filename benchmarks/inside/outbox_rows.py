@@ -1,4 +1,4 @@
-"""Runs inside a generated project: fills its outbox, and times what it is asked to, again and again."""
+"""Runs inside a generated project: fills its outbox, and measures statements on it."""
 
 import json
 import sys
@@ -11,42 +11,45 @@ from statistics import median
 from typing import Any
 from uuid import uuid4
 
-import sqlalchemy as sa  # type: ignore[import-not-found]  # the project has it
+import sqlalchemy as sa
 
-TIMES = 20  # statements of one turn
-WAITING = 900  # of all rows: due, and claimed by nobody
-DEAD = 100  # of all rows; the others are done
+REPEATS = 20  # of a statement in one turn
+WAITING = 900  # rows that are due and unclaimed
+DEAD = 100  # the other rows have succeeded
 BATCH = 5_000
 
-database = import_module("app.database")
-import_module("app.domains").import_tasks()
-outbox = import_module("app.background.outbox")
-upkeep = import_module("app.background.upkeep")
-task_runs = import_module("app.background.table").task_runs
+background = import_module("app.background").background
+claims = import_module("afterward.outbox.claims")
+queries = import_module("afterward.outbox.queries")
+models = import_module("afterward.outbox.models")
+database = background.database
+task_runs = models.task_runs
 
 
 def main(size: int) -> None:
-    """Fill the table up to this size; then, for each name that is read, print a median in seconds."""
-    database.migrate()
+    """Fill the table, and print the median seconds of each statement that is named."""
+    import_module("app.database").migrate()
+    background.domains.import_tasks()
     fill(size)
-    ids = chain.from_iterable(repeat(database.execute(sa.select(task_runs.c.id).limit(200))))
+    some = database.execute(sa.select(task_runs.c.id).limit(200))
+    ids = chain.from_iterable(repeat(some))
     statements: dict[str, Callable[[], sa.Executable]] = {
-        "status": lambda: upkeep.one(next(ids).id),
-        "list": lambda: upkeep.page(100, None, None, None),
-        "list of the dead": lambda: upkeep.page(100, "dead", None, None),
-        "list by name": lambda: upkeep.page(100, None, "actions.write_log", None),
-        "claim of one": lambda: outbox.claim_first(1),
-        "sweep that finds nobody dead": outbox.bury,
+        "status": lambda: queries.get_run(next(ids).id),
+        "list": lambda: queries.list_runs(100),
+        "list of dead runs": lambda: queries.list_runs(100, state="dead"),
+        "list by name": lambda: queries.list_runs(100, name="actions.write_log"),
+        "claim": lambda: claims.claim_due(1),
+        "sweep without orphans": claims.discard_orphans,
     }
     print(json.dumps(list(statements)), flush=True)
     for line in sys.stdin:
-        print(timed(statements[line.rstrip("\n")]), flush=True)
+        print(measure(statements[line.rstrip("\n")]), flush=True)
 
 
-def timed(statement: Callable[[], sa.Executable]) -> float:
-    """Return the median time of a statement, in a transaction of its own."""
+def measure(statement: Callable[[], sa.Executable]) -> float:
+    """Return the median seconds of a statement in a transaction of its own."""
     seconds = []
-    for _ in range(TIMES):
+    for _ in range(REPEATS):
         start = time.perf_counter()
         database.execute(statement())
         seconds.append(time.perf_counter() - start)
@@ -54,21 +57,21 @@ def timed(statement: Callable[[], sa.Executable]) -> float:
 
 
 def fill(size: int) -> None:
-    """Make the table hold so many rows."""
+    """Replace the rows of the table by this number of rows."""
     database.execute(task_runs.delete())
     for start in range(0, size, BATCH):
         rows = [row(number, size) for number in range(start, min(start + BATCH, size))]
-        with database.sync_engine().begin() as connection:
+        with database.sync_engine.begin() as connection:
             connection.execute(task_runs.insert(), rows)
-    with database.sync_engine().connect() as connection:
+    with database.sync_engine.connect() as connection:
         connection.execution_options(isolation_level="AUTOCOMMIT")
         connection.exec_driver_sql("VACUUM")
         connection.exec_driver_sql("ANALYZE")
 
 
 def row(number: int, size: int) -> dict[str, Any]:
-    """Return one row: the last ones wait, the first ones are dead."""
-    moment = outbox.now() - timedelta(seconds=size - number)
+    """Return one row. The last ones wait, and the first ones are dead."""
+    moment = models.now() - timedelta(seconds=size - number)
     waits = number >= size - WAITING
     return {
         "id": str(uuid4()),

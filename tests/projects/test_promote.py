@@ -1,4 +1,4 @@
-"""`bgscaffold promote` on projects that run: what the user added goes on working, no row is lost."""
+"""`bgscaffold promote` on projects that run: the user's code works, and no row is lost."""
 
 import json
 import shlex
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import bgscaffold.template.source
 from tests import helpers
 from tests.generator import evolving
 from tests.projects.environments import Environment
@@ -20,7 +21,7 @@ TASKS = """\
 import time
 from pathlib import Path
 
-from app.background import task
+from afterward import task
 
 
 @task("orders.note")
@@ -63,18 +64,23 @@ def order(body: Order, background_tasks: BackgroundTasksDep) -> dict[str, str]:
 """
 
 
+@pytest.fixture(autouse=True)
+def use_snapshot(template_repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Create and change projects from the snapshot of the template."""
+    monkeypatch.setattr(bgscaffold.template.source, "location", lambda: template_repo)
+
+
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
-    """Give a committed project of pattern simple with a domain of the user's own."""
+    """Return a committed project of pattern simple with a domain of the user's own."""
     return with_orders("simple", tmp_path)
 
 
 def with_orders(pattern: str, folder: Path) -> Path:
-    """Make a committed project with a domain of the user's own."""
+    """Create a committed project with a domain of the user's own."""
     project = evolving.copy(pattern, folder / "shop")
-    evolving.write(
-        project, ".gitignore", (project / ".gitignore").read_text() + "/orders.log\n/wait\n"
-    )
+    ignored = (project / ".gitignore").read_text() + "/orders.log\n/wait\n"
+    evolving.write(project, ".gitignore", ignored)
     evolving.write(project, "app/orders/__init__.py", "")
     evolving.write(project, "app/orders/tasks.py", TASKS)
     evolving.write(project, "app/orders/router.py", ROUTER)
@@ -82,15 +88,25 @@ def with_orders(pattern: str, folder: Path) -> Path:
 
 
 def promote(project: Path, pattern: str) -> None:
-    """Promote a project, and commit that."""
+    """Promote a project, and commit the result."""
     command = helpers.process("promote", pattern)
-    done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=project, capture_output=True, text=True, check=False
+    )
     assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
     helpers.git("commit", "--quiet", "--no-edit", cwd=project)
 
 
-def test_an_added_domain_works_after_each_promote(shop: Path, newest: Environment) -> None:
-    own = {path: text for path, text in helpers.tree(shop).items() if "app/orders" in path}
+def own_files(project: Path) -> dict[str, bytes]:
+    """Return the files of the user's domain."""
+    folder = helpers.tree(project / "app" / "orders")
+    return {path: folder[path] for path in folder if "__pycache__" not in path}
+
+
+def test_an_added_domain_works_after_each_promote(
+    shop: Path, newest: Environment
+) -> None:
+    own = own_files(shop)
     for number, pattern in enumerate(LADDER):
         if number:
             promote(shop, pattern)
@@ -98,12 +114,11 @@ def test_an_added_domain_works_after_each_promote(shop: Path, newest: Environmen
             dev.post("/orders", name=f"{number} {pattern}")
             assert dev.read("orders.log") == f"{number} {pattern}\n"
         (shop / "orders.log").unlink()
-    after = {path: text for path, text in helpers.tree(shop).items() if "app/orders/" in path}
-    assert {path: text for path, text in after.items() if "__pycache__" not in path} == own
+    assert own_files(shop) == own
 
 
 @pytest.mark.parametrize(("old", "new"), [("safe", "celery"), ("celery", "safe")])
-def test_open_rows_are_delivered_after_a_promote(
+def test_open_task_runs_are_executed_after_a_promote(
     old: str, new: str, tmp_path: Path, newest: Environment
 ) -> None:
     shop = with_orders(old, tmp_path)
@@ -111,7 +126,8 @@ def test_open_rows_are_delivered_after_a_promote(
     names = [f"order {n}" for n in range(20)]
     with newest.dev(shop, TASK_LEASE="2") as dev:
         ids = [dev.post("/orders", name=name) for name in names]
-        assert {dev.get(f"/tasks/{task_id}")["state"] for task_id in ids} <= {"pending", "running"}
+        states = {dev.get(f"/tasks/{task_id}")["state"] for task_id in ids}
+        assert states <= {"pending", "running"}
         # The end of this block kills every process, as a power cut does.
     assert not (shop / "orders.log").exists()
     promote(shop, new)
@@ -127,7 +143,8 @@ def test_ai_is_added_to_a_project_with_migrations_of_its_own(
 ) -> None:
     shop = with_orders("safe", tmp_path)
     evolving.write(shop, "app/orders/models.py", MODELS)
-    evolving.write(shop, "app/orders/tasks.py", f"from app.orders.models import Invoice\n{TASKS}")
+    tasks = f"from app.orders.models import Invoice\n{TASKS}"
+    evolving.write(shop, "app/orders/tasks.py", tasks)
     newest.run(shop, "poe", "migrate")
     newest.run(shop, "alembic", "revision", "--autogenerate", "-m", "invoices")
     newest.run(shop, "poe", "migrate")
@@ -136,17 +153,19 @@ def test_ai_is_added_to_a_project_with_migrations_of_its_own(
     before = status(shop)
     command = helpers.process("update", "--with-ai", "--json")
     done = subprocess.run(command, cwd=shop, capture_output=True, text=True, check=True)
-    told = json.loads(done.stdout)
-    assert "uv run alembic merge heads -m merge" in told["next_steps"]
-    # Whoever joins the heads and adds nothing has a migration that `git reset` would not take away.
-    follow([step for step in told["next_steps"] if "git add" not in step], shop, newest)
+    report = json.loads(done.stdout)
+    assert "uv run alembic merge heads -m merge" in report["next_steps"]
+    # An untracked migration survives `git reset`, so this test does not add it.
+    follow(
+        [step for step in report["next_steps"] if "git add" not in step], shop, newest
+    )
 
     newest.run(shop, "poe", "check")
     with newest.dev(shop) as dev:
         dev.wait_until_succeeded(dev.post("/orders", name="one"))
         assert dev.get("/documents") == []
 
-    follow([*told["undo_first"], told["undo"]], shop, newest)
+    follow([*report["undo_first"], report["undo"]], shop, newest)
 
     assert status(shop) == before
     assert tables(shop) == {"alembic_version", "invoices", "task_runs"}
@@ -155,7 +174,7 @@ def test_ai_is_added_to_a_project_with_migrations_of_its_own(
 
 
 def follow(steps: list[str], shop: Path, newest: Environment) -> None:
-    """Run the commands of a report, but for those that the tests of this repository do without."""
+    """Run the commands of a report, except those that these tests do without."""
     left_out = ("uv sync", "uv run poe test", "git commit")  # the environment is shared
     for step in [step for step in steps if step not in left_out]:
         tool, *words = shlex.split(step)
@@ -163,14 +182,12 @@ def follow(steps: list[str], shop: Path, newest: Environment) -> None:
 
 
 def status(project: Path) -> str:
-    """Return what git says of the work tree."""
+    """Return what git reports about the work tree."""
     return helpers.git("status", "--porcelain", cwd=project)
 
 
 def tables(project: Path) -> set[str]:
     """Return the tables of a project's database."""
+    query = "SELECT name FROM sqlite_master WHERE type = 'table'"
     with closing(sqlite3.connect(project / "var/app.db")) as database:
-        return {
-            name
-            for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-        }
+        return {name for (name,) in database.execute(query)}

@@ -4,14 +4,12 @@ import ast
 import json
 import subprocess
 import sys
-import tomllib
 from collections.abc import Iterator
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
-from packaging.requirements import Requirement
 
 from afterward.requirements import REQUIREMENTS
 from tests.helpers import ROOT
@@ -243,40 +241,3 @@ except StartupError as error:
         " Run: bgscaffold update --with-schedule\n"
     )
     assert (done.stdout, done.stderr) == (message, "")
-
-
-@cache
-def declared() -> dict[str, set[str]]:
-    """Return what the template's pyproject lists, by the condition that it is under."""
-    text = (ROOT / "template/pyproject.toml.jinja").read_text(encoding="utf-8")
-    lines = text.partition("dependencies = [\n")[2].partition("\n]\n")[0].splitlines()
-    found: dict[str, set[str]] = {}
-    condition = ""
-    for line in lines:
-        if line.startswith("{%"):
-            condition = line.strip("{}% ").removeprefix("if ").replace("endif", "")
-        else:
-            [requirement] = tomllib.loads(f"found = [{line}\n]")["found"]
-            parsed = Requirement(requirement)
-            extras = f"[{','.join(sorted(parsed.extras))}]" if parsed.extras else ""
-            found.setdefault(condition, set()).add(parsed.name + extras)
-    return found
-
-
-def test_the_requirements_are_what_projects_install() -> None:
-    installed = declared()
-    always = set(REQUIREMENTS["base"].values()) | set(REQUIREMENTS["safe"].values())
-    # What the user's own code needs, or what an extra names.
-    own = {"aiosmtplib", "aiosqlite", "psycopg[binary]", "uvicorn[standard]"}
-    assert with_plain_names(always) <= with_plain_names(installed[""])
-    assert with_plain_names(installed[""]) - with_plain_names(always) == (
-        with_plain_names(own)
-    )
-    celery = set(REQUIREMENTS["celery"].values()) - set(REQUIREMENTS["safe"].values())
-    assert celery == installed["for_celery"]
-    assert installed["for_schedule"] == {*REQUIREMENTS["schedule"].values(), "tzdata"}
-
-
-def with_plain_names(packages: set[str]) -> set[str]:
-    """Return the names of packages without extras, such as `pydantic[email]`."""
-    return {package.partition("[")[0] for package in packages}

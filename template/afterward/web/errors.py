@@ -1,27 +1,34 @@
 """Error handlers. The bodies are FastAPI's own: {"detail": ...}."""
 
 import logging
+from collections.abc import Callable
 
 from fastapi import FastAPI, Request
 from fastapi.encoders import jsonable_encoder
+from fastapi.exception_handlers import request_validation_exception_handler
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 from afterward.errors import EnqueueError
 from afterward.settings import get_settings
 
+Handler = Callable[[Request, Exception], JSONResponse]
 log = logging.getLogger(__name__)
 
 
 def install(app: FastAPI, *, with_database: bool) -> None:
-    """Add the error handlers to an application."""
-    app.add_exception_handler(RequestValidationError, handle_validation_error)
-    app.add_exception_handler(EnqueueError, handle_enqueue_error)
+    """Add error handlers for what the application does not handle itself."""
+    handlers: dict[type[Exception], Handler] = {EnqueueError: handle_enqueue_error}
+    handlers[RequestValidationError] = handle_validation_error
     if with_database:
         from sqlalchemy import exc
 
-        app.add_exception_handler(exc.OperationalError, handle_database_error)
-        app.add_exception_handler(exc.TimeoutError, handle_database_error)
+        handlers[exc.OperationalError] = handle_database_error
+        handlers[exc.TimeoutError] = handle_database_error
+    for error_type, handler in handlers.items():
+        present = app.exception_handlers.get(error_type)
+        if present in (None, request_validation_exception_handler):  # FastAPI's own
+            app.add_exception_handler(error_type, handler)
 
 
 def handle_validation_error(_request: Request, error: Exception) -> JSONResponse:

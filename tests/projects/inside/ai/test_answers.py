@@ -86,7 +86,7 @@ def test_a_disconnected_client_stops_the_model(
                     return
 
     asyncio.run(disconnect_after_the_first_word())
-    [call] = enqueued
+    call = enqueued[-1]
     assert (call.kwargs["answer"], call.kwargs["complete"]) == (WORDS[0], False)
 
 
