@@ -54,7 +54,7 @@ def hide_password(word: re.Match[str]) -> str:
 
 def find_secrets(environment: Mapping[str, str], dotenv: str) -> set[str]:
     """Return the passwords, tokens and keys in an environment and a `.env`."""
-    found = set()
+    found: set[str] = set()
     for name, value in [*environment.items(), *assignments(dotenv)]:
         found.update(secrets_in(name, value))
     return {spelling for secret in found for spelling in spellings(secret)}
