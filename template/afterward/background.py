@@ -123,12 +123,18 @@ class Background:
         async with in_process.run_schedule(self):
             yield
 
-    def install(self, app: fastapi.FastAPI) -> None:
-        """Add logs, error handlers, health, metrics and the domains' routes to an app."""
+    def install(self, app: fastapi.FastAPI, *, configure_logging: bool = True) -> None:
+        """Add error handlers, health, metrics and the domains' routes to an app.
+
+        Args:
+            app: The API.
+            configure_logging: Whether all logs of this process get one format.
+        """
         from afterward.observability import logs, metrics
         from afterward.web import errors, health
 
-        logs.configure()
+        if configure_logging:
+            logs.configure()
         metrics.get_metrics()  # before a domain imports prometheus_client
         errors.install(app, with_database=self.has_database)
         app.include_router(health.create_router(self))

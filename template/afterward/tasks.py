@@ -127,7 +127,8 @@ def _check_name_is_free(name: str, func: FunctionType) -> None:
     # A module that is reloaded registers the same function again.
     is_reloaded = known.__module__ == func.__module__
     if not is_reloaded or known.__qualname__ != func.__qualname__:
-        raise ValueError(f"@task({name!r}): {known!r} already has this name.")
+        other = f"{known.__module__}.{known.__qualname__}"
+        raise ValueError(f"@task({name!r}): {other} already has this name.")
 
 
 def _check_schedule(

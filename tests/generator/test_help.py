@@ -79,7 +79,7 @@ Options:
 DOCTOR = """\
 Usage: bgscaffold doctor [OPTIONS] [PATH]
 
-  Find what is wrong with a project, and how to fix it.
+  Find problems of a project and of this machine. It runs the project's code.
 
 Arguments:
   PATH <str>  A folder of the project.  [default: .]

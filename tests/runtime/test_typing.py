@@ -22,9 +22,9 @@ def check(checker: str, path: Path, folder: Path) -> subprocess.CompletedProcess
         command = pyright(path, folder)
     elif checker == "ty":
         # `deprecated` asks for what Python 3.11 does not have.
-        options = ("--ignore", "deprecated", "--output-format", "concise")
-        paths = ("--python", str(BIN.parent), "--extra-search-path", str(TEMPLATE))
-        command = [str(BIN / "ty"), "check", *options, *paths, str(path)]
+        command = [str(BIN / "ty"), "check", "--ignore", "deprecated"]
+        command += ["--output-format", "concise", "--python", str(BIN.parent)]
+        command += ["--extra-search-path", str(TEMPLATE), str(path)]
     else:
         options = ("--no-incremental", "--config-file", str(ROOT / "pyproject.toml"))
         command = [str(BIN / "mypy"), *options, str(path)]

@@ -54,11 +54,10 @@ def hide_password(word: re.Match[str]) -> str:
 
 def find_secrets(environment: Mapping[str, str], dotenv: str) -> set[str]:
     """Return the passwords, tokens and keys in an environment and a `.env`."""
-    found = set()
+    found: set[str] = set()
     for name, value in [*environment.items(), *assignments(dotenv)]:
-        for secret in secrets_in(name, value):
-            found |= spellings(secret)
-    return found
+        found.update(secrets_in(name, value))
+    return {spelling for secret in found for spelling in spellings(secret)}
 
 
 def assignments(dotenv: str) -> Iterator[tuple[str, str]]:
@@ -72,13 +71,25 @@ def secrets_in(name: str, value: str) -> Iterator[str]:
     """Yield what is secret in a variable: its value, or the passwords in its URLs."""
     if SECRET_NAME.search(name):
         yield value
-    for url in re.split(r"[;,\s](?=[\w+.-]+://)", value):
-        for address in SCHEME.split(url)[1:]:
-            password = address.rpartition("@")[0].partition(":")[2]
-            # Drivers take parts of a password with @ or / for a host, and show them.
-            yield from (password, *re.split(r"[@:/?#]", password))
-        for _, secret in NAMED_SECRET.findall(url):
+    if "://" in value:
+        yield from passwords_in(value)
+    if "=" in value:  # or the search would be slow in a long value
+        for _, secret in NAMED_SECRET.findall(value):
             yield secret.strip("'\"")
+
+
+def passwords_in(urls: str) -> Iterator[str]:
+    """Yield the passwords in URLs, and the parts of those with a special character.
+
+    Drivers take a part of a password with @ or / for the host, and show it.
+    """
+    for url in re.split(r"[;,\s](?=[\w+.-]+://)", urls):
+        for address in SCHEME.split(url)[1:]:
+            credentials = address.rpartition("@")[0]
+            password = credentials.partition(":")[2]
+            if password:
+                yield password
+                yield from re.split(r"[@:/?#]", password)
 
 
 def spellings(secret: str) -> set[str]:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from alembic.script import ScriptDirectory
 
 from afterward.database import Database
+from afterward.errors import StartupError
 from afterward.outbox.migrations import STEPS, present_version
 
 UPGRADE = "    migrations.upgrade(since={since}, to={to})"
@@ -31,14 +31,19 @@ def write_revision(database: Database, project: Path) -> str:
     assert script
     file = Path(script.path)
     file.write_text(_with_upgrade(file.read_text("utf-8"), since, to), "utf-8")
-    ScriptDirectory.from_config(config).get_revision(script.revision)
     return f"Wrote {file.name}. Read it, and run: uv run poe migrate"
 
 
 def _with_upgrade(text: str, since: int, to: int) -> str:
     """Fill the empty functions of Alembic's own file."""
-    upgrade = UPGRADE.format(since=since, to=to)
-    text = text.replace("    pass", upgrade, 1)
-    return text.replace(
-        "from alembic import op", "from afterward.outbox import migrations", 1
-    )
+    for empty, filled in {
+        "from alembic import op": "from afterward.outbox import migrations",
+        "    pass": UPGRADE.format(since=since, to=to),
+    }.items():
+        if empty not in text:
+            raise StartupError(
+                f"script.py.mako has no line {empty!r}. Write a revision by hand that"
+                f" calls afterward.outbox.migrations.upgrade(since={since}, to={to})."
+            )
+        text = text.replace(empty, filled, 1)
+    return text

@@ -65,7 +65,7 @@ class Server:
             "TASK_QUEUE": f"test-{uuid4().hex}",
             "BROKER_URL": os.environ.get("TEST_BROKER_URL", ""),
             "PROMETHEUS_MULTIPROC_DIR": str(folder / "metrics"),
-            "PYTHONPATH": str(project),
+            "PYTHONPATH": f"{project}{os.pathsep}{os.environ.get('PYTHONPATH', '')}",
             "UVICORN_PORT": "0",
             **FAST,
         }
