@@ -73,7 +73,9 @@ def with_orders(pattern: str, folder: Path) -> Path:
     """Make a committed project with a domain of the user's own."""
     project = evolving.copy(pattern, folder / "shop")
     evolving.write(
-        project, ".gitignore", (project / ".gitignore").read_text() + "/orders.log\n/wait\n"
+        project,
+        ".gitignore",
+        (project / ".gitignore").read_text() + "/orders.log\n/wait\n",
     )
     evolving.write(project, "app/orders/__init__.py", "")
     evolving.write(project, "app/orders/tasks.py", TASKS)
@@ -84,13 +86,19 @@ def with_orders(pattern: str, folder: Path) -> Path:
 def promote(project: Path, pattern: str) -> None:
     """Promote a project, and commit that."""
     command = helpers.process("promote", pattern)
-    done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=project, capture_output=True, text=True, check=False
+    )
     assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
     helpers.git("commit", "--quiet", "--no-edit", cwd=project)
 
 
-def test_an_added_domain_works_after_each_promote(shop: Path, newest: Environment) -> None:
-    own = {path: text for path, text in helpers.tree(shop).items() if "app/orders" in path}
+def test_an_added_domain_works_after_each_promote(
+    shop: Path, newest: Environment
+) -> None:
+    own = {
+        path: text for path, text in helpers.tree(shop).items() if "app/orders" in path
+    }
     for number, pattern in enumerate(LADDER):
         if number:
             promote(shop, pattern)
@@ -98,8 +106,12 @@ def test_an_added_domain_works_after_each_promote(shop: Path, newest: Environmen
             dev.post("/orders", name=f"{number} {pattern}")
             assert dev.read("orders.log") == f"{number} {pattern}\n"
         (shop / "orders.log").unlink()
-    after = {path: text for path, text in helpers.tree(shop).items() if "app/orders/" in path}
-    assert {path: text for path, text in after.items() if "__pycache__" not in path} == own
+    after = {
+        path: text for path, text in helpers.tree(shop).items() if "app/orders/" in path
+    }
+    assert {
+        path: text for path, text in after.items() if "__pycache__" not in path
+    } == own
 
 
 @pytest.mark.parametrize(("old", "new"), [("safe", "celery"), ("celery", "safe")])
@@ -111,7 +123,10 @@ def test_open_rows_are_delivered_after_a_promote(
     names = [f"order {n}" for n in range(20)]
     with newest.dev(shop, TASK_LEASE="2") as dev:
         ids = [dev.post("/orders", name=name) for name in names]
-        assert {dev.get(f"/tasks/{task_id}")["state"] for task_id in ids} <= {"pending", "running"}
+        assert {dev.get(f"/tasks/{task_id}")["state"] for task_id in ids} <= {
+            "pending",
+            "running",
+        }
         # The end of this block kills every process, as a power cut does.
     assert not (shop / "orders.log").exists()
     promote(shop, new)
@@ -127,7 +142,9 @@ def test_ai_is_added_to_a_project_with_migrations_of_its_own(
 ) -> None:
     shop = with_orders("safe", tmp_path)
     evolving.write(shop, "app/orders/models.py", MODELS)
-    evolving.write(shop, "app/orders/tasks.py", f"from app.orders.models import Invoice\n{TASKS}")
+    evolving.write(
+        shop, "app/orders/tasks.py", f"from app.orders.models import Invoice\n{TASKS}"
+    )
     newest.run(shop, "poe", "migrate")
     newest.run(shop, "alembic", "revision", "--autogenerate", "-m", "invoices")
     newest.run(shop, "poe", "migrate")
@@ -172,5 +189,7 @@ def tables(project: Path) -> set[str]:
     with closing(sqlite3.connect(project / "var/app.db")) as database:
         return {
             name
-            for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            for (name,) in database.execute(
+                "SELECT name FROM sqlite_master WHERE type = 'table'"
+            )
         }

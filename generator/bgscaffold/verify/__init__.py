@@ -1,1 +1,1 @@
-"""`bgscaffold verify`: the contract suite and the fault suite, run against a project."""
+"""`bgscaffold verify`: the contract and fault suites, run against a project."""

@@ -1,4 +1,4 @@
-"""`bgscaffold verify`: runs the contract suite and the fault suite against a project."""
+"""`bgscaffold verify`: runs the contract and fault suites against a project."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The two environments: the project's runs its servers, bgscaffold's runs the suites."""
+"""Two environments: the project's runs servers, that of bgscaffold runs suites."""
 
 import json
 import os
@@ -52,13 +52,13 @@ def project_environment(root: Path) -> ProjectEnvironment:
         raise not_installed(root, "there is no .venv")
     command: list[str | Path] = [python, "-I", "-c", FIND, *REQUIRED, *SCHEDULE]
     try:
-        out, err, end = run_with_timeout(command, LOOK_TIMEOUT)
+        done = run_with_timeout(command, LOOK_TIMEOUT)
     except OSError as error:
         raise not_installed(root, f"{python}: {error.strerror}") from error
-    if end != "exit code 0":
-        printed = last_line(err, str) or end
+    if done.status != "exit code 0":
+        printed = last_line(done.stderr, str) or done.status
         raise not_installed(root, f"{python}: {printed}")
-    found = json.loads(out)
+    found = json.loads(done.stdout)
     if missing := [name for name in REQUIRED if not found[name]]:
         raise not_installed(root, f"{python} lacks {', '.join(missing)}")
     return ProjectEnvironment(

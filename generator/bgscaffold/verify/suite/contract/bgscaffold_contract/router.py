@@ -9,13 +9,14 @@ from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
-from afterward import EnqueueError
-from afterward.tasks import TASKS
 from fastapi import APIRouter, HTTPException, Request, Response, WebSocket
 from fastapi.responses import StreamingResponse
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
 from starlette.types import Message, Receive, Scope, Send
+
+from afterward import EnqueueError
+from afterward.tasks import TASKS
 
 from ..background import BackgroundTasksDep, background_tasks
 from ..database import Base, SessionDep, engine

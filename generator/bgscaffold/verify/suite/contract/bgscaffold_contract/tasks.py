@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-from afterward import Failure, on_failure, progress, task
 from sqlalchemy.ext.asyncio import AsyncSession
+
+from afterward import Failure, on_failure, progress, task
 
 from ..background import background_tasks
 from ..database import engine
