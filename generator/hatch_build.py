@@ -1,8 +1,8 @@
 """Puts the template into the wheel and the sdist, as one git bundle.
 
-The bundle contains one commit without a parent per version tag, with only copier.yml and
-template/: a project records the name of a tag, so an update needs nothing else. It can be
-built from a shallow, tagless or partial clone, and from an export without .git.
+The bundle contains one commit without a parent per version tag, with only copier.yml
+and template/. A project records the name of a tag, so an update needs nothing else.
+It can be built from a shallow, tagless or partial clone, and without .git.
 """
 
 import os

@@ -54,7 +54,9 @@ def template_repo() -> Path:
 def render(pattern: str, ci: str, dst: Path, **answers: str | bool) -> Path:
     """Render the snapshot with plain Copier, as `copier copy` does, and return the project."""
     data = {"pattern": pattern, "ci": ci, **answers}
-    copier.run_copy(str(template_repo()), dst, data=data, vcs_ref=TAG, defaults=True, quiet=True)
+    copier.run_copy(
+        str(template_repo()), dst, data=data, vcs_ref=TAG, defaults=True, quiet=True
+    )
     return dst
 
 

@@ -78,7 +78,9 @@ def test_migrations_that_an_update_adds(
 def test_a_merge_follows_several_revisions(tmp_path: Path) -> None:
     merge = "revision = 'm'\ndown_revision = ('a', 'b')\nbranch_labels = f()\n"
     files = {"a": after("0001", "a"), "b": after("0001", "b"), "m": merge}
-    mine = project(tmp_path / "mine", first=FIRST, **files, no_revision="x = y = 1\na.b = 2\n")
+    mine = project(
+        tmp_path / "mine", first=FIRST, **files, no_revision="x = y = 1\na.b = 2\n"
+    )
     old = project(tmp_path / "old", first=FIRST)
     new = project(tmp_path / "new", first=FIRST, other=after("0001", "z"))
     assert find_divergence(mine, old, new).heads == ["m", "z"]

@@ -320,7 +320,7 @@ def test_says_how_to_join_and_how_to_part_again(run: Run, shop: Path) -> None:
 
 def test_the_first_migration_of_all_goes_back_to_nothing() -> None:
     first = Revision("app/migrations/versions/0001_all.py", "0001", frozenset())
-    assert downgrade_target([], [first], set()) == "0001@base"
+    assert downgrade_target([], [first], is_renamed=False) == "0001@base"
 
 
 def test_no_migration_that_is_new_no_need_to_join(run: Run, shop: Path) -> None:

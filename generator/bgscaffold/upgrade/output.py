@@ -205,7 +205,8 @@ def open_task_notes(old: Pattern, new: Pattern) -> list[str]:
     drain = (
         f"Unfinished tasks: {new} does not run the rows of {old}. Before you stop the"
         " old version, send it no more requests and wait until"
-        " GET /tasks?state=pending, ?state=retrying and ?state=running are empty (this needs ADMIN_TOKEN)."
+        " GET /tasks?state=pending, ?state=retrying and ?state=running are empty"
+        " (this needs ADMIN_TOKEN)."
     )
     return [drain, "Rows that remain in task_runs run again if you promote back."]
 
