@@ -1,8 +1,8 @@
 """Puts the template into the wheel and the sdist, as one git bundle.
 
-The bundle holds one parentless commit per version tag, with copier.yml and template/ alone: a
-project records a tag name, so that is all an update asks for. It can be made from a shallow, a
-tagless or a partial clone and from an export without .git, and it holds no other history.
+The bundle contains one commit without a parent per version tag, with only copier.yml and
+template/: a project records the name of a tag, so an update needs nothing else. It can be
+built from a shallow, tagless or partial clone, and from an export without .git.
 """
 
 import os
@@ -17,7 +17,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 BUNDLE = "bgscaffold/template.bundle"
 CONTENT = ("copier.yml", "template")
 
-# The same bytes from every build of the same tags, on every machine.
+# Every build of the same tags has the same bytes.
 FIXED = {
     "GIT_AUTHOR_DATE": "2026-01-01T00:00:00Z",
     "GIT_COMMITTER_DATE": "2026-01-01T00:00:00Z",
@@ -52,7 +52,7 @@ class BundleHook(BuildHookInterface[Any]):
 
 
 def make_bundle(root: Path, tag: str, bundle: Path) -> None:
-    """Write a bundle of every version tag, and of this version's tag for what lies here."""
+    """Write a bundle of every version tag; HEAD becomes the tag of this version."""
     with tempfile.TemporaryDirectory() as scratch:
         repository = Path(scratch, "repository")
         git("init", "--quiet", str(repository), cwd=root)
@@ -94,7 +94,7 @@ def copy_files(root: Path, content: Path) -> None:
 
 
 def commit(repository: Path, content: Path, tag: str) -> None:
-    """Commit a folder without a parent, and tag it."""
+    """Commit a folder without a parent, and tag the commit."""
     git("--work-tree", str(content), "add", "--all", "--force", cwd=repository)
     tree = git("write-tree", cwd=repository)
     made = git("commit-tree", tree, "-m", tag, cwd=repository, variables=FIXED)

@@ -1,3 +1,3 @@
-"""Makes FastAPI projects whose background tasks are right from the start."""
+"""FastAPI projects with reliable background tasks."""
 
 __version__ = "0.1.0"

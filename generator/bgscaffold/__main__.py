@@ -1,4 +1,4 @@
-"""The way in: what must be fast, and what must never show a traceback."""
+"""The entry point: `--version` is fast, and no command shows a traceback."""
 
 import gc
 import os
@@ -6,8 +6,8 @@ import sys
 
 
 def main() -> None:
-    """Run the command line, and say in one line what nobody foresaw."""
-    gc.disable()  # a run is short and mostly imports: looking for garbage is 5 % of it
+    """Run the command line; report an unexpected error in two lines."""
+    gc.disable()  # a run is short, and collecting takes 5 % of it
     try:
         run(sys.argv[1:])
     except KeyboardInterrupt:
@@ -19,22 +19,24 @@ def main() -> None:
             sys.exit(130)
         if os.environ.get("BGSCAFFOLD_TRACEBACK"):
             raise
-        told = f"bgscaffold failed: {type(error).__name__}: {error}"
         sys.exit(
-            f"{told}\n  remedy:  set BGSCAFFOLD_TRACEBACK=1, run it again, report it"
+            f"bgscaffold failed: {type(error).__name__}: {error}\n"
+            "This is a bug: set BGSCAFFOLD_TRACEBACK=1, run the command again,"
+            " and report the output."
         )
 
 
 def run(arguments: list[str]) -> None:
-    """Answer `--version` at once; leave everything else to the Typer application."""
-    if arguments == ["--version"]:
-        from bgscaffold import __version__
-        from bgscaffold.system.console import echo
+    """Answer `--version`; leave everything else to the Typer application."""
+    if arguments != ["--version"]:
+        from bgscaffold.cli import run_app
 
-        sys.exit(not echo(f"bgscaffold {__version__}"))
-    from bgscaffold.cli import run_app
+        return run_app(arguments)
+    from bgscaffold import __version__
+    from bgscaffold.system.console import echo
 
-    run_app(arguments)
+    if not echo(f"bgscaffold {__version__}"):
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,14 @@
-"""What bgscaffold refuses: one class each, saying what, the value, what is allowed, the remedy."""
+"""The base class of every error that a command reports."""
 
 from typing import ClassVar
 
 
 class BgscaffoldError(Exception):
-    """A request that is turned down, or work that could not be finished."""
+    """A command that is refused or fails, with what the user can do about it."""
 
     exit_code: ClassVar[int] = 1
     what: ClassVar[str]
-    allowed: ClassVar[str]
+    allowed: ClassVar[str] = ""
     remedy: ClassVar[str]
 
     def __init__(self, value: str, reason: str = "") -> None:
@@ -17,15 +17,12 @@ class BgscaffoldError(Exception):
         self.reason = reason
 
     def __str__(self) -> str:
-        because = f" ({self.reason})" if self.reason else ""
-        return (
-            f"{self.what}: {self.value!r}{because}\n"
-            f"  allowed: {self.allowed}\n"
-            f"  remedy:  {self.remedy}"
-        )
+        reason = f" ({self.reason})" if self.reason else ""
+        advice = f"{self.allowed} {self.remedy}".strip()
+        return f"{self.what}: {self.value!r}{reason}.\n{advice}"
 
     def as_dict(self) -> dict[str, str]:
-        """Return the same facts for `--json`."""
+        """Return the error for `--json`."""
         return {
             "error": type(self).__name__,
             "what": self.what,

@@ -1,18 +1,18 @@
-"""What a project can have under every pattern, from the start or from an update."""
+"""What a project can have under every pattern, from the start or by an update."""
 
 from collections.abc import Iterable
 from enum import StrEnum
 
 
 class Feature(StrEnum):
-    """An overlay, called as the question of copier.yml that asks for it."""
+    """A feature, named like its question in copier.yml."""
 
     AI = "ai"
     SCHEDULE = "schedule"
 
     @property
     def option(self) -> str:
-        """Return the option of the command line that asks for it."""
+        """Return the command-line option that adds it."""
         return f"--with-{self}"
 
 
@@ -20,10 +20,11 @@ TITLES = {Feature.AI: "AI", Feature.SCHEDULE: "schedules"}
 
 
 def selected_features(*, ai: bool, schedule: bool) -> list[Feature]:
-    """Return the overlays that two options ask for."""
-    return [Feature.AI] * ai + [Feature.SCHEDULE] * schedule
+    """Return the features that two options select."""
+    options = {Feature.AI: ai, Feature.SCHEDULE: schedule}
+    return [feature for feature, selected in options.items() if selected]
 
 
-def feature_titles(overlays: Iterable[Feature]) -> str:
-    """Return the overlays as a sentence lists them."""
-    return " and ".join(TITLES[overlay] for overlay in overlays)
+def feature_titles(features: Iterable[Feature]) -> str:
+    """Return a list of features for a sentence."""
+    return " and ".join(TITLES[feature] for feature in features)

@@ -10,6 +10,7 @@ import pytest
 
 import bgscaffold.template.source
 from bgscaffold.__main__ import main
+from tests.generator import evolving
 
 GITCONFIG = "[user]\n\tname = Ada\n\temail = ada@example.com\n"
 
@@ -46,10 +47,14 @@ class Outcome:
 Run = Callable[..., Outcome]
 
 
+@pytest.fixture(autouse=True)
+def real_template(monkeypatch: pytest.MonkeyPatch, template_repo: Path) -> None:
+    """Render from the snapshot of the working tree's template."""
+    monkeypatch.setattr(bgscaffold.template.source, "location", lambda: template_repo)
+
+
 @pytest.fixture
-def machine(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, template_repo: Path
-) -> Machine:
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     """Give a fresh machine with git and uv, and stand in an empty folder of it."""
     made = Machine(tmp_path / "home", tmp_path / "bin", tmp_path / "here")
     for folder in (made.home, made.bin, made.here):
@@ -64,7 +69,6 @@ def machine(
     monkeypatch.setenv("HOME", str(made.home))
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
     monkeypatch.setenv("PATH", str(made.bin))
-    monkeypatch.setattr(bgscaffold.template.source, "location", lambda: template_repo)
     monkeypatch.chdir(made.here)
     return made
 
@@ -90,3 +94,10 @@ def run(
         return Outcome(int(str(code or 0)), out, err)
 
     return run_command
+
+
+@pytest.fixture
+def small_template(real_template: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Render from the small template, whose files cover what a merge may meet."""
+    template = evolving.small_template()
+    monkeypatch.setattr(bgscaffold.template.source, "location", lambda: template)

@@ -1,24 +1,59 @@
-"""Projects for the tests of promote and update: made once for each pattern, then copied."""
+"""Projects for the tests of promote and update: created once per pattern, then copied.
+
+They are rendered from the template that `bgscaffold.template.source` names: the real one
+or, with the fixture `small_template`, the few files in tests/generator/template. These
+have what a merge may meet, so the tests do not depend on what a pattern needs today.
+"""
 
 import atexit
 import hashlib
 import shutil
 import subprocess
+import sys
 import tempfile
 from functools import cache
 from pathlib import Path
 
+import bgscaffold.template.source
 from tests import helpers
 
 LADDER = helpers.PATTERNS
 
 
 @cache
+def small_template() -> Path:
+    """Return a repository with the small template and the real questions."""
+    folder = Path(tempfile.mkdtemp(prefix="bgscaffold-small-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    small = Path(__file__).with_name("template")
+    unwanted = shutil.ignore_patterns("__pycache__", ".*_cache")
+    shutil.copytree(small, folder / "template", ignore=unwanted)
+    shutil.copyfile(helpers.ROOT / "copier.yml", folder / "copier.yml")
+    helpers.git("init", "--quiet", cwd=folder)
+    helpers.git("add", "--all", "--force", cwd=folder)
+    helpers.git("commit", "--quiet", "--message=snapshot", cwd=folder)
+    helpers.git("tag", helpers.TAG, cwd=folder)
+    return folder
+
+
+def process(*arguments: str) -> list[str]:
+    """Return the command that runs bgscaffold on the current template."""
+    template = str(bgscaffold.template.source.location())
+    return [sys.executable, "-c", helpers.LAUNCHER, template, *arguments]
+
+
 def original(pattern: str, *options: str) -> Path:
-    """Return a project as `bgscaffold new` makes it, called shop; nobody may change it."""
+    """Return a project named shop as `bgscaffold new` creates it; do not change it."""
+    return created(bgscaffold.template.source.location(), pattern, options)
+
+
+@cache
+def created(template: Path, pattern: str, options: tuple[str, ...]) -> Path:
+    """Create a project from a template."""
     folder = Path(tempfile.mkdtemp(prefix=f"bgscaffold-{pattern}-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    command = helpers.process("new", "shop", f"--pattern={pattern}", *options)
+    new = ("new", "shop", f"--pattern={pattern}", *options)
+    command = [sys.executable, "-c", helpers.LAUNCHER, str(template), *new]
     subprocess.run(command, cwd=folder, capture_output=True, check=True)
     return folder / "shop"
 
@@ -30,7 +65,7 @@ def copy(pattern: str, to: Path, *options: str) -> Path:
 
 
 def edit(project: Path, path: str, old: str, new: str) -> None:
-    """Replace a text that stands in a file once, and commit that."""
+    """Replace a text that occurs once in a file, and commit that."""
     text = (project / path).read_text()
     assert text.count(old) == 1
     (project / path).write_text(text.replace(old, new))
@@ -45,27 +80,23 @@ def write(project: Path, path: str, text: str) -> None:
 
 
 def commit(project: Path) -> None:
-    """Commit all that stands in a project's work tree."""
+    """Commit everything in a project's work tree."""
     helpers.git("add", "--all", cwd=project)
     helpers.git("commit", "--quiet", "--message=mine", cwd=project)
 
 
-def unsettle(project: Path, *paths: str) -> None:
-    """Open a conflict in files that git tracks, as if both sides had changed the same lines."""
-    tracked = helpers.git(
-        "ls-files", "--stage", "--full-name", "--", *paths, cwd=project
-    )
+def open_conflict(project: Path, *paths: str) -> None:
+    """Open a conflict in tracked files, as if both sides had changed the same lines."""
+    tracked = ("ls-files", "--stage", "--full-name", "--", *paths)
     entries = []
-    for facts, _tab, path in (line.partition("\t") for line in tracked.splitlines()):
+    for line in helpers.git(*tracked, cwd=project).splitlines():
+        facts, _tab, path = line.partition("\t")
         mode, blob, _stage = facts.split()
-        entries += [
-            f"0 {'0' * 40}\t{path}",
-            *(f"{mode} {blob} {n}\t{path}" for n in (1, 2, 3)),
-        ]
+        entries.append(f"0 {'0' * 40}\t{path}")
+        entries += [f"{mode} {blob} {stage}\t{path}" for stage in (1, 2, 3)]
     command = ("git", "update-index", "--index-info")
-    subprocess.run(
-        command, cwd=project, input="\n".join(entries), text=True, check=True
-    )
+    stdin = "\n".join(entries)
+    subprocess.run(command, cwd=project, input=stdin, text=True, check=True)
 
 
 def status(project: Path) -> str:
@@ -83,5 +114,5 @@ def state(project: Path) -> str:
 
 
 def like_new(project: Path, pattern: str, *options: str) -> bool:
-    """Tell whether a project equals one that was made under a pattern."""
+    """Tell whether a project equals one that was created under a pattern."""
     return helpers.tree(project) == helpers.tree(original(pattern, *options))

@@ -1,4 +1,4 @@
-"""When a task runs: which cron expressions and time zones are taken."""
+"""Schedules: which cron expressions and time zones are accepted."""
 
 import time
 from datetime import UTC, datetime
@@ -29,15 +29,15 @@ from tests.generator.conftest import Outcome, Run
         *("30 0 3 * * *", "0 0 29 2 *", "0 0 30 2 mon", f"*/{'9' * 4000} * * * *"),
     ],
 )
-def test_what_names_a_moment(expression: str) -> None:
+def test_valid_expressions(expression: str) -> None:
     assert cron.validate_schedule(expression, None) == (expression, "")
 
 
-def test_blanks_are_single_afterwards() -> None:
+def test_spaces_are_normalized() -> None:
     assert cron.validate_schedule("  0  3 *\t* * ", "UTC") == ("0 3 * * *", "UTC")
 
 
-def test_a_task_may_have_no_schedule() -> None:
+def test_a_schedule_is_optional() -> None:
     assert cron.validate_schedule(None, None) == ("", "")
 
 
@@ -62,16 +62,16 @@ def test_a_task_may_have_no_schedule() -> None:
         ('0" * * * *', "Bad minute"),
         ("\u0661 * * * *", "Bad minute"),
         ("0 0 30 2 *", "Bad day-of-month"),
-        ("0 0 */31 2 1#5", "there is no such day"),
+        ("0 0 */31 2 1#5", "no such day exists"),
         (f"{'9' * 5000} * * * *", "a number is too long"),
     ],
 )
-def test_what_names_none(expression: str, reason: str) -> None:
-    begun = time.monotonic()
+def test_invalid_expressions(expression: str, reason: str) -> None:
+    started = time.monotonic()
     with pytest.raises(CronError) as refused:
         cron.validate_schedule(expression, None)
     assert (refused.value.value, refused.value.reason) == (expression, reason)
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - started < 1
 
 
 @pytest.mark.parametrize(
@@ -83,9 +83,7 @@ def test_what_names_none(expression: str, reason: str) -> None:
         ("0 0 * * 5L", ["Jan 30", "Feb 27", "Mar 27"]),
     ],
 )
-def test_the_moments_that_the_refusal_promises(
-    expression: str, days: list[str]
-) -> None:
+def test_the_last_and_the_nth_day(expression: str, days: list[str]) -> None:
     assert cron.validate_schedule(expression, None) == (expression, "")
     moments = CronSim(expression, datetime(2026, 1, 1, tzinfo=UTC))
     assert [f"{next(moments):%b %d}" for _ in range(3)] == days
@@ -94,7 +92,7 @@ def test_the_moments_that_the_refusal_promises(
 @pytest.mark.parametrize(
     "zone", ["localtime", "posixrules", "Factory", "posix/Europe/Berlin", "right/UTC"]
 )
-def test_a_time_zone_of_this_host_only(zone: str) -> None:
+def test_a_time_zone_that_differs_between_hosts(zone: str) -> None:
     with pytest.raises(TimezoneError) as refused:
         cron.validate_schedule("0 3 * * *", zone)
     assert refused.value.value == zone
@@ -102,7 +100,7 @@ def test_a_time_zone_of_this_host_only(zone: str) -> None:
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/Argentina/Ushuaia"])
-def test_a_time_zone_that_there_is(zone: str) -> None:
+def test_a_time_zone(zone: str) -> None:
     assert cron.validate_schedule("0 3 * * *", zone) == ("0 3 * * *", zone)
 
 
@@ -120,7 +118,7 @@ def test_a_time_zone_that_there_is(zone: str) -> None:
         '"',
     ],
 )
-def test_a_time_zone_that_there_is_not(zone: str) -> None:
+def test_an_unknown_time_zone(zone: str) -> None:
     with pytest.raises(TimezoneError) as refused:
         cron.validate_schedule("0 3 * * *", zone)
     assert refused.value.value == zone
@@ -131,40 +129,38 @@ def test_a_time_zone_needs_a_schedule() -> None:
         cron.validate_schedule(None, "UTC")
 
 
-NO_CRON = """\
-Not a cron expression: '' (Wrong number of fields)
-  allowed: minute hour day month weekday, or six fields, of which the first is the second: *, a number,\
- a-b, */n, a-b/n, or several with commas; jan to dec, sun to sat; L for the last day of the month,\
- LW for its last from mon to fri, fri#2 for its second, 5L for its last friday; on a day that there is
-  remedy:  correct it, for instance '0 3 * * *' for every night at three
-"""
-NO_ZONE = """\
-Not a time zone: 'Mars'
-  allowed: a name of the IANA database, as Python's zoneinfo knows it
-  remedy:  correct it, for instance Europe/Berlin, or leave out --timezone for SCHEDULE_TIMEZONE
-"""
-ALONE = """\
---timezone says where --cron counts, but there is no --cron: 'UTC'
-  allowed: --timezone with --cron
-  remedy:  leave out --timezone, or say when it runs: --cron '0 3 * * *'
-"""
+NO_CRON = (
+    "Not a valid cron expression: '' (Wrong number of fields).\n"
+    "Use five fields (minute hour day month weekday), or six with seconds first; each"
+    " is `*`, a number, a range `a-b`, a step `*/n` or a comma-separated list. Months"
+    " and weekdays have names too (jan, mon). A day can be L, the last one, or LW, the"
+    " last weekday; a weekday can be fri#2, the second one, or 5L, the last one. For"
+    " example, '0 3 * * *' is every night at three.\n"
+)
+NO_ZONE = (
+    "Not a time zone: 'Mars'.\n"
+    "Use a name of the IANA database, such as Europe/Berlin, or leave out --timezone"
+    " to use SCHEDULE_TIMEZONE.\n"
+)
+ALONE = (
+    "--timezone needs --cron: 'UTC'.\n"
+    "Leave out --timezone, or add a schedule, such as --cron '0 3 * * *'.\n"
+)
 
 
 @pytest.mark.parametrize(
-    ("options", "code", "words"),
+    ("options", "code", "message"),
     [
         (["--cron", ""], 1, NO_CRON),
         (["--cron", "0 3 * * *", "--timezone", "Mars"], 1, NO_ZONE),
         (["--timezone", "UTC"], 2, ALONE),
     ],
 )
-def test_the_words_of_the_refusals(
-    options: list[str], code: int, words: str, run: Run
-) -> None:
-    assert run("add", "task", "a.b", *options) == Outcome(code, "", words)
+def test_messages(options: list[str], code: int, message: str, run: Run) -> None:
+    assert run("add", "task", "a.b", *options) == Outcome(code, "", message)
 
 
-def test_projects_read_it_with_the_same_library() -> None:
+def test_projects_use_the_same_library() -> None:
     own, theirs = (
         (helpers.ROOT / file).read_text(encoding="utf-8")
         for file in ("pyproject.toml", "template/pyproject.toml.jinja")

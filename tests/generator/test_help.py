@@ -21,7 +21,7 @@ Options:
   --with-schedule                 Tasks that run by the clock.
   --ci <github|gitlab|none>       Where its tests run on each push.  [default:
                                   github]
-  --no-git                        Make no repository and no first commit.
+  --no-git                        Create no repository and no first commit.
   --install                       Run `uv sync` in it.
   --json                          Print one JSON object.
   --help                          Show this message and exit.
@@ -29,7 +29,7 @@ Options:
 PROMOTE = """\
 Usage: bgscaffold promote [OPTIONS] {PATTERN} [PATH]
 
-  Move a project to another pattern; what you have written stays.
+  Move a project to another pattern; your code stays as it is.
 
 Arguments:
   PATTERN <simple|async|safe|celery>
@@ -38,7 +38,7 @@ Arguments:
   PATH <str>                      A folder of the project.  [default: .]
 
 Options:
-  --dry-run  Say what would change; change nothing.
+  --dry-run  Show what would change; change nothing.
   --json     Print one JSON object.
   --help     Show this message and exit.
 """
@@ -54,14 +54,14 @@ Options:
   --to VERSION     Such as 0.2.0.  [default: this one]
   --with-ai        Documents to upload and search, and a chat.
   --with-schedule  Tasks that run by the clock.
-  --dry-run        Say what would change; change nothing.
+  --dry-run        Show what would change; change nothing.
   --json           Print one JSON object.
   --help           Show this message and exit.
 """
 ADD_TASK = """\
 Usage: bgscaffold add task [OPTIONS] {DOMAIN.NAME}
 
-  Add a task with its test, and with a route if you like.
+  Add a task with its test, and a route if you want one.
 
 Arguments:
   DOMAIN.NAME <str>  A folder of app/ and a function, as in
@@ -70,16 +70,16 @@ Arguments:
 Options:
   --async          Make it an `async def`.
   --cron EXPR      Run it by the clock, as in '0 3 * * *'.
-  --timezone ZONE  Where --cron counts. [SCHEDULE_TIMEZONE]
-  --route          With a route that enqueues it.
-  --path PATH      A folder of the project. [the current one]
+  --timezone ZONE  The time zone of --cron. [default: SCHEDULE_TIMEZONE]
+  --route          Add a route that enqueues it, too.
+  --path PATH      A folder of the project. [default: .]
   --json           Print one JSON object.
   --help           Show this message and exit.
 """
 DOCTOR = """\
 Usage: bgscaffold doctor [OPTIONS] [PATH]
 
-  Look for what is wrong with a project; say what to do.
+  Find what is wrong with a project, and how to fix it.
 
 Arguments:
   PATH <str>  A folder of the project.  [default: .]

@@ -19,7 +19,7 @@ def start(folder: Path) -> subprocess.Popen[str]:
         [
             "env",
             "--default-signal=INT",
-            *helpers.process("new", "a/shop", "--pattern=celery"),
+            *evolving.process("new", "a/shop", "--pattern=celery"),
         ],
         cwd=folder,
         stdout=subprocess.PIPE,
@@ -53,7 +53,7 @@ def test_nothing_is_left(moment: str, number: signal.Signals, tmp_path: Path) ->
         os.killpg(process.pid, number)
         out, err = process.communicate(timeout=20)
     assert (process.returncode, out) == (130, "")
-    assert err.startswith(f"Interrupted, nothing was created: '{tmp_path}/a/shop'\n")
+    assert err == "Interrupted; nothing was created. Run the command again.\n"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -119,7 +119,7 @@ def slow_merge(folder: Path, script: str) -> Path:
 def start_promote(project: Path, **variables: str) -> subprocess.Popen[str]:
     """Start `bgscaffold promote` as a shell would."""
     return subprocess.Popen(
-        ["env", "--default-signal=INT", *helpers.process("promote", "celery")],
+        ["env", "--default-signal=INT", *evolving.process("promote", "celery")],
         cwd=project,
         env=os.environ | variables,
         stdout=subprocess.PIPE,

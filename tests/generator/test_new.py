@@ -53,8 +53,8 @@ def test_says_what_it_created_and_what_comes_next(run: Run, machine: Machine) ->
         "  uv run poe dev                      start the API, the worker and beat\n"
         "  uv run poe test                     run its tests\n"
         "\n"
-        "Where your code goes: app/<domain>/tasks.py and app/<domain>/router.py\n"
-        "The same again: bgscaffold new shop --pattern=celery --ci=github\n"
+        "Your code goes into app/<domain>/tasks.py and app/<domain>/router.py.\n"
+        "Equivalent command: bgscaffold new shop --pattern=celery --ci=github\n"
     )
 
 
@@ -75,8 +75,8 @@ def test_says_which_pattern_it_chose_and_how_to_get_uv(
         "  uv run poe dev                      start the API\n"
         "  uv run poe test                     run its tests\n"
         "\n"
-        "Where your code goes: app/<domain>/tasks.py and app/<domain>/router.py\n"
-        f"The same again: bgscaffold new '{path}' --pattern=simple --ci=none --no-git\n"
+        "Your code goes into app/<domain>/tasks.py and app/<domain>/router.py.\n"
+        f"Equivalent command: bgscaffold new '{path}' --pattern=simple --ci=none --no-git\n"
     )
 
 
@@ -137,7 +137,7 @@ def test_commits_every_file_in_the_users_name(run: Run, machine: Machine) -> Non
     run("new", "shop", "--pattern=safe")
     shop = machine.here / "shop"
     assert git("log", "--format=%an <%ae> %s", cwd=shop) == (
-        "Ada <ada@example.com> shop, as bgscaffold made it (pattern safe)"
+        "Ada <ada@example.com> Create shop with bgscaffold (pattern safe)"
     )
     assert git("status", "--porcelain", "--ignored", cwd=shop) == ""
     assert git("branch", "--show-current", cwd=shop) == "main"
@@ -149,7 +149,7 @@ def test_commits_as_bgscaffold_where_git_has_no_name(
     machine.configure_git("")
     done = run("new", "shop")
     assert (
-        "in the name of bgscaffold: git has no user.name and user.email here."
+        "The author is bgscaffold, because git has no user.name and user.email here."
         in done.out
     )
     assert git("log", "--format=%an <%ae>", cwd=machine.here / "shop") == (
@@ -302,7 +302,7 @@ def test_leaves_a_folder_of_a_repository_to_that_repository(
     git("init", "--quiet", cwd=machine.here)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(machine.here / "services"))
     done = run("new", "services/shop")
-    assert "lies in a git repository already" in done.out
+    assert "is inside an existing git repository" in done.out
     assert not (machine.here / "services/shop/.git").exists()
     assert git("status", "--porcelain", cwd=machine.here) == "?? services/"
 
@@ -353,7 +353,7 @@ def test_the_first_commit_holds_what_uv_has_locked(
     assert git("status", "--porcelain", cwd=shop) == ""
     assert git("show", "HEAD:uv.lock", cwd=shop) == "version = 1"
     assert git("log", "--format=%an: %s", cwd=shop) == (
-        f"{'Ada' if named else 'bgscaffold'}: shop, as bgscaffold made it (pattern safe)"
+        f"{'Ada' if named else 'bgscaffold'}: Create shop with bgscaffold (pattern safe)"
     )
 
 

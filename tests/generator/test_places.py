@@ -11,8 +11,9 @@ from tests import helpers
 from tests.generator import evolving
 from tests.generator.conftest import Machine, Outcome, Run
 from tests.generator.evolving import commit, like_new, state, status, write
-from tests.generator.test_promote import old_git
 from tests.generator.test_refusals import refused
+
+pytestmark = pytest.mark.usefixtures("small_template")
 
 ODD = [
     ":(top)",
@@ -45,8 +46,8 @@ def test_new_fills_the_folder_that_one_stands_in(
         "  uv run poe dev                      start the API\n"
         "  uv run poe test                     run its tests\n"
         "\n"
-        "Where your code goes: app/<domain>/tasks.py and app/<domain>/router.py\n"
-        "The same again: bgscaffold new . --pattern=safe --ci=github\n",
+        "Your code goes into app/<domain>/tasks.py and app/<domain>/router.py.\n"
+        "Equivalent command: bgscaffold new . --pattern=safe --ci=github\n",
         "",
     )
     assert Path.cwd().samefile(shop)
@@ -60,10 +61,10 @@ def test_new_refuses_the_folder_that_one_stands_in(
 ) -> None:
     (machine.here / "My Shop").mkdir()
     monkeypatch.chdir(machine.here / "My Shop")
-    assert run("new", ".").err.startswith("Not a project name: 'My Shop'\n")
+    assert run("new", ".").err.startswith("Not a valid project name: 'My Shop'.\n")
     monkeypatch.chdir(machine.here)
     assert run("new", ".").err.startswith(
-        f"The folder is not empty: '{machine.here}'\n"
+        f"The folder is not empty: '{machine.here}'.\n"
     )
     shutil.rmtree(machine.here / "My Shop")
     assert os.listdir(machine.here) == []
@@ -77,7 +78,7 @@ def test_new_overwrites_nothing_that_came_meanwhile(
 
     monkeypatch.setattr("bgscaffold.new.create.start_repository", come)
     assert run("new", ".").err.startswith(
-        f"The folder is not empty: '{machine.here}'\n"
+        f"The folder is not empty: '{machine.here}'.\n"
     )
     assert helpers.tree(machine.here) == {"notes.txt": b"mine"}
 
@@ -94,7 +95,7 @@ def test_new_fills_a_folder_wholly_or_not_at_all(
 
     monkeypatch.setattr("os.rename", full)
     assert run("new", ".").err.startswith(
-        "Cannot write the project: 'docs' (No space left on device)\n"
+        "Cannot write: 'docs' (No space left on device).\n"
     )
     assert os.listdir(machine.here) == []
 
@@ -184,7 +185,7 @@ def shop(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Path:
     return project
 
 
-@pytest.mark.parametrize("folder", ["docs", "tests/background", "app/background"])
+@pytest.mark.parametrize("folder", ["docs", "tests/background", "app/runner"])
 def test_a_link_in_place_of_a_folder(
     folder: str, run: Run, shop: Path, outside: Path
 ) -> None:
@@ -201,7 +202,7 @@ def test_a_link_in_place_of_a_folder(
             "kind": "AU",
             "path": f"{folder}~HEAD",
             "reason": "yours, where the new version has something else",
-            "settle": f"to keep it: git add '{folder}~HEAD'; to let it go: git rm '{folder}~HEAD'",
+            "resolve": f"to keep it: git add '{folder}~HEAD'; to remove it: git rm '{folder}~HEAD'",
         }
     ]
     assert (shop / f"{folder}~HEAD").readlink() == outside
@@ -211,21 +212,17 @@ def test_a_link_in_place_of_a_folder(
 
 
 @pytest.mark.parametrize("folder", ["docs", "tests/background"])
-@pytest.mark.parametrize("old", [True, False])
 def test_a_link_that_git_does_not_track(
-    old: bool, folder: str, run: Run, machine: Machine, shop: Path, outside: Path
+    folder: str, run: Run, machine: Machine, shop: Path, outside: Path
 ) -> None:
     helpers.git("rm", "-r", "--quiet", folder, cwd=shop)
     commit(shop)
     (shop / folder).symlink_to(outside)
-    if old:
-        old_git(machine)
-    for arguments in [(), ("--dry-run",)][: 1 if old else 2]:
+    for arguments in [(), ("--dry-run",)]:
         assert run("promote", "celery", *arguments) == refused(
-            "Files that git does not track stand where new ones have to go",
+            "The merge would overwrite untracked files",
             folder,
-            "these paths free, or tracked by git",
-            "move them, remove them or commit them, then run the same command again",
+            "Move, remove or commit them, and run the command again.",
         )
     assert helpers.tree(outside) == {"background.md": b"mine\n"}
     assert status(shop) == f"?? {folder}"
@@ -249,7 +246,7 @@ def test_a_file_in_place_of_a_folder(
     (shop / "tests/background/workers").write_text("mine\n")
     before = state(shop)
     assert run("promote", "celery", *arguments).err.startswith(
-        "Files that git does not track stand where new ones have to go: 'tests/background/workers'"
+        "The merge would overwrite untracked files: 'tests/background/workers'"
     )
     assert state(shop) == before or not arguments
     assert status(shop) == "?? tests/background/workers"

@@ -21,6 +21,14 @@ from bgscaffold.git.errors import GitCommandError
 from tests import helpers
 from tests.generator.conftest import Machine, Outcome, Run
 
+INTERRUPTED = "Interrupted; nothing was created. Run the command again.\n"
+FLASK = "Invalid value for --pattern: 'flask'. Choose from simple, async, safe, celery."
+SEE_HELP = "Run `bgscaffold --help` or `bgscaffold COMMAND --help`."
+A_NAME = (
+    "A name has 1 to 63 characters of a-z, 0-9, - and _, starts with a letter and ends"
+    " with a letter or a digit. Python keywords, device names of Windows and"
+    " dependencies of the project are reserved."
+)
 NAMES = [
     "",
     ".",
@@ -58,14 +66,12 @@ NAMES = [
 
 
 def refused(
-    what: str, value: object, allowed: str, remedy: str, reason: str = ""
+    what: str, value: object, remedy: str, reason: str = "", allowed: str = ""
 ) -> Outcome:
-    """Return the outcome of a refusal."""
+    """Return the outcome of a command that ends with an error."""
     because = f" ({reason})" if reason else ""
-    text = (
-        f"{what}: {str(value)!r}{because}\n  allowed: {allowed}\n  remedy:  {remedy}\n"
-    )
-    return Outcome(1, "", text)
+    advice = f"{allowed} {remedy}".strip()
+    return Outcome(1, "", f"{what}: {str(value)!r}{because}.\n{advice}\n")
 
 
 def left_in(folder: Path) -> list[str]:
@@ -78,11 +84,10 @@ def left_in(folder: Path) -> list[str]:
 )
 def test_a_name_that_is_none(name: str, run: Run, machine: Machine) -> None:
     assert run("new", "--", name) == refused(
-        "Not a project name",
+        "Not a valid project name",
         name.rstrip("/").split("/")[-1],
-        "1 to 63 of a-z, 0-9, - and _, first a letter, last a letter or a digit;"
-        " no Python keyword, no device name of Windows, no package that the project depends on",
-        "choose another last part for the path, such as my-app",
+        "End the path with another name, such as my-app.",
+        allowed=A_NAME,
     )
     assert left_in(machine.here) == []
 
@@ -112,8 +117,7 @@ def test_a_folder_that_is_not_empty(content: str, run: Run, machine: Machine) ->
     assert run("new", "shop") == refused(
         "The folder is not empty",
         machine.here / "shop",
-        "a folder that does not exist yet, or an empty one (one with only .git counts as full)",
-        "choose another path, or move away what the folder holds",
+        "Choose another path, or move its content away; .git counts as content.",
     )
     assert helpers.tree(machine.here / "shop") == (
         {"notes.txt": b"mine"} if "txt" in content else {}
@@ -127,8 +131,7 @@ def test_a_file_in_the_way(path: str, run: Run, machine: Machine) -> None:
     assert run("new", path) == refused(
         "The path is not a folder",
         machine.here / path,
-        "a folder that does not exist yet, or an empty one",
-        "choose another path, or move away what is there",
+        "Choose another path, or move what is there away.",
     )
     assert (machine.here / "shop").read_text() == "mine"
 
@@ -140,9 +143,8 @@ def test_a_link_in_the_way(to: str, run: Run, machine: Machine) -> None:
     assert run("new", "shop") == refused(
         "The path is not a folder",
         machine.here / "shop",
-        "a folder that does not exist yet, or an empty one",
-        "choose another path, or move away what is there",
-        "a symbolic link",
+        "Choose another path, or move what is there away.",
+        "it is a symbolic link",
     )
     assert left_in(machine.here) == ["empty", "shop"]
     assert (machine.here / "shop").is_symlink()
@@ -151,24 +153,22 @@ def test_a_link_in_the_way(to: str, run: Run, machine: Machine) -> None:
 def test_no_git(run: Run, machine: Machine) -> None:
     (machine.bin / "git").unlink()
     assert run("new", "shop") == refused(
-        "Cannot find git on PATH",
+        "Program not found on PATH",
         "git",
-        "git 2.31 or newer",
-        "install git from https://git-scm.com/downloads or your package manager",
+        "Install git 2.38 or newer from https://git-scm.com/downloads.",
     )
     assert left_in(machine.here) == []
 
 
 @pytest.mark.parametrize(
-    "version", ["git version 2.30.9", "git version 1.99", "something else"]
+    "version", ["git version 2.37.9", "git version 1.99", "something else"]
 )
 def test_an_old_git(version: str, run: Run, machine: Machine) -> None:
     machine.install("git", f"echo {version}")
     assert run("new", "shop") == refused(
         "This git is too old",
         version,
-        "git 2.31 or newer",
-        "install a newer git from https://git-scm.com/downloads",
+        "Install git 2.38 or newer from https://git-scm.com/downloads.",
     )
     assert left_in(machine.here) == []
 
@@ -181,8 +181,10 @@ def test_a_git_that_fails(run: Run, machine: Machine) -> None:
     assert run("new", "shop") == refused(
         "A git command failed",
         "git clone",
-        "an exit code of 0",
-        "mend what git names, or make room on the disk, then run the same command again",
+        (
+            "Fix the problem git reported, or free disk space, and run the"
+            " command again."
+        ),
         "no",
     )
     assert left_in(machine.here) == []
@@ -191,10 +193,12 @@ def test_a_git_that_fails(run: Run, machine: Machine) -> None:
 def test_install_without_uv(run: Run, machine: Machine) -> None:
     (machine.bin / "uv").unlink()
     assert run("new", "shop", "--install") == refused(
-        "Cannot find what --install needs on PATH",
+        "Program not found on PATH",
         "uv",
-        "uv",
-        "install uv with `python3 -m pip install uv` or `pipx install uv`, or leave out --install",
+        (
+            "Install uv with `python3 -m pip install uv` or `pipx install uv`,"
+            " or leave out --install."
+        ),
     )
     assert left_in(machine.here) == []
 
@@ -203,10 +207,9 @@ def test_an_install_that_fails_leaves_the_project(run: Run, machine: Machine) ->
     machine.install("uv", "exit 7")
     done = run("new", "shop", "--install")
     assert done == refused(
-        "The project is created, but `uv sync` failed in it",
+        "The project was created, but `uv sync` failed in it",
         machine.here / "shop",
-        "an exit code of 0",
-        "see uv's own words above, then run `uv sync` in that folder",
+        "Fix the problem uv reported above, then run `uv sync` in that folder.",
         f"Command '['{machine.bin}/uv', 'sync', '--quiet']' returned non-zero exit status 7.",
     )
     assert (machine.here / "shop/.copier-answers.yml").is_file()
@@ -218,7 +221,7 @@ def test_an_interrupted_install_leaves_the_project(
     machine.install("uv", "kill -INT $PPID; sleep 5")
     done = run("new", "shop", "--install")
     assert done.err.startswith(
-        f"The project is created, but `uv sync` failed in it: '{machine.here}/shop' (interrupted)\n"
+        f"The project was created, but `uv sync` failed in it: '{machine.here}/shop' (interrupted).\n"
     )
     assert (machine.here / "shop/.copier-answers.yml").is_file()
 
@@ -234,8 +237,10 @@ def test_no_template(
     assert run("new", "shop") == refused(
         "Cannot find the template of bgscaffold",
         machine.home / "site/bgscaffold/template.bundle",
-        "an installed wheel, or an editable checkout",
-        "install bgscaffold again: python3 -m pip install --force-reinstall bgscaffold",
+        (
+            "Install bgscaffold again: `python3 -m pip install"
+            " --force-reinstall bgscaffold`."
+        ),
     )
     assert left_in(machine.here) == []
 
@@ -257,8 +262,7 @@ def test_a_template_with_a_typing_error(
     assert run("new", "shop") == refused(
         "Cannot render the template",
         "UndefinedError",
-        "a template that renders with these answers",
-        "this is a fault of bgscaffold: please report it with the line above",
+        "This is a bug in bgscaffold: please report it with the line above.",
         "'projct_name' is undefined",
     )
     assert left_in(machine.here) == []
@@ -267,10 +271,9 @@ def test_a_template_with_a_typing_error(
 def test_another_pattern_beside_with_celery(run: Run, machine: Machine) -> None:
     done = run("new", "shop", "--with-celery", "--pattern", "safe")
     text = refused(
-        "--with-celery is the same as --pattern celery, but another pattern was given",
+        "--with-celery means --pattern celery, but another pattern is given",
         "--pattern safe --with-celery",
-        "one of the two",
-        "leave out --with-celery, or --pattern",
+        "Leave out one of the two options.",
     ).err
     assert done == Outcome(2, "", text)
     assert run("new", "shop", "--with-celery", "--pattern", "celery").code == 0
@@ -290,13 +293,7 @@ def test_a_wrong_option_is_wrong_usage(
 
 
 def test_a_wrong_option_in_words(run: Run, machine: Machine) -> None:
-    text = refused(
-        "Cannot read the command line",
-        "new shop --pattern=flask",
-        "what `bgscaffold --help` and `bgscaffold COMMAND --help` list",
-        "correct what is named, then run it again",
-        "Invalid value for '--pattern': 'flask' is not one of 'simple', 'async', 'safe', 'celery'",
-    ).err
+    text = f"{FLASK}\n{SEE_HELP}\n"
     assert run("new", "shop", "--pattern=flask") == Outcome(2, "", text)
 
 
@@ -307,10 +304,9 @@ def test_a_wrong_option_in_json(run: Run, machine: Machine) -> None:
         "error": "UsageError",
         "what": "Cannot read the command line",
         "value": "new shop --pattern=flask --json",
-        "reason": "Invalid value for '--pattern':"
-        " 'flask' is not one of 'simple', 'async', 'safe', 'celery'",
-        "allowed": "what `bgscaffold --help` and `bgscaffold COMMAND --help` list",
-        "remedy": "correct what is named, then run it again",
+        "reason": FLASK,
+        "allowed": "",
+        "remedy": SEE_HELP,
     }
 
 
@@ -319,12 +315,11 @@ def test_a_refusal_in_json(run: Run, machine: Machine) -> None:
     assert (done.code, done.err) == (1, "")
     assert json.loads(done.out) == {
         "error": "ProjectNameError",
-        "what": "Not a project name",
+        "what": "Not a valid project name",
         "value": "CON",
         "reason": "",
-        "allowed": "1 to 63 of a-z, 0-9, - and _, first a letter, last a letter or a digit;"
-        " no Python keyword, no device name of Windows, no package that the project depends on",
-        "remedy": "choose another last part for the path, such as my-app",
+        "allowed": A_NAME,
+        "remedy": "End the path with another name, such as my-app.",
     }
 
 
@@ -340,7 +335,8 @@ def test_what_nobody_foresaw_is_one_line(
         1,
         "",
         f"bgscaffold failed: {kind.__name__}: surprise\n"
-        "  remedy:  set BGSCAFFOLD_TRACEBACK=1, run it again, report it",
+        "This is a bug: set BGSCAFFOLD_TRACEBACK=1, run the command again,"
+        " and report the output.",
     )
     monkeypatch.setenv("BGSCAFFOLD_TRACEBACK", "1")
     with pytest.raises(kind):
@@ -394,9 +390,7 @@ def test_a_wrapped_ctrl_c_in_the_middle(
     monkeypatch.setattr(step, lambda *_, **__: wrapped_interrupt())
     done = run("new", "a/shop")
     assert (done.code, done.out) == (130, "")
-    assert done.err.startswith(
-        f"Interrupted, nothing was created: '{machine.here}/a/shop'\n"
-    )
+    assert done.err == INTERRUPTED
     assert left_in(machine.here) == []
 
 
@@ -409,18 +403,12 @@ def test_a_signal_in_the_middle(
     machine: Machine,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def stopped(*_: object) -> None:
+    def stopped(*_: object, **__: object) -> None:
         os.kill(os.getpid(), number)
 
     handlers = [signal.getsignal(each) for each in bgscaffold.system.signals.SIGNALS]
     monkeypatch.setattr(bgscaffold.new.create, step, stopped)
-    text = refused(
-        "Interrupted, nothing was created",
-        machine.here / "a/b/shop",
-        "to let it finish",
-        "run the same command again",
-    ).err
-    assert run("new", "a/b/shop") == Outcome(130, "", text)
+    assert run("new", "a/b/shop") == Outcome(130, "", INTERRUPTED)
     assert left_in(machine.here) == []
     assert [
         signal.getsignal(each) for each in bgscaffold.system.signals.SIGNALS
@@ -451,7 +439,7 @@ def test_a_folder_that_fills_up_meanwhile(
         return False
 
     monkeypatch.setattr(bgscaffold.new.create, "work_tree_root", fill)
-    assert run("new", "shop").err.startswith(f"The folder is not empty: '{shop}'\n")
+    assert run("new", "shop").err.startswith(f"The folder is not empty: '{shop}'.\n")
     assert helpers.tree(machine.here) == {"shop/notes.txt": b"mine"}
 
 
@@ -463,7 +451,7 @@ def test_a_move_that_fails(
 
     monkeypatch.setattr(os, "rename", fail)
     assert run("new", "shop").err.startswith(
-        "Cannot write the project: 'shop' (Input/output error)\n"
+        "Cannot write: 'shop' (Input/output error).\n"
     )
     assert left_in(machine.here) == []
 
@@ -488,7 +476,7 @@ def test_copier_cannot_write(
 
     monkeypatch.setattr("copier.run_copy", full)
     assert run("new", "shop").err.startswith(
-        "Cannot write the project: 'app/main.py' (No space left on device)\n"
+        "Cannot write: 'app/main.py' (No space left on device).\n"
     )
     assert left_in(machine.here) == []
 
@@ -501,7 +489,7 @@ def test_a_look_that_is_not_allowed(
 
     monkeypatch.setattr(Path, "iterdir", denied)
     assert run("new", "shop").err.startswith(
-        f"Cannot write the project: '{machine.here}/shop' (Permission denied)\n"
+        f"Cannot write: '{machine.here}/shop' (Permission denied).\n"
     )
 
 
@@ -525,10 +513,12 @@ def test_a_folder_that_is_not_writable(tmp_path: Path) -> None:
     assert (
         done.stderr
         == refused(
-            "Cannot write the project",
+            "Cannot write",
             locked / "a",
-            "a folder you may write to, on a disk with room",
-            "free some space or choose another path, then run the same command again",
+            (
+                "Free disk space or choose a folder that you may write to, and run"
+                " the command again."
+            ),
             "Permission denied",
         ).err
     )
@@ -547,9 +537,7 @@ def test_a_folder_that_cannot_be_read(tmp_path: Path) -> None:
         else ""
     )
     done = in_shell(f'exec {as_root}"$@" locked/shop', cwd=tmp_path)
-    assert done.stderr.startswith(
-        f"Cannot write the project: '{locked}/shop' (Permission denied)"
-    )
+    assert done.stderr.startswith(f"Cannot write: '{locked}/shop' (Permission denied)")
 
 
 @pytest.mark.skipif(
@@ -579,5 +567,5 @@ def test_no_room_for_a_file(blocks: int, tmp_path: Path) -> None:
         f'ulimit -f {blocks}; exec "$@" parent/shop --pattern=celery', cwd=tmp_path
     )
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith(("A git command failed", "Cannot write the project"))
+    assert done.stderr.startswith(("A git command failed", "Cannot write"))
     assert left_in(tmp_path) == []

@@ -74,5 +74,5 @@ def rendered_name(template: Path, start: str, end: str) -> str:
     (template / "copier.yml").write_text(f"_envops: {options}")
     (template / f"{start} _copier_conf.answers_file {end}").touch()
     (template / "{{ 1 + 1 }} [[ 1 + 1 ]].txt").touch()
-    render(template, "v1", {}, template / "to")
+    render(template, {}, template / "to", version="v1")
     return next((template / "to").glob("*.txt")).name

@@ -14,6 +14,8 @@ from tests.generator.evolving import commit, edit, state, status, write
 from tests.generator.test_copier import copier
 from tests.generator.test_refusals import refused
 
+pytestmark = pytest.mark.usefixtures("small_template")
+
 ANSWERS = ".copier-answers.yml"
 OLD, NOW, NEXT = "v0.0.9", helpers.TAG, "v0.2.0rc1"
 FILE = "template/docs/tasks.md"
@@ -24,7 +26,11 @@ def versions(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Render from a repository with an older version, this one, and a newer one."""
     folder = machine.home / "template"
     helpers.git(
-        "clone", "--quiet", str(helpers.template_repo()), str(folder), cwd=machine.home
+        "clone",
+        "--quiet",
+        str(evolving.small_template()),
+        str(folder),
+        cwd=machine.home,
     )
     now = (folder / FILE).read_text()
     questions = (folder / "copier.yml").read_text()
@@ -100,8 +106,8 @@ def test_moves_a_project_to_this_version(
         "  uv run poe test                     run its tests\n"
         "  git commit                          keep it; git has a message ready\n"
         "\n"
-        "Undo all of it: git reset --hard\n"
-        f"The same again: bgscaffold update --to={NOW}\n",
+        "To undo it: git reset --hard\n"
+        f"Equivalent command: bgscaffold update --to={NOW}\n",
         "",
     )
     helpers.git("commit", "--quiet", "--no-edit", cwd=shop)
@@ -120,7 +126,7 @@ def test_moves_a_project_to_a_version(to: str, run: Run, make: Make) -> None:
     done = run("update", "--to", to)
     assert (done.code, done.err) == (0, "")
     assert (
-        "  uv run poe migrate                  PostgreSQL only; SQLite migrates itself\n"
+        "  uv run poe migrate                  PostgreSQL only; SQLite migrates at the start\n"
         in done.out
     )
     assert (shop / "colour.txt").read_text() == "red\n"
@@ -162,11 +168,10 @@ def test_a_version_that_there_is_not(to: str, run: Run, make: Make) -> None:
     shop = make(OLD)
     before = state(shop)
     assert run("update", f"--to={to}") == refused(
-        "This bgscaffold does not know the version",
+        "This bgscaffold does not have the version",
         to,
-        "a released version that it knows, or its own",
-        "leave out --to for its own, or upgrade bgscaffold for a newer one",
-        f"it knows {OLD}, {NOW}, {NEXT}",
+        "Leave out --to for its own version, or upgrade bgscaffold.",
+        f"it has {OLD}, {NOW}, {NEXT}",
     )
     assert state(shop) == before
 
@@ -175,7 +180,7 @@ def test_a_checkout_without_versions(
     run: Run, make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make(NOW)
-    untagged = ("--quiet", "--no-tags", str(helpers.template_repo()), "untagged")
+    untagged = ("--quiet", "--no-tags", str(evolving.small_template()), "untagged")
     helpers.git("clone", *untagged, cwd=tmp_path)
     monkeypatch.setattr(
         bgscaffold.template.source, "location", lambda: tmp_path / "untagged"
@@ -183,9 +188,8 @@ def test_a_checkout_without_versions(
     commit = helpers.git("rev-parse", "--short", "HEAD", cwd=tmp_path / "untagged")
     done = run("update", "--to=99.0.0")
     assert done.err.splitlines() == [
-        f"This bgscaffold does not know the version: '99.0.0' (it knows {commit})",
-        "  allowed: a released version that it knows, or its own",
-        "  remedy:  leave out --to for its own, or upgrade bgscaffold for a newer one",
+        f"This bgscaffold does not have the version: '99.0.0' (it has {commit}).",
+        "Leave out --to for its own version, or upgrade bgscaffold.",
     ]
 
 
@@ -195,9 +199,8 @@ def test_no_way_back(arguments: tuple[str, ...], run: Run, make: Make) -> None:
     assert run("update", *arguments) == refused(
         "The project is newer than the version to update to",
         OLD if arguments else NOW,
-        "the version of the project, or a newer one",
-        "upgrade bgscaffold; to go back, revert the commit of the update instead",
-        f"the project is at {NEXT}",
+        "Upgrade bgscaffold. To go back, revert the commit of the update.",
+        f"the project has {NEXT}",
     )
 
 
@@ -205,7 +208,7 @@ def test_a_project_of_a_version_to_come(run: Run, make: Make) -> None:
     shop = make(OLD)
     edit(shop, ANSWERS, f"_commit: {OLD}", "_commit: v9.9.9")
     assert run("update").err.startswith(
-        f"The project is newer than the version to update to: '{NOW}' (the project is at v9.9.9)\n"
+        f"The project is newer than the version to update to: '{NOW}' (the project has v9.9.9).\n"
     )
 
 
@@ -302,7 +305,7 @@ def test_a_file_that_copier_writes_once_is_left_alone(
     }
     release(versions, "v0.3.0", files)
     foreseen = run("update", "--to=0.3.0", "--dry-run")
-    assert "  a.once: written where it was missing; not staged\n" in foreseen.out
+    assert "  a.once: would be created, but git ignores it\n" in foreseen.out
     assert not (shop / "a.once").exists()
     assert run("update", "--to=0.3.0").code == 0
     assert (shop / "gone.txt").read_text() == "MINE\n"
@@ -341,8 +344,8 @@ def test_a_deleted_folder_is_told_file_by_file(
     done = run("update", "--to=0.4.0")
     assert (foreseen.code, done.code) == (0, 0)
     told = (
-        "  docs/a.md: changed by this, but you have deleted it; it stays deleted\n"
-        "  docs/b.md: changed by this, but you have deleted it; it stays deleted\n\n"
+        "  docs/a.md: stays deleted, although the new version changes it\n"
+        "  docs/b.md: stays deleted, although the new version changes it\n\n"
     )
     assert told in foreseen.out
     assert told in done.out

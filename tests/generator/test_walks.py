@@ -10,18 +10,26 @@ import random
 import re
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
 import bgscaffold.upgrade.command
+import bgscaffold.upgrade.workspace
 from bgscaffold.patterns import Pattern
-from bgscaffold.project.answers import RecordedProject
-from bgscaffold.upgrade.command import UpgradeReport, UpgradeTarget, promote
+from bgscaffold.project.project import Project
+from bgscaffold.upgrade.command import promote
+from bgscaffold.upgrade.merge import Change
+from bgscaffold.upgrade.output import CONFLICT_HELP
+from bgscaffold.upgrade.report import UpgradeReport
+from bgscaffold.upgrade.target import UpgradeTarget
+from bgscaffold.upgrade.workspace import Renders
 from tests import helpers
 from tests.generator import evolving
 from tests.generator.conftest import Machine
+
+pytestmark = pytest.mark.usefixtures("small_template")
 
 WALKS = int(os.environ.get("WALKS", "12"))
 SEED = int(os.environ.get("SEED", "1"))
@@ -34,17 +42,18 @@ MARKER = re.compile(r"^(<<<<<<< |=======$|>>>>>>> |\|\|\|\|\|\|\| )")
 def renders(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Take renders from projects that were made once, so that a step is only the merge."""
 
-    def taken(
-        project: RecordedProject, goal: UpgradeTarget, scratch: Path
-    ) -> tuple[Path, Path, list[str]]:
-        options = tuple(
-            f"--with-{name}" for name in ("schedule", "ai") if project.answers[name]
+    def taken(project: Project, target: UpgradeTarget, workspace: Path) -> Renders:
+        answers = project.answers.values
+        names = [name for name in ("schedule", "ai") if answers[name]]
+        options = tuple(f"--with-{name}" for name in names)
+        return Renders(
+            old=rendered(project.pattern, options, workspace / "old"),
+            new=rendered(target.pattern, options, workspace / "new"),
+            skip_if_exists=[".env"],
         )
-        old = rendered(project.pattern, options, scratch / "old")
-        return old, rendered(goal.pattern, options, scratch / "new"), [".env"]
 
     monkeypatch.setattr(bgscaffold.upgrade.command, "render_both", taken)
-    monkeypatch.setattr(bgscaffold.upgrade.command, "clone", lambda _: None)
+    monkeypatch.setattr(bgscaffold.upgrade.workspace, "clone", lambda _: None)
 
 
 def rendered(pattern: str, options: tuple[str, ...], to: Path) -> Path:
@@ -155,13 +164,15 @@ class Walker:
             assert helpers.tree(self.project) == whole
             assert evolving.status(self.project) == ""
         done = promote(str(self.project), pattern)
-        assert done.merged == foreseen.merged
+        assert replace(done, dry_run=True) == foreseen
+        assert changes_in(self.project) == done.changes
+        assert conflicts_in(self.project) == done.conflicts
         self.said.append(f"promote {pattern}")
         return done
 
     def settle(self, done: UpgradeReport) -> None:
         """Settle every conflict by keeping both sides."""
-        for path in done.merged.conflicts:
+        for path in done.conflicts:
             file = self.project / path
             if file.exists():
                 text = file.read_text().splitlines(keepends=True)
@@ -186,6 +197,27 @@ class Walker:
             for line in content.decode().splitlines():
                 if line.strip() in self.lines:
                     self.lines[line.strip()] = path
+
+
+def changes_in(project: Path) -> list[Change]:
+    """Return what git says has changed since the last commit."""
+    options = ("--no-renames", "HEAD")
+    status = helpers.git("diff", "--name-status", *options, cwd=project).splitlines()
+    kinds = {path: kind for kind, path in (line.split("\t") for line in status)}
+    verbs = {"A": "created", "D": "deleted"}
+    changes = []
+    for line in helpers.git("diff", "--numstat", *options, cwd=project).splitlines():
+        added, removed, path = line.split("\t")
+        kind = verbs.get(kinds[path], "changed")
+        changes.append(Change(path, kind, int(added), int(removed)))
+    return sorted(changes, key=lambda change: change.path)
+
+
+def conflicts_in(project: Path) -> dict[str, str]:
+    """Return the conflicts that `git status` shows, with their kinds."""
+    lines = helpers.git("status", "--porcelain", cwd=project).splitlines()
+    kinds = {line[3:].strip('"'): line[:2] for line in lines}
+    return {path: kind for path, kind in kinds.items() if kind in CONFLICT_HELP}
 
 
 def steps(walker: Walker) -> Iterator[Pattern]:

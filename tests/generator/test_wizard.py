@@ -35,7 +35,7 @@ def test_two_questions_decide() -> None:
         itertools.product(*answers), key=lambda pair: pair[::-1]
     )
     told = {
-        (first, second): ADVICE[one, two][0].value
+        (first, second): ADVICE[one, two].pattern.value
         for (one, first), (two, second) in itertools.product(
             enumerate(("a moment", "seconds", "longer")),
             enumerate(("yes", "no", "no, and")),
@@ -56,7 +56,7 @@ def test_the_lines_fit_on_a_screen() -> None:
         for text in (q.text, *q.answers)
         for line in text.split("\n")
     ]
-    advice = [f"Advice: {pattern}. {reason}" for pattern, reason in ADVICE.values()]
+    advice = [f"Recommended: {each.pattern}. {each.reason}" for each in ADVICE.values()]
     assert max(len(line) for line in [*lines, *advice]) <= 95
 
 
@@ -64,21 +64,21 @@ def test_the_lines_fit_on_a_screen() -> None:
 SETSID, ENV = (shutil.which(name) or name for name in ("setsid", "env"))
 
 SCREEN = """\
-1. How long does your slowest task take? A server that is told to stop, as at every deploy,
-gets a grace to finish what runs: 30 seconds on most platforms.
+1. How long does your slowest task take? A server that is stopped, as in every
+deploy, has a grace period to finish its work: 30 seconds on most platforms.
      1  a moment: a mail, a line in a log
-     2  seconds, and it always ends within the grace
-     3  longer than the grace, or nobody knows
+     2  seconds, and always less than the grace period
+     3  longer than the grace period, or it is not known
 1, 2, 3? 2
 
-2. May a task that was accepted be lost, when the process crashes or the machine goes down?
+2. May an accepted task be lost when the process crashes or the machine stops?
      1  yes, now and then
      2  no
-     3  no, and tasks need processes or machines of their own
+     3  no, and tasks need their own processes or machines
 1, 2, 3? 2
 
-Advice: safe. Tasks wait in the database, so a crash loses none; no server is needed.
-Enter takes safe; or type simple, async or celery: 
+Recommended: safe. Tasks wait in the database: a crash loses none. No server is needed.
+Press Enter for safe, or type simple, async or celery: 
 
 Created shop in {here}/shop, pattern safe.
 """
@@ -101,7 +101,7 @@ def see(terminal: Terminal, text: str) -> None:
 def answer(terminal: Terminal, *answers: str) -> None:
     """Type each answer when it is asked for."""
     for number, text in enumerate(answers, 1):
-        see(terminal, f"{number}. " if number < 3 else "Enter takes")
+        see(terminal, f"{number}. " if number < 3 else "Press Enter")
         terminal.type(f"{text}\n")
 
 
@@ -111,9 +111,9 @@ def test_enter_takes_the_advice(machine: Machine) -> None:
         assert terminal.process.wait(60) == 0
         see(
             terminal,
-            "The same again: bgscaffold new shop --pattern=safe --ci=github --no-git",
+            "Equivalent command: bgscaffold new shop --pattern=safe --ci=github --no-git",
         )
-        see(terminal, f"\r\nThere is also: {BOTH}\r\n")
+        see(terminal, f"\r\nAlso available: {BOTH}\r\n")
         shown = terminal.screen.replace("\r\n", "\n")
     assert shown.startswith(SCREEN.format(here=machine.here))
     assert "pattern: safe\n" in (machine.here / "shop/.copier-answers.yml").read_text()
@@ -122,11 +122,11 @@ def test_enter_takes_the_advice(machine: Machine) -> None:
 def test_another_pattern_can_be_typed(machine: Machine) -> None:
     with at_terminal(machine, "new", "shop", "--no-git") as terminal:
         answer(terminal, "1", "x")
-        see(terminal, "'x' is none of these.")
+        see(terminal, "Not a choice: 'x'. Choose from 1, 2, 3.")
         terminal.type("3\n")
-        see(terminal, "Advice: celery.")
+        see(terminal, "Recommended: celery.")
         terminal.type("blue\n")
-        see(terminal, "'blue' is none of these.")
+        see(terminal, "Not a choice: 'blue'. Choose from simple, async, safe, celery.")
         terminal.type(" ASYNC \n")
         assert terminal.process.wait(60) == 0
         see(terminal, "--pattern=async")
@@ -139,13 +139,11 @@ def test_who_leaves_gets_nothing(
 ) -> None:
     with at_terminal(machine, "new", "shop") as terminal:
         answer(terminal, *answered)
-        see(terminal, ["1. ", "2. ", "Enter takes"][len(answered)])
+        see(terminal, ["1. ", "2. ", "Press Enter"][len(answered)])
         see(terminal, ["1, 2, 3? ", "1, 2, 3? ", "celery: "][len(answered)])
         terminal.type(key)
         assert terminal.process.wait(60) == 130
-        see(
-            terminal, f"\r\nInterrupted, nothing was created: '{machine.here}/shop'\r\n"
-        )
+        see(terminal, "\r\nInterrupted; nothing was created. Run the command again.")
         assert "Traceback" not in terminal.screen
     assert list(machine.here.iterdir()) == []
 
@@ -165,7 +163,7 @@ def test_what_is_refused_is_refused_before_the_questions(
     (machine.here / "taken" / "notes.txt").touch()
     with at_terminal(machine, "new", *arguments) as terminal:
         assert terminal.process.wait(60) == 1
-        see(terminal, "remedy:")
+        see(terminal, "path")
         assert "1. " not in terminal.screen
 
 
@@ -180,8 +178,8 @@ def test_in_this_process(
     shutil.rmtree(machine.here / "shop")
     typed = iter(["2", "1", ""])
     assert run("new", "shop", "--no-git", "--with-ai").out.endswith(
-        "\nThe same again: bgscaffold new shop --pattern=async --ci=github --with-ai --no-git"
-        "\nThere is also: --with-schedule (tasks that run by the clock)\n"
+        "\nEquivalent command: bgscaffold new shop --pattern=async --ci=github --with-ai --no-git"
+        "\nAlso available: --with-schedule (tasks that run by the clock)\n"
     )
 
     def leave(_prompt: str) -> str:
@@ -191,7 +189,7 @@ def test_in_this_process(
     done = run("new", "other")
     assert (done.code, done.err.splitlines()[0]) == (
         130,
-        f"Interrupted, nothing was created: '{machine.here}/other'",
+        "Interrupted; nothing was created. Run the command again.",
     )
     assert [path.name for path in Path(machine.here).iterdir()] == ["shop"]
 
@@ -202,8 +200,8 @@ BOTH = "--with-schedule (tasks that run by the clock), --with-ai (documents and 
 @pytest.mark.parametrize(
     ("schedule", "ai", "line"),
     [
-        (False, False, f"\nThere is also: {BOTH}"),
-        (True, False, "\nThere is also: --with-ai (documents and a chat)"),
+        (False, False, f"\nAlso available: {BOTH}"),
+        (True, False, "\nAlso available: --with-ai (documents and a chat)"),
         (True, True, ""),
     ],
 )
@@ -216,7 +214,9 @@ def test_what_is_left_to_choose_is_told_in_a_line(
 
 def test_who_was_not_asked_is_told_of_no_more(run: Run) -> None:
     done = run("new", "shop", "--no-git")
-    assert done.out.splitlines()[-1].startswith("The same again: bgscaffold new shop ")
+    assert done.out.splitlines()[-1].startswith(
+        "Equivalent command: bgscaffold new shop "
+    )
 
 
 @pytest.mark.parametrize("stream", ["sys.stdin", "sys.stdout"])

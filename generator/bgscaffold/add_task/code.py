@@ -1,15 +1,18 @@
-"""The code that `bgscaffold add task` writes: formatted, typed, the same under every pattern."""
+"""The code of a new task: formatted, typed, and the same under every pattern."""
 
 from dataclasses import dataclass
 
 from bgscaffold.add_task.task_name import TaskName
 
-CALLS_ALIAS = "Calls = list[tuple[str, list[Any], dict[str, Any]]]"
+NOTE = "Tasks may run more than once, so keep this idempotent."
+EXAMPLE_ID = 7  # the item that tests and examples enqueue
+TESTING = "from afterward.testing import Enqueued"
+RUN_ENQUEUED = "run_enqueued: Callable[[], list[Any]]"
 
 
 @dataclass(frozen=True)
 class NewTask:
-    """A task to add; one that is run by the clock takes no argument."""
+    """A task to add. One with a schedule takes no argument."""
 
     name: TaskName
     is_async: bool = False
@@ -17,142 +20,217 @@ class NewTask:
     timezone: str = ""
 
     @property
-    def arguments(self) -> list[str]:
-        """Return the parameters of the function."""
-        return [] if self.cron else ["item_id: int"]
-
-    @property
-    def declared(self) -> list[str]:
-        """Return what its decorator declares."""
-        schedule = {"cron": self.cron, "timezone": self.timezone}
-        return [
-            f'"{self.name}"',
-            *(f'{key}="{value}"' for key, value in schedule.items() if value),
-        ]
+    def declaration(self) -> list[str]:
+        """Return the arguments of its decorator."""
+        options = {"cron": self.cron, "timezone": self.timezone}
+        declared = [f'{name}="{value}"' for name, value in options.items() if value]
+        return [f'"{self.name}"', *declared]
 
     @property
     def path(self) -> str:
-        """Return the path of its route, within its domain."""
+        """Return the path of its route, without a prefix."""
         return f"/{self.name.slug}" if self.cron else f"/{{item_id}}/{self.name.slug}"
 
-    @property
-    def says(self) -> str:
-        """Return what it logs, for item 7."""
-        return self.name.function if self.cron else f"{self.name.function}: item 7"
+
+@dataclass(frozen=True)
+class CodeContext:
+    """Where the code goes: what its imports and the width of its lines depend on."""
+
+    package: str  # of the application, such as "app"
+    tasks_module: str  # such as "app.invoices.tasks"
+    line_length: int
 
 
-def new_tasks_module(domain: str) -> str:
-    """Return how a new tasks.py begins."""
-    return f'"""Tasks of the domain `{domain}`."""\n'
+def tasks_module(new: NewTask, title: str, context: CodeContext) -> str:
+    """Return a module with one task."""
+    return f'''"""{title}"""
+
+from afterward import task
 
 
-def new_router_module(domain: str) -> str:
-    """Return how a new router.py begins."""
-    return f'''"""Routes of the domain `{domain}`."""
+{task_function(new, "task", context)}'''
+
+
+def task_function(new: NewTask, decorator: str, context: CodeContext) -> str:
+    """Return the function of a task, under the name that a module has for `task`."""
+    declaration = in_brackets(
+        f"@{decorator}(", new.declaration, ")", line_length=context.line_length
+    )
+    keyword = "async def" if new.is_async else "def"
+    parameters = "" if new.cron else "item_id: int"
+    purpose = "Do the scheduled work." if new.cron else "Process one item."
+    return f'''{declaration}
+{keyword} {new.name.function}({parameters}) -> None:
+    """{purpose} {NOTE}"""
+'''
+
+
+def router_module(new: NewTask, prefix: str, context: CodeContext) -> str:
+    """Return a module with a router, and a route that enqueues the task."""
+    domain, function = new.name.domain, new.name.function
+    route = in_brackets(
+        "@router.post(",
+        [f'"{new.path}"', "status_code=202"],
+        ")",
+        line_length=context.line_length,
+    )
+    router = in_brackets(
+        "router = APIRouter(",
+        [f'prefix="{prefix}"', f'tags=["{domain}"]'],
+        ")",
+        line_length=context.line_length,
+    )
+    return f'''"""Route of the task `{new.name}`."""
 
 from fastapi import APIRouter
+from pydantic import BaseModel
 
-router = APIRouter(tags=["{domain}"])
-'''
+{own_imports(new, context, "BackgroundTasksDep")}
 
-
-def task_function(new: NewTask, decorator: str, logging: str, width: int) -> str:
-    """Return the task; `decorator` and `logging` are how the module calls these."""
-    function = new.name.function
-    message = f'"{function}"' if new.cron else f'"{function}: item %d", item_id'
-    work = "its work" if new.cron else "the work for one item"
-    return f'''{wrap_brackets(f"@{decorator}(", new.declared, ")", width)}
-{"async " * new.is_async}def {function}({", ".join(new.arguments)}) -> None:
-    """Do {work}. It may run twice, so let twice be as good as once."""
-    {logging}.getLogger(__name__).info({message})
-'''
+{router}
 
 
-def accepted_class(name: str, base: str) -> str:
-    """Return the answer of a route, as the example domains have it."""
-    return f'''class {name}({base}):
-    """The work is accepted, and will be done after this response."""
+class Accepted(BaseModel):
+    """The accepted task run."""
 
     task_id: str
+
+
+{route}
+{route_signature(new, context)}
+    """Enqueue the task `{function}`."""
+{route_body(new, context)}
 '''
 
 
-def route_function(new: NewTask, path: str, names: dict[str, str], width: int) -> str:
-    """Return the route; `names` are what the module calls what it needs."""
-    function, answer = new.name.function, names["Accepted"]
-    parameters = [*new.arguments, f"background_tasks: {names['BackgroundTasksDep']}"]
-    call = ", ".join([names[function], *(["item_id"] if new.arguments else [])])
-    decorator = wrap_brackets(
-        "@router.post(", [f'"{path}"', "status_code=202"], ")", width
-    )
-    signature = wrap_brackets(
-        f"async def enqueue_{function}(", parameters, f") -> {answer}:", width
-    )
-    task_id = f"background_tasks.add_task({call})"
-    body = f"    return {answer}(task_id={task_id})"
-    if len(body) > width:
-        body = f"    task_id = {task_id}\n    return {answer}(task_id=task_id)"
-    return f'''{decorator}
-{signature}
-    """Accept a call of `{function}`; the background does it."""
-{body}
-'''
+def own_imports(new: NewTask, context: CodeContext, name: str, *others: str) -> str:
+    """Return sorted imports: the task, a name of background.py, and others."""
+    background = f"from {context.package}.background import {name}"
+    return "\n".join(sorted([background, import_of(new, context), *others]))
 
 
-def wrap_brackets(opening: str, parts: list[str], closing: str, width: int) -> str:
-    """Return a bracket as the formatter lays it out: on one line, on three, or a line for each part."""
+def import_of(new: NewTask, context: CodeContext) -> str:
+    """Return the import of the task's function."""
+    statement = f"from {context.tasks_module} import "
+    function = new.name.function
+    if len(statement + function) <= context.line_length:
+        return statement + function
+    return f"{statement}(\n    {function},\n)"
+
+
+def route_signature(new: NewTask, context: CodeContext) -> str:
+    """Return the first lines of the route's function."""
+    parameters = ["background_tasks: BackgroundTasksDep"]
+    if not new.cron:
+        parameters.insert(0, "item_id: int")
+    return in_brackets(
+        f"async def enqueue_{new.name.function}(",
+        parameters,
+        ") -> Accepted:",
+        line_length=context.line_length,
+    )
+
+
+def route_body(new: NewTask, context: CodeContext) -> str:
+    """Return the body of the route's function."""
+    arguments = [new.name.function]
+    if not new.cron:
+        arguments.append("item_id")
+    task_id = f"background_tasks.add_task({', '.join(arguments)})"
+    body = f"    return Accepted(task_id={task_id})"
+    if len(body) > context.line_length:
+        return f"    task_id = {task_id}\n    return Accepted(task_id=task_id)"
+    return body
+
+
+def in_brackets(
+    opening: str, parts: list[str], closing: str, *, line_length: int
+) -> str:
+    """Lay out brackets as ruff does: on one line, on three, or one line for a part."""
     inner = ", ".join(parts)
-    if len(f"{opening}{inner}{closing}") <= width:
+    if len(f"{opening}{inner}{closing}") <= line_length:
         return f"{opening}{inner}{closing}"
-    if len(f"    {inner}") > width:
+    if len(f"    {inner}") > line_length:
         inner = ",\n    ".join(parts) + ","
     return f"{opening}\n    {inner}\n{closing}"
 
 
-def task_test(new: NewTask, url: str) -> str:
-    """Return the test file; with the URL of a route, that is tested too."""
-    call = f"{new.name.function}({'' if new.cron else '7'})"
-    run = f"asyncio.run({call})" if new.is_async else call
-    return f'''"""The task `{new.name}`."""
-
-{imports_of_test(new, url)}
-{f"{chr(10)}{CALLS_ALIAS}{chr(10)}{chr(10)}" if url else chr(10)}
-def test_the_task_says_what_it_works_on(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("INFO")
-    {run}
-    assert caplog.messages == ["{new.says}"]
-{route_tests(new, url) if url else ""}'''
+def test_module(new: NewTask, url: str, context: CodeContext) -> str:
+    """Return the tests of a task, which use its route if it has one."""
+    if url:
+        return tests_with_route(new, url, context)
+    return test_without_route(new, context)
 
 
-def imports_of_test(new: NewTask, url: str) -> str:
-    """Return the imports of the test file."""
-    own = f"from {new.name.module} import {new.name.function}"
-    standard = ["import asyncio"] * new.is_async + ["from typing import Any"] * bool(
-        url
+def tests_with_route(new: NewTask, url: str, context: CodeContext) -> str:
+    """Return the tests of a task and its route."""
+    enqueues = test_signature(
+        "test_the_route_enqueues_the_task",
+        ["client: TestClient", "enqueued: Enqueued"],
+        context,
     )
-    others = [
-        "import pytest",
-        *["from fastapi.testclient import TestClient"] * bool(url),
-    ]
-    tests = ["from tests.servers import Project, wait_for"] * bool(url)
-    groups = [standard, others, [own, *tests]]
-    return "\n\n".join("\n".join(group) for group in groups if group)
+    succeeds = test_signature(
+        "test_the_task_succeeds", ["client: TestClient", RUN_ENQUEUED], context
+    )
+    return f'''"""Tests of the task `{new.name}` and its route."""
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi.testclient import TestClient
+
+{TESTING}
+
+URL = "{url}"
 
 
-def route_tests(new: NewTask, url: str) -> str:
-    """Return the tests of the route."""
-    arguments = "[]" if new.cron else "[7]"
-    return f'''
-
-def test_the_route_enqueues_the_task(client: TestClient, enqueued: Calls) -> None:
-    answer = client.post("{url}")
-    assert (answer.status_code, list(answer.json())) == (202, ["task_id"])
-    assert enqueued == [("{new.name}", {arguments}, {{}})]
+{enqueues}
+    response = client.post(URL)
+    assert response.status_code == 202
+{assertion(new, context)}
 
 
-def test_the_real_server_does_it(server: Project) -> None:
-    answer = server.post("{url}")
-    assert answer.status_code == 202
-    line = "{new.says}"
-    wait_for(lambda: line in server.log(server.runner), line)
+{succeeds}
+    client.post(URL)
+    assert run_enqueued() == [None]
 '''
+
+
+def test_without_route(new: NewTask, context: CodeContext) -> str:
+    """Return the test of a task that no route enqueues."""
+    succeeds = test_signature(
+        "test_the_task_succeeds", ["enqueued: Enqueued", RUN_ENQUEUED], context
+    )
+    function = new.name.function
+    call = function if new.cron else f"{function}, {EXAMPLE_ID}"
+    return f'''"""Tests of the task `{new.name}`."""
+
+from collections.abc import Callable
+from typing import Any
+
+{own_imports(new, context, "background_tasks", TESTING)}
+
+
+{succeeds}
+    with background_tasks() as tasks:
+        tasks.add_task({call})
+{assertion(new, context)}
+    assert run_enqueued() == [None]
+'''
+
+
+def test_signature(name: str, parameters: list[str], context: CodeContext) -> str:
+    """Return the first lines of a test."""
+    return in_brackets(
+        f"def {name}(", parameters, ") -> None:", line_length=context.line_length
+    )
+
+
+def assertion(new: NewTask, context: CodeContext) -> str:
+    """Return the statement that compares what was enqueued."""
+    arguments = [] if new.cron else [EXAMPLE_ID]
+    call = f'("{new.name}", {arguments}, {{}})'
+    line = f"    assert enqueued == [{call}]"
+    if len(line) <= context.line_length:
+        return line
+    return f"    assert enqueued == [\n        {call},\n    ]"

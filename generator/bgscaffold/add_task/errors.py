@@ -4,97 +4,91 @@ from bgscaffold.errors import BgscaffoldError
 
 
 class TaskNameError(BgscaffoldError):
-    """What should be DOMAIN.NAME cannot be a domain and a function."""
+    """The argument cannot be the name of a task."""
 
-    what = "Not a task name"
+    what = "Not a valid task name"
     allowed = (
-        "DOMAIN.NAME, each 1 to 30 of a-z, 0-9 and _, first a letter; no keyword or builtin of Python,"
-        " no module of app/ or tests/, no name that the generated code needs itself or that means"
-        " something to pytest, no device of Windows"
+        "A task name is DOMAIN.NAME. Each part has 1 to 30 characters of a-z, 0-9 and"
+        " _, and starts with a letter."
     )
-    remedy = "choose another name, such as invoices.send_reminder"
+    remedy = "Choose another name, such as invoices.send_reminder."
 
 
 class NameTakenError(BgscaffoldError):
-    """A name that would be defined is defined already; nothing was changed."""
+    """The project already uses the name for something else."""
 
-    what = "The name is taken"
-    allowed = "a name that nothing has yet"
-    remedy = "choose another name, or rename what has it"
-
-
-class TestFileExistsError(BgscaffoldError):
-    """A file that would be written is there already; nothing was changed."""
-
-    what = "The file is there already"
-    allowed = "a test file that does not exist yet"
-    remedy = "choose another name, or move the file away"
+    what = "The name is already taken"
+    remedy = "Choose another name, or rename what uses it."
 
 
-class RouteTakenError(BgscaffoldError):
-    """Another route has the path already; nothing was changed."""
+class FileAlreadyExistsError(BgscaffoldError):
+    """A file that the command creates already exists."""
 
-    what = "Another route has this path already"
-    allowed = "a path that no router of app/ has"
-    remedy = "choose another name, or leave out --route and write the route yourself"
-
-
-class UnsupportedRouterError(BgscaffoldError):
-    """Nobody can tell from a router's code where and how its routes answer; nothing was changed."""
-
-    what = "Cannot tell what a route of this router would do"
-    allowed = (
-        "one router = APIRouter(...) of fastapi at the top of the module, its prefix a plain path or a"
-        " constant of the module, without parameters; no dependencies, which may ask for more"
-    )
-    remedy = "leave out --route and write the route yourself, or write the router so"
+    what = "The file already exists"
+    remedy = "Choose another name, or move the file away."
 
 
 class UneditableFileError(BgscaffoldError):
-    """A file cannot be added to without a risk to what stands in it; nothing was changed."""
+    """The command cannot change this file safely."""
 
-    what = "Cannot add to the file"
-    allowed = "a Python file that may be written, without a syntax error, as the formatter leaves it"
-    remedy = (
-        "mend the file, or run `uv run poe format`, then run the same command again"
+    what = "Cannot write to the file"
+    remedy = "Fix the file and run the command again."
+
+
+class RouteTakenError(BgscaffoldError):
+    """Another route matches some of the same requests."""
+
+    what = "Another route already matches this path"
+    remedy = "Choose another name, or leave out --route and write the route yourself."
+
+
+class UnsupportedRouterError(BgscaffoldError):
+    """The code of the domain's router does not tell how its routes behave."""
+
+    what = "Cannot add a route beside this router"
+    allowed = (
+        "The new route needs a router of its own, with the same prefix. So the domain's"
+        " router must be one module-level `router = APIRouter(...)` whose prefix is a"
+        " literal path or a constant of the module, without path parameters and without"
+        " dependencies."
     )
+    remedy = "Leave out --route, and write the route yourself."
 
 
 class CronError(BgscaffoldError):
-    """The value of --cron names no moment."""
+    """The value of --cron is not a cron expression."""
 
-    what = "Not a cron expression"
+    what = "Not a valid cron expression"
     allowed = (
-        "minute hour day month weekday, or six fields, of which the first is the second: *, a number,"
-        " a-b, */n, a-b/n, or several with commas; jan to dec, sun to sat; L for the last day of the month,"
-        " LW for its last from mon to fri, fri#2 for its second, 5L for its last friday;"
-        " on a day that there is"
+        "Use five fields (minute hour day month weekday), or six with seconds first;"
+        " each is `*`, a number, a range `a-b`, a step `*/n` or a comma-separated list."
+        " Months and weekdays have names too (jan, mon). A day can be L, the last one,"
+        " or LW, the last weekday; a weekday can be fri#2, the second one, or 5L, the"
+        " last one."
     )
-    remedy = "correct it, for instance '0 3 * * *' for every night at three"
+    remedy = "For example, '0 3 * * *' is every night at three."
 
 
 class TimezoneError(BgscaffoldError):
-    """The value of --timezone is no time zone."""
+    """The value of --timezone is not a time zone."""
 
     what = "Not a time zone"
-    allowed = "a name of the IANA database, as Python's zoneinfo knows it"
-    remedy = "correct it, for instance Europe/Berlin, or leave out --timezone for SCHEDULE_TIMEZONE"
+    remedy = (
+        "Use a name of the IANA database, such as Europe/Berlin, or leave out"
+        " --timezone to use SCHEDULE_TIMEZONE."
+    )
 
 
 class TimezoneWithoutCronError(BgscaffoldError):
-    """--timezone stands without --cron."""
+    """--timezone was given without --cron."""
 
     exit_code = 2
-    what = "--timezone says where --cron counts, but there is no --cron"
-    allowed = "--timezone with --cron"
-    remedy = "leave out --timezone, or say when it runs: --cron '0 3 * * *'"
+    what = "--timezone needs --cron"
+    remedy = "Leave out --timezone, or add a schedule, such as --cron '0 3 * * *'."
 
 
 class SchedulesMissingError(BgscaffoldError):
-    """--cron was asked of a project that has no schedule."""
+    """--cron was given in a project without schedules."""
 
-    what = "This project cannot run tasks by the clock"
-    allowed = "--cron in a project with schedules"
-    remedy = (
-        "leave out --cron, or bring the schedules: bgscaffold update --with-schedule"
-    )
+    what = "This project has no schedules"
+    remedy = "Add them with `bgscaffold update --with-schedule`, or leave out --cron."

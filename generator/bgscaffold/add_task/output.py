@@ -1,82 +1,71 @@
-"""What bgscaffold says when it has added a task."""
+"""What `bgscaffold add task` prints."""
 
 import json
 import shlex
 from pathlib import Path
 
-from bgscaffold.add_task.command import NewTaskFiles
+from bgscaffold.add_task.code import EXAMPLE_ID
+from bgscaffold.add_task.command import AddedTask
 from bgscaffold.patterns import RECORDS
-from bgscaffold.project.project import Project
 from bgscaffold.system.console import relative_to_cwd
 
 
-def new_task_text(done: NewTaskFiles) -> str:
-    """Say what was added, where, and what comes next."""
-    project = done.project
-    return "\n".join(
-        [
-            f"Added the task {done.task.name} to {project.root}, pattern {project.pattern}.",
-            *table(
-                [
-                    (project_path(project, file), state)
-                    for file, state in done.files.items()
-                ]
-            ),
-            "",
-            "Next:",
-            *table(next_steps(done)),
-            "",
-            f"Its work goes into {done.task.name.function}() in {project_path(project, done.tasks_file)}.",
-            *([] if done.url or done.task.cron else [how_to_enqueue(done)]),
-        ]
-    )
+def new_task_text(added: AddedTask) -> str:
+    """Return the files that were written and the next steps."""
+    project, name = added.project, added.task.name
+    tasks_file = path_in_project(added, added.tasks_file)
+    lines = [f"Added task {name} to {project.root} (pattern {project.pattern})."]
+    lines += two_columns(list(file_states(added).items()))
+    lines += ["", "Next steps:"]
+    lines += two_columns(next_steps(added))
+    lines.append("")
+    lines.append(f"Write the work of the task in {name.function}() in {tasks_file}.")
+    if not added.url and not added.task.cron:
+        call = f"background_tasks.add_task({name.function}, {EXAMPLE_ID})"
+        lines.append(f"To enqueue it, call {call} in a route.")
+    return "\n".join(lines)
 
 
-def how_to_enqueue(done: NewTaskFiles) -> str:
-    """Say how a route, which was not asked for, would enqueue the task."""
-    return f"Enqueue it in a route: background_tasks.add_task({done.task.name.function}, 7)"
+def next_steps(added: AddedTask) -> list[tuple[str, str]]:
+    """Return the commands that try the task, each with its purpose."""
+    root = added.project.root
+    steps = []
+    if root != Path.cwd():
+        folder = shlex.quote(relative_to_cwd(root))
+        steps.append((f"cd {folder}", ""))
+    steps.append(("uv run poe dev", RECORDS[added.project.pattern].dev))
+    if added.url:
+        request = f"curl -X POST localhost:8000{added.url}"
+        steps.append((request, "enqueue the task"))
+    tests = f"uv run pytest tests/{added.task.name.domain}"
+    steps.append((tests, "run the tests of the domain"))
+    return steps
 
 
-def next_steps(done: NewTaskFiles) -> list[tuple[str, str]]:
-    """Return the commands to try the task with, each with what it does."""
-    there = done.project.root
-    curl = (
-        [(f"curl -X POST localhost:8000{done.url}", "enqueue it")] if done.url else []
-    )
-    return [
-        *(
-            []
-            if there == Path.cwd()
-            else [(f"cd {shlex.quote(relative_to_cwd(there))}", "")]
-        ),
-        ("uv run poe dev", RECORDS[done.project.pattern].dev),
-        *curl,
-        (f"uv run pytest tests/{done.task.name.domain}", "run the domain's tests"),
-    ]
+def two_columns(rows: list[tuple[str, str]]) -> list[str]:
+    """Return indented lines of two columns."""
+    width = max(len(left) for left, _ in rows) + 2
+    return [f"  {left:<{width}}{right}".rstrip() for left, right in rows]
 
 
-def table(rows: list[tuple[str, str]]) -> list[str]:
-    """Return lines of two columns."""
-    wide = max(len(left) for left, _right in rows) + 2
-    return [f"  {left:<{wide}}{right}".rstrip() for left, right in rows]
+def file_states(added: AddedTask) -> dict[str, str]:
+    """Return the files by their paths in the project, each "new" or "changed"."""
+    return {path_in_project(added, file.path): file.state for file in added.files}
 
 
-def project_path(project: Project, file: Path) -> str:
-    """Return the path of a file within the project."""
-    return file.relative_to(project.root).as_posix()
+def path_in_project(added: AddedTask, file: Path) -> str:
+    """Return the path of a file in the project."""
+    return file.relative_to(added.project.root).as_posix()
 
 
-def new_task_json(done: NewTaskFiles) -> str:
-    """Return all of it as one JSON object."""
-    facts = {
-        "task": str(done.task.name),
-        "path": str(done.project.root),
-        "pattern": done.project.pattern.value,
-        "files": {
-            project_path(done.project, file): state
-            for file, state in done.files.items()
-        },
-        "route": f"POST {done.url}" if done.url else None,
-        "next_steps": [command for command, _purpose in next_steps(done)],
+def new_task_json(added: AddedTask) -> str:
+    """Return the same as one JSON object."""
+    content = {
+        "task": str(added.task.name),
+        "path": str(added.project.root),
+        "pattern": added.project.pattern.value,
+        "files": file_states(added),
+        "route": f"POST {added.url}" if added.url else None,
+        "next_steps": [command for command, _ in next_steps(added)],
     }
-    return json.dumps(facts, indent=2)
+    return json.dumps(content, indent=2)

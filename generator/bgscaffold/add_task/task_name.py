@@ -1,4 +1,4 @@
-"""The name of a task to add, as a value that cannot be wrong."""
+"""The name of a new task."""
 
 import builtins
 import re
@@ -8,25 +8,25 @@ from keyword import iskeyword
 from bgscaffold.add_task.errors import TaskNameError
 from bgscaffold.project.spec import WINDOWS_DEVICES
 
-PART = re.compile(r"\A[a-z][a-z0-9_]{0,29}\Z")
-# The mechanism, the revisions, the first part of the URLs of task runs, and of Celery's own tasks.
-RESERVED_DOMAINS = frozenset(["background", "migrations", "tasks", "celery"])
-# What the generated code itself calls by these names.
+PART = re.compile(r"[a-z][a-z0-9_]{0,29}")
+# Not a domain package, or the names of tasks of the runtime and of Celery itself.
+RESERVED_DOMAINS = frozenset(["migrations", "afterward", "celery"])
+# Names that the generated code uses for something else.
 RESERVED_FUNCTIONS = frozenset(
     [
-        *(
-            "app",
-            "asyncio",
-            "background_tasks",
-            "caplog",
-            "client",
-            "enqueued",
-            "item_id",
-        ),
-        *("logging", "pytest", "router", "server", "task", "task_id", "wait_for"),
+        "background_tasks",
+        "client",
+        "enqueued",
+        "item_id",
+        "response",
+        "router",
+        "run_enqueued",
+        "task",
+        "task_id",
+        "tasks",
     ]
 )
-# What pytest collects, calls or reads in the module of a test, which imports the function.
+# Names that pytest collects, calls or reads in a test module that imports the function.
 PYTEST_NAMES = re.compile(r"test|pytest|(?:setup|teardown)_(?:module|function)\Z")
 
 
@@ -39,33 +39,34 @@ class TaskName:
 
     @classmethod
     def of(cls, name: str) -> "TaskName":
-        """Read DOMAIN.NAME."""
-        parts = name.split(".")
-        if len(parts) != 2:
-            raise TaskNameError(name, "not two parts with a dot between them")
-        for part in parts:
-            if not PART.search(part) or iskeyword(part):
-                raise TaskNameError(name, f"{part!r}")
-        domain, function = parts
-        if domain in RESERVED_DOMAINS:
-            raise TaskNameError(name, f"{domain!r} is the mechanism's")
-        if domain in WINDOWS_DEVICES:
-            raise TaskNameError(name, f"{domain!r} is a device of Windows")
-        if function in RESERVED_FUNCTIONS or hasattr(builtins, function):
-            raise TaskNameError(name, f"{function!r} means something else already")
-        if PYTEST_NAMES.match(function):
-            raise TaskNameError(name, f"{function!r} means something to pytest")
+        """Parse DOMAIN.NAME."""
+        domain, _, function = name.partition(".")
+        for part in (domain, function):
+            if reason := part_problem(part):
+                raise TaskNameError(name, reason)
+        if domain in RESERVED_DOMAINS or domain in WINDOWS_DEVICES:
+            raise TaskNameError(name, f"the domain name {domain} is reserved")
+        if is_reserved_function(function):
+            raise TaskNameError(name, f"the function name {function} is reserved")
         return cls(domain, function)
 
     def __str__(self) -> str:
         return f"{self.domain}.{self.function}"
 
     @property
-    def module(self) -> str:
-        """Return the module that the function stands in."""
-        return f"app.{self.domain}.tasks"
-
-    @property
     def slug(self) -> str:
-        """Return the last part of its route."""
+        """Return the last part of the path of its route."""
         return self.function.replace("_", "-")
+
+
+def part_problem(part: str) -> str:
+    """Return what is wrong with a part of a name, '' if it is valid."""
+    if not PART.fullmatch(part):
+        return f"{part!r} is not a valid part"
+    return f"{part} is a keyword of Python" if iskeyword(part) else ""
+
+
+def is_reserved_function(name: str) -> bool:
+    """Tell whether a function of this name means something else in generated code."""
+    is_builtin = hasattr(builtins, name)
+    return is_builtin or name in RESERVED_FUNCTIONS or bool(PYTEST_NAMES.match(name))

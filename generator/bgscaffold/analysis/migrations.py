@@ -1,4 +1,4 @@
-"""The migrations of a project, read and not run: what follows what, and where they part."""
+"""The migrations of a project, read from their files."""
 
 import ast
 from collections.abc import Iterator
@@ -6,12 +6,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from bgscaffold.analysis.syntax import application_packages, parse_file
+from bgscaffold.analysis.syntax import assigned_name, parse_file
+from bgscaffold.layout import application_packages
 
 
 @dataclass(frozen=True)
 class Revision:
-    """One migration: its file in the project, what it is called, and which it follows."""
+    """A migration: its file in the project, its revision and those that it follows."""
 
     file: str
     name: str
@@ -20,96 +21,100 @@ class Revision:
 
 @dataclass(frozen=True)
 class MigrationDivergence:
-    """What migrations that are new mean to those that a project has already."""
+    """How new migrations and those of a project get into each other's way."""
 
-    twins: list[tuple[str, str]] = field(
-        default_factory=list
-    )  # the project's, and the new one
-    heads: list[str] = field(
-        default_factory=list
-    )  # all that nothing follows, if not only one
-    back: str = (
-        ""  # to which a database goes back that has the new ones; '' when none is new
-    )
+    # Pairs of files with the same revision: the project's, and the new one.
+    twins: list[tuple[str, str]] = field(default_factory=list)
+    # The revisions that no other follows, if there is more than one.
+    heads: list[str] = field(default_factory=list)
+    # What `alembic downgrade` takes to undo the new migrations, '' if there are none.
+    downgrade_target: str = ""
 
     def __bool__(self) -> bool:
         return bool(self.twins or self.heads)
 
 
 def find_divergence(project: Path, old: Path, new: Path) -> MigrationDivergence:
-    """Compare what a new render brings with what the project has."""
+    """Compare the migrations that a new render adds with those of the project."""
     known = {revision.file for revision in revisions(old)}
-    brought = [revision for revision in revisions(new) if revision.file not in known]
+    added = [revision for revision in revisions(new) if revision.file not in known]
+    if not added:
+        return MigrationDivergence()
     present = list(revisions(project))
-    twins = [
-        (its.file, ours.file)
-        for ours in brought
-        for its in present
-        if its.name == ours.name and its.file != ours.file
-    ]
-    ends = heads([*present, *brought])
-    back = downgrade_target(present, brought, {new for _own, new in twins})
-    return MigrationDivergence(twins, ends if brought and len(ends) > 1 else [], back)
-
-
-def downgrade_target(
-    present: list[Revision], brought: list[Revision], renamed: set[str]
-) -> str:
-    """Return what `alembic downgrade` takes to leave what the project had, and nothing else.
-
-    Where others follow the same revision, Alembic takes those back too, unless a branch is named.
-    """
-    if not brought:
-        return ""
-    names = {revision.name for revision in brought}
-    first = next(each for each in brought if not each.follows & names)
-    before = min(first.follows, default="base")
-    alone = heads(present) == [before]
-    return (
-        before
-        if alone
-        else f"{alternative_revision(first.file) if renamed else first.name}@{before}"
+    twins = find_twins(present, added)
+    newest = heads([*present, *added])
+    return MigrationDivergence(
+        twins=twins,
+        heads=newest if len(newest) > 1 else [],
+        downgrade_target=downgrade_target(present, added, is_renamed=bool(twins)),
     )
 
 
+def find_twins(present: list[Revision], added: list[Revision]) -> list[tuple[str, str]]:
+    """Return the pairs of files with the same revision."""
+    twins = []
+    for new in added:
+        for own in present:
+            if own.name == new.name and own.file != new.file:
+                twins.append((own.file, new.file))
+    return twins
+
+
+def downgrade_target(
+    present: list[Revision], added: list[Revision], *, is_renamed: bool
+) -> str:
+    """Return the argument of `alembic downgrade` that undoes the added revisions only.
+
+    Where other revisions follow the same one, it needs the name of a branch, or Alembic
+    undoes those too.
+    """
+    names = {revision.name for revision in added}
+    first = next(each for each in added if not each.follows & names)
+    target = min(first.follows, default="base")
+    if heads(present) == [target]:
+        return target
+    branch = alternative_revision(first.file) if is_renamed else first.name
+    return f"{branch}@{target}"
+
+
 def alternative_revision(file: str) -> str:
-    """Return a name for a revision whose own is taken: that of its file."""
+    """Return a free revision for a file whose own is taken: the name of the file."""
     return PurePosixPath(file).stem
 
 
-def heads(found: list[Revision]) -> list[str]:
-    """Return the names of the revisions that no other follows."""
-    followed = frozenset[str]().union(*(revision.follows for revision in found))
-    return sorted({revision.name for revision in found} - followed)
+def heads(revisions: list[Revision]) -> list[str]:
+    """Return the revisions that no other follows."""
+    followed = {name for revision in revisions for name in revision.follows}
+    return sorted({revision.name for revision in revisions} - followed)
 
 
 def revisions(project: Path) -> Iterator[Revision]:
     """Yield every revision of a project."""
     for package in application_packages(project):
         for file in sorted(package.glob("migrations/versions/*.py")):
-            facts = literal_assignments(file)
-            if isinstance(name := facts.get("revision"), str):
-                path = file.relative_to(project).as_posix()
+            values = literal_assignments(file)
+            name = values.get("revision")
+            if isinstance(name, str):
                 yield Revision(
-                    path, name, frozenset(revision_names(facts.get("down_revision")))
+                    file=file.relative_to(project).as_posix(),
+                    name=name,
+                    follows=frozenset(revision_names(values.get("down_revision"))),
                 )
 
 
 def literal_assignments(file: Path) -> dict[str, object]:
-    """Return the plain values that a module gives to names at its top."""
+    """Return the literals that a module assigns to names at its top level."""
     found: dict[str, object] = {}
-    for node in parse_file(file).body:
-        if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value:
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            for name in [
-                target.id for target in targets if isinstance(target, ast.Name)
-            ]:
-                with suppress(ValueError):
-                    found[name] = ast.literal_eval(node.value)
+    for statement in parse_file(file).body:
+        name = assigned_name(statement)
+        value = getattr(statement, "value", None)
+        if name and value is not None:
+            with suppress(ValueError):
+                found[name] = ast.literal_eval(value)
     return found
 
 
 def revision_names(value: object) -> list[str]:
-    """Return what a revision says that it follows: nothing, one or several."""
-    values = value if isinstance(value, (list, tuple)) else [value]
+    """Return the revisions in a `down_revision`: none, one or several."""
+    values = value if isinstance(value, list | tuple) else [value]
     return [name for name in values if isinstance(name, str)]

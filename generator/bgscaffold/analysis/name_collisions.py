@@ -1,185 +1,206 @@
-"""What new files call as the project calls something of its own: domains, tables, routes.
+"""Names that a new render shares with the project: domains, tables, routes, settings.
 
-Git sees no conflict there, for the files are others. The code is read and not run.
+Git sees no conflict, because the names are in different files.
 """
 
 import ast
-import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 
-from bgscaffold.analysis.routes import OTHER_METHODS, paths_overlap, prefix_in
+from bgscaffold.analysis.routes import Route, find_routes, router_files
 from bgscaffold.analysis.syntax import (
     all_nodes,
-    application_packages,
     argument,
     assigned_name,
-    decorator_calls,
     last_name,
     parse_file,
-    parse_modules,
     string_value,
 )
+from bgscaffold.analysis.task_options import find_settings
+from bgscaffold.layout import application_packages
 
-MODULES = ("router.py", "tasks.py")  # what makes a folder a domain
-NO_DOMAINS = ("background", "migrations")
+TASK_MODULES = ("*/tasks.py", "*/tasks/*.py")
+NOT_DOMAINS = frozenset(["migrations"])
 
 
 @dataclass(frozen=True)
 class Definition:
-    """Something with a name, and where it stands."""
+    """A name, and the line of the project that defines it."""
 
     name: str
     file: str
     line: int
 
-    @property
-    def domain(self) -> str:
-        """Return the folder that it lies in."""
-        return Path(self.file).parent.name
+
+@dataclass(frozen=True)
+class Versions:
+    """A project, and the renders of the template between which it is upgraded."""
+
+    project: Path
+    old: Path
+    new: Path
 
 
 def find_collisions(project: Path, old: Path, new: Path) -> list[str]:
-    """Say what a new render brings that a project has already under the same name."""
+    """Describe the names that a new render adds and the project already has."""
     if not application_packages(project):
         return []
+    versions = Versions(
+        project=project,
+        old=old,
+        new=new,
+    )
     return [
-        *map(domain_collision_message, domain_collisions(project, old, new)),
-        *table_collisions(project, old, new),
-        *route_collisions(project, old, new),
+        *domain_collisions(versions),
+        *table_collisions(versions),
+        *route_collisions(versions),
+        *setting_collisions(versions),
     ]
 
 
-# ---- Domains -------------------------------------------------------------------------------------
+def is_in(package: Path, file: Path) -> bool:
+    """Tell whether a file of a package is in one of its domains, or beside them."""
+    return file.relative_to(package).parts[0] not in NOT_DOMAINS
 
 
-def domain_collisions(project: Path, old: Path, new: Path) -> list[str]:
-    """Return the folders of the project where a domain that is new has to go."""
-    brought = domains(new) - domains(old)
-    folders = [
-        package / name
-        for package in application_packages(project)[:1]
-        for name in sorted(brought)
-    ]
-    return [
-        each.relative_to(project).as_posix()
-        for each in folders
-        if any(each.glob("*.py"))
-    ]
+# ---- Domains ------------------------------------------------------------------------
+
+
+def domain_collisions(versions: Versions) -> Iterator[str]:
+    """Describe the folders of the project that have the name of a new domain."""
+    package = application_packages(versions.project)[0]
+    for name in sorted(domains(versions.new) - domains(versions.old)):
+        folder = package / name
+        if any(folder.rglob("*.py")):
+            path = folder.relative_to(versions.project).as_posix()
+            yield (
+                f"The update adds a domain named {name}, but {path}/ already exists."
+                " Rename yours and commit before updating."
+            )
 
 
 def domains(render: Path) -> set[str]:
-    """Return the names of the domains of a render."""
-    files = [file for name in MODULES for file in render.glob(f"app/*/{name}")]
-    return {file.parent.name for file in files} - set(NO_DOMAINS)
+    """Return the names of the domains of a project."""
+    found = set()
+    for package in application_packages(render):
+        files = router_files(package)
+        for pattern in TASK_MODULES:
+            files += package.glob(pattern)
+        for file in files:
+            found.add(file.relative_to(package).parts[0])
+    return found - NOT_DOMAINS
 
 
-def domain_collision_message(folder: str) -> str:
-    """Say what to do about a domain that is there twice."""
-    return (
-        f"{folder}/ is yours, and what is new brings a domain of that name: better rename yours, and"
-        " commit that, before you update."
-    )
+# ---- Tables -------------------------------------------------------------------------
 
 
-# ---- Tables --------------------------------------------------------------------------------------
-
-
-def table_collisions(project: Path, old: Path, new: Path) -> Iterator[str]:
-    """Say which tables that are new have the name of one that the project has."""
-    present = {table.name: table for table in tables(old)}
-    own = {table.name: table for table in tables(project)}
-    for table in tables(new):
-        if table.name in own.keys() - present.keys():
-            yours = own[table.name]
+def table_collisions(versions: Versions) -> Iterator[str]:
+    """Describe the tables that a new model and one of the project's share."""
+    yours = by_name(find_tables(versions.project))
+    for name in by_name(find_tables(versions.old)):
+        yours.pop(name, None)
+    for table in find_tables(versions.new):
+        if own := yours.get(table.name):
             yield (
-                f"The table {table.name} is yours ({yours.file}, line {yours.line}) and new"
-                f" ({table.file}). Nothing starts until one of the two has another name."
+                f"The table {table.name} is declared twice: yours in {own.file}, line"
+                f" {own.line}, and a new one in {table.file}. The application does not"
+                " start before you rename one of them."
             )
 
 
-def tables(project: Path) -> Iterator[Definition]:
+def by_name(definitions: Iterable[Definition]) -> dict[str, Definition]:
+    """Return definitions by their names."""
+    return {definition.name: definition for definition in definitions}
+
+
+def find_tables(project: Path) -> Iterator[Definition]:
     """Yield the tables that the models of a project declare."""
     for package in application_packages(project):
         for file in sorted(package.rglob("*.py")):
-            if file.relative_to(package).parts[0] not in NO_DOMAINS:
+            if is_in(package, file):
                 path = file.relative_to(project).as_posix()
                 for name, line in tables_in(parse_file(file)):
-                    yield Definition(name, path, line)
+                    yield Definition(
+                        name=name,
+                        file=path,
+                        line=line,
+                    )
 
 
 def tables_in(tree: ast.Module) -> Iterator[tuple[str, int]]:
-    """Yield the tables that a module declares, each with its line."""
+    """Yield the names of the tables that a module declares, with their lines."""
     for node in all_nodes(tree):
-        if (
-            isinstance(node, ast.Assign | ast.AnnAssign)
-            and assigned_name(node) == "__tablename__"
-        ):
-            name = string_value(node.value, tree)
-        elif isinstance(node, ast.Call) and last_name(node.func) == "Table":
-            name = string_value(argument(node, "name"), tree)
-        else:
-            continue
+        name = string_value(table_name(node), tree)
         if name is not None:
-            yield name, node.lineno
+            yield name, getattr(node, "lineno", 0)
 
 
-# ---- Routes --------------------------------------------------------------------------------------
+def table_name(node: ast.AST) -> ast.expr | None:
+    """Return the name in `__tablename__ = NAME` or `Table(NAME)`."""
+    if isinstance(node, ast.Assign | ast.AnnAssign):
+        return node.value if assigned_name(node) == "__tablename__" else None
+    if isinstance(node, ast.Call) and last_name(node.func) == "Table":
+        return argument(node, "name")
+    return None
 
 
-def route_collisions(project: Path, old: Path, new: Path) -> Iterator[str]:
-    """Say which routes of the project take a URL of one that is new, and which answers then."""
-    before = {route.file for route in routes(old)}
-    brought = [route for route in routes(new) if route.file not in before]
-    for own in routes(project):
-        taken = [
-            each
-            for each in brought
-            if each.domain != own.domain and routes_overlap(own, each)
-        ]
-        for file, there in groupby(taken, lambda route: route.file):
-            names = ", ".join(route.name for route in there)
+# ---- Routes -------------------------------------------------------------------------
+
+
+def route_collisions(versions: Versions) -> Iterator[str]:
+    """Describe the routes of the project and new ones that match the same requests."""
+    known = {file for file, _ in routes_by_file(versions.old)}
+    added: dict[str, list[Route]] = {}
+    for file, route in routes_by_file(versions.new):
+        if file not in known:
+            added.setdefault(file, []).append(route)
+    for file, route in routes_by_file(versions.project):
+        for new_file, routes in added.items():
+            names = [str(new) for new in routes if route.overlaps(new)]
+            if names and domain_of(new_file) != domain_of(file):
+                yield (
+                    f"Your route {route} ({file}, line {route.line}) overlaps new"
+                    f" routes in {new_file}: {', '.join(names)}."
+                    f" {precedence_note(file, new_file)}"
+                )
+
+
+def routes_by_file(project: Path) -> list[tuple[str, Route]]:
+    """Return the routes of a project, each with its file in the project."""
+    return [
+        (route.file.relative_to(project).as_posix(), route)
+        for package in application_packages(project)
+        for route in find_routes(package)
+    ]
+
+
+def domain_of(file: str) -> str:
+    """Return the name of the folder of a domain, from a file in it."""
+    folder = Path(file).parent
+    return folder.parent.name if folder.name == "routers" else folder.name
+
+
+def precedence_note(yours: str, new: str) -> str:
+    """Describe which of two overlapping routes answers."""
+    if Path(yours).name == "main.py":
+        return "The one that main.py includes first answers."
+    first = "yours" if Path(yours).parts < Path(new).parts else "the new one"
+    return f"Domains are included in alphabetical order, so {first} answers."
+
+
+# ---- Settings -----------------------------------------------------------------------
+
+
+def setting_collisions(versions: Versions) -> Iterator[str]:
+    """Describe the new settings that read the same variable as one of the project's."""
+    known = {setting.name for setting in find_settings(versions.old)}
+    yours = {setting.name: setting for setting in find_settings(versions.project)}
+    for setting in find_settings(versions.new):
+        own = yours.get(setting.name)
+        if own and setting.name not in known:
             yield (
-                f"{own.name} ({own.file}, line {own.line}) is yours; new, in {file}: {names}."
-                f" {precedence_note(own, Path(file).parent.name)}"
+                f"The setting {setting.name} is declared twice: yours in {own.file},"
+                f" line {own.line}, and a new one in {setting.file}. Both read the same"
+                " variable."
             )
-
-
-def routes_overlap(one: Definition, other: Definition) -> bool:
-    """Tell whether there is a request that two routes take."""
-    (method, path), (another, there) = one.name.split(" ", 1), other.name.split(" ", 1)
-    return method == another and paths_overlap(path, there)
-
-
-def precedence_note(own: Definition, domain: str) -> str:
-    """Say which of two routes comes first: the domains' routers are included by their names."""
-    if Path(own.file).name != "router.py":
-        return "The first that main.py includes answers."
-    first = "yours" if own.domain < domain else "the new one"
-    return f"Where both fit, {first} answers: domains are asked in the order of their names."
-
-
-def routes(project: Path) -> Iterator[Definition]:
-    """Yield the routes of the domains and of main.py, as in `GET /orders`."""
-    for package in application_packages(project):
-        for pattern in ("*/router.py", "main.py"):
-            for file, tree in parse_modules(package, pattern):
-                for call in decorator_calls(tree):
-                    path = string_value(argument(call, "path"), tree)
-                    place = file.relative_to(project).as_posix()
-                    for method in methods(call) if path is not None else []:
-                        name = f"{method} {prefix_in(tree) or ''}{path}"
-                        yield Definition(name, place, call.lineno)
-
-
-def methods(call: ast.Call) -> list[str]:
-    """Return the methods that a decorator makes a route for, none when it makes no route."""
-    name = last_name(call.func)
-    if name in OTHER_METHODS | {"post"}:
-        return [name.upper()]
-    given = [keyword.value for keyword in call.keywords if keyword.arg == "methods"]
-    if name not in ("api_route", "route"):
-        return []
-    return re.findall(r"\b[A-Z]+\b", ast.unparse(given[0])) if given else ["GET"]

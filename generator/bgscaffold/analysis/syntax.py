@@ -1,4 +1,4 @@
-"""What the code of the domains says, read without running it."""
+"""Reading Python files without running them."""
 
 import ast
 import tokenize
@@ -8,130 +8,129 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
+# What reading and parsing may raise, whatever is in a file.
+PARSE_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    LookupError,  # an encoding that does not exist
+    RecursionError,
+    MemoryError,
+)
 
-def parse_modules(root: Path, pattern: str) -> Iterator[tuple[Path, ast.Module]]:
-    """Give the modules of the domains that can be read; of others their own start will complain."""
-    for file in sorted(root.glob(pattern)):
-        if file.is_file() and "background" not in file.relative_to(root).parts:
-            try:
-                with (
-                    tokenize.open(file) as opened,
-                    warnings.catch_warnings(action="ignore"),
-                ):
-                    tree = ast.parse(opened.read())
-            except (
-                OSError,
-                SyntaxError,
-                ValueError,
-                LookupError,
-                RecursionError,
-                MemoryError,
-            ):
-                continue
-            yield file, tree
+
+def parse_file(file: Path) -> ast.Module:
+    """Return the code of a file, and an empty module where Python could not read it."""
+    with suppress(*PARSE_ERRORS):
+        if file.is_file():
+            with tokenize.open(file) as opened:
+                return parse_text(opened.read())
+    return ast.Module([], [])
+
+
+@cache  # most files of a project are those that it was created with
+def parse_text(text: str) -> ast.Module:
+    """Return the code of a text."""
+    with warnings.catch_warnings(action="ignore"):
+        return ast.parse(text)
+
+
+@cache
+def all_nodes(tree: ast.Module) -> Sequence[ast.AST]:
+    """Return every node of a module, in the order of `ast.walk`."""
+    return list(ast.walk(tree))
 
 
 def source_of(node: ast.AST) -> str:
-    """Return what was written, more or less; '...' for what is too deeply nested for Python."""
+    """Return the source of a node, '...' where it is nested too deeply."""
     try:
         return ast.unparse(node)
     except RecursionError:
         return "..."
 
 
+def calls(tree: ast.Module) -> Iterator[ast.Call]:
+    """Yield every call in a module."""
+    for node in all_nodes(tree):
+        if isinstance(node, ast.Call):
+            yield node
+
+
 def decorator_calls(tree: ast.Module) -> Iterator[ast.Call]:
-    """Give each call that decorates a function, also where it is written as a call of its result."""
-    for node in ast.walk(tree):
+    """Yield the calls that decorate functions, as in `@f(x)` and `f(x)(function)`."""
+    for node in all_nodes(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield from (
-                call for call in node.decorator_list if isinstance(call, ast.Call)
-            )
+            for decorator in node.decorator_list:
+                if isinstance(decorator, ast.Call):
+                    yield decorator
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Call):
             yield node.func
 
 
 def argument(call: ast.Call, name: str) -> ast.expr | None:
-    """Return the first argument of a call, or the one that is given by this name."""
-    named = [keyword.value for keyword in call.keywords if keyword.arg == name]
-    return next(iter([*call.args, *named]), None)
+    """Return the first argument of a call, or the one with this name."""
+    if call.args:
+        return call.args[0]
+    return keyword_argument(call, name)
+
+
+def keyword_argument(call: ast.Call, name: str) -> ast.expr | None:
+    """Return the argument of a call with this name."""
+    for keyword in call.keywords:
+        if keyword.arg == name:
+            return keyword.value
+    return None
 
 
 def string_value(expression: ast.expr | None, tree: ast.Module) -> str | None:
-    """Return the text that an expression is, or that the module calls so; None for all else."""
+    """Return the text of a literal or of a constant of the module, else None."""
     match expression:
         case ast.Constant(value=str(text)):
             return text
         case ast.Name(id=name) if is_bound_once(tree, name):
-            given = [
-                getattr(s, "value", None) for s in tree.body if assigned_name(s) == name
-            ]
-            return string_value(given[0], ast.Module([], [])) if given else None
+            return constant_value(tree, name)
+    return None
+
+
+def constant_value(tree: ast.Module, name: str) -> str | None:
+    """Return the text that a module assigns to a name."""
+    for statement in tree.body:
+        if assigned_name(statement) == name:
+            match getattr(statement, "value", None):
+                case ast.Constant(value=str(text)):
+                    return text
     return None
 
 
 def assigned_name(statement: ast.stmt) -> str:
-    """Return the name that a statement gives a value or a type to, '' when it is another kind."""
+    """Return the name that a statement assigns or annotates, else ''."""
     match statement:
-        case (
-            ast.Assign(targets=[ast.Name(id=name)])
-            | ast.AnnAssign(target=ast.Name(id=name))
-        ):
+        case ast.Assign(targets=[ast.Name(id=name)]):
+            return name
+        case ast.AnnAssign(target=ast.Name(id=name)):
             return name
     return ""
 
 
 def is_bound_once(tree: ast.Module, name: str) -> bool:
-    """Tell whether there is one place in a module that gives something this name."""
-    return sum(name in bound_names(node) for node in ast.walk(tree)) == 1
+    """Tell whether one place in a module, and no other, binds this name."""
+    return sum(name in bound_names(node) for node in all_nodes(tree)) == 1
 
 
 def bound_names(node: ast.AST) -> list[str]:
-    """Return the names that a node itself gives to something."""
+    """Return the names that a node itself binds."""
     match node:
         case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
             return [name]
-        case (
-            ast.FunctionDef(name=name)
-            | ast.AsyncFunctionDef(name=name)
-            | ast.ClassDef(name=name)
-        ):
-            return [name]
+        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+            return [node.name]
         case ast.Import(names=names) | ast.ImportFrom(names=names):
             return [alias.asname or alias.name.split(".")[0] for alias in names]
     return []
 
 
-def application_packages(folder: Path) -> list[Path]:
-    """Return the packages of a project: those with a mechanism, under whatever name, or in src/."""
-    found = [
-        *folder.glob("*/background/task.py"),
-        *folder.glob("*/*/background/task.py"),
-    ]
-    return sorted(task.parents[1] for task in found)
-
-
-def parse_file(file: Path) -> ast.Module:
-    """Return the code of a file; none where Python could not run it either."""
-    with suppress(OSError, SyntaxError, ValueError, RecursionError, MemoryError):
-        if file.is_file():
-            return parse_bytes(file.read_bytes())
-    return ast.Module([], [])
-
-
-@cache  # a project and what it was made from have most of their files in common
-def parse_bytes(code: bytes) -> ast.Module:
-    """Return what a file holds as Python reads it."""
-    return ast.parse(code)
-
-
-@cache
-def all_nodes(tree: ast.Module) -> Sequence[ast.AST]:
-    """Return everything in the code of a file, in the order of `ast.walk`."""
-    return list(ast.walk(tree))
-
-
 def last_name(function: ast.expr) -> str:
-    """Return the last part of the name by which something is called."""
+    """Return the last part of the name of a called function."""
     if isinstance(function, ast.Attribute):
         return function.attr
     return function.id if isinstance(function, ast.Name) else ""

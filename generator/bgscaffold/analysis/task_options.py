@@ -1,17 +1,18 @@
-"""What the code of a project declares, read without running it."""
+"""What the code of a project declares: options of tasks, and settings."""
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from bgscaffold.analysis.syntax import (
     all_nodes,
-    application_packages,
+    calls,
     last_name,
     parse_file,
     source_of,
 )
+from bgscaffold.layout import application_packages
 from bgscaffold.patterns import RECORDS
 
 OPTIONS = frozenset().union(*(record.supports for record in RECORDS.values()))
@@ -19,75 +20,101 @@ OPTIONS = frozenset().union(*(record.supports for record in RECORDS.values()))
 
 @dataclass(frozen=True)
 class OptionUse:
-    """An option that a task or a call asks for."""
+    """An option that a task or a call declares."""
 
-    who: str
+    owner: str  # "task 'invoices.send'" or "a call"
     option: str
     value: str
-    where: str
+    place: str  # "app/invoices/tasks.py:7"
 
     def __str__(self) -> str:
-        return f"{self.who} declares {self.option}={self.value} at {self.where}"
+        return f"{self.owner} declares {self.option}={self.value} at {self.place}"
 
 
-def option_uses(folder: Path) -> Iterator[OptionUse]:
-    """Yield every option that is declared in a project's domains."""
-    for package in application_packages(folder):
-        room = package / "background"
+@dataclass(frozen=True)
+class Setting:
+    """A setting, and the line that declares it."""
+
+    name: str
+    file: str
+    line: int
+
+
+def option_uses(project: Path) -> Iterator[OptionUse]:
+    """Yield every option that is declared in a project."""
+    for package in application_packages(project):
         for file in sorted(package.rglob("*.py")):
-            if not file.is_relative_to(room):
-                yield from option_uses_in(file, file.relative_to(folder).as_posix())
+            path = file.relative_to(project).as_posix()
+            yield from option_uses_in(parse_file(file), path)
 
 
-def option_uses_in(file: Path, name: str) -> Iterator[OptionUse]:
+def option_uses_in(tree: ast.Module, path: str) -> Iterator[OptionUse]:
     """Yield the options that one file declares."""
-    code = all_nodes(parse_file(file))
-    decorators = {"task", *task_aliases(code)}
-    for node in code:
-        if isinstance(node, ast.Call) and (who := option_owner(node, decorators)):
-            for keyword in node.keywords:
-                if keyword.arg in OPTIONS and not is_absent_key(keyword):
-                    value = source_of(keyword.value)
-                    yield OptionUse(who, keyword.arg, value, f"{name}:{node.lineno}")
+    decorators = {"task", *task_aliases(tree)}
+    for call in calls(tree):
+        owner = option_owner(call, decorators)
+        for keyword in call.keywords if owner else []:
+            if keyword.arg in OPTIONS and not is_absent_key(keyword):
+                yield OptionUse(
+                    owner=owner,
+                    option=str(keyword.arg),
+                    value=source_of(keyword.value),
+                    place=f"{path}:{call.lineno}",
+                )
 
 
 def is_absent_key(keyword: ast.keyword) -> bool:
-    """Tell whether it is `key=None`, which every pattern can do."""
-    value = keyword.value
-    return (
-        keyword.arg == "key" and isinstance(value, ast.Constant) and value.value is None
-    )
+    """Tell whether an argument is `key=None`, which every pattern supports."""
+    is_none = isinstance(keyword.value, ast.Constant) and keyword.value.value is None
+    return keyword.arg == "key" and is_none
 
 
-def task_aliases(code: Sequence[ast.AST]) -> Iterator[str]:
-    """Yield the names that a file gives to `task` where it imports it."""
-    for node in code:
-        if isinstance(node, ast.ImportFrom):
-            yield from (
-                known.asname
-                for known in node.names
-                if known.name == "task" and known.asname
-            )
+def task_aliases(tree: ast.Module) -> Iterator[str]:
+    """Yield the other names under which a file imports `task`."""
+    for node in all_nodes(tree):
+        for alias in node.names if isinstance(node, ast.ImportFrom) else []:
+            if alias.name == "task" and alias.asname:
+                yield alias.asname
 
 
-def option_owner(call: ast.Call, decorators: set[str]) -> str | None:
-    """Return who asks, if a call is `task("x.y", ...)` or `background_tasks.options(...)`."""
+def option_owner(call: ast.Call, decorators: set[str]) -> str:
+    """Return whose options a call declares, '' if it is another call.
+
+    They are declared by `task("x.y", ...)` and by `background_tasks.options(...)`.
+    """
     name = last_name(call.func)
     first = call.args[0] if call.args else None
     if name in decorators and isinstance(first, ast.Constant):
         return f"task {first.value!r}"
-    return "a call" if name == "options" and not call.args else None
+    return "a call" if name == "options" and not call.args else ""
 
 
-def setting_names(project: Path) -> list[str]:
-    """Return the names of the settings that a rendered project reads from its environment."""
-    return [
-        field.target.id.upper()
-        for file in sorted(project.glob("app/**/*.py"))
-        if b"BaseSettings" in file.read_bytes()
-        for node in all_nodes(parse_file(file))
-        if isinstance(node, ast.ClassDef)
-        and "BaseSettings" in map(last_name, node.bases)
-        for field in node.body
-        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
-    ]
+def find_settings(project: Path) -> Iterator[Setting]:
+    """Yield the settings that a project reads from its environment.
+
+    They are those of the application, and in a render those of `afterward/` too.
+    """
+    for package in [*application_packages(project), project / "afterward"]:
+        for file in sorted(package.rglob("*.py")):
+            path = file.relative_to(project).as_posix()
+            for field in settings_fields(parse_file(file)):
+                yield Setting(
+                    name=field_name(field),
+                    file=path,
+                    line=field.lineno,
+                )
+
+
+def settings_fields(tree: ast.Module) -> Iterator[ast.AnnAssign]:
+    """Yield the fields of the classes that derive from `BaseSettings`."""
+    for node in all_nodes(tree):
+        if isinstance(node, ast.ClassDef):
+            is_settings = "BaseSettings" in map(last_name, node.bases)
+            for field in node.body if is_settings else []:
+                if isinstance(field, ast.AnnAssign):
+                    yield field
+
+
+def field_name(field: ast.AnnAssign) -> str:
+    """Return the variable that a field is read from."""
+    return ast.unparse(field.target).upper()

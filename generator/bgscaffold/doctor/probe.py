@@ -1,21 +1,21 @@
-"""Looks at a project from inside, for `bgscaffold doctor`.
+"""Checks a project from inside, for `bgscaffold doctor`.
 
-The project's own Python runs this file, in the project's folder: it sees what the API and a worker
-would see. It imports what the project has, and nothing of bgscaffold, which is not installed there.
-Each line that it prints is a JSON object: first the facts, then what is looked at and what was found,
-by turns, and at the end the word that it is the end. Without that the application has ended it.
+The project's own Python runs this file in the project's folder, so it finds what the
+API and a worker find. It imports the project's code, and nothing of bgscaffold, which
+is not installed there. It prints JSON objects, one on each line: the versions, then
+{"started": CHECK} and a finding for each check, and {"done": true} at the end. If the
+last one is missing, the project's code has ended the process.
 """
 
+import difflib
 import json
 import os
 import platform
 import re
-import runpy
 import sys
 import time
 import tomllib
-import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from importlib import import_module, metadata
 from pathlib import Path
@@ -23,332 +23,464 @@ from threading import Thread
 from typing import Any
 from urllib.parse import quote
 
-HERE = Path.cwd()
-PROCESSES = Path("/proc")
-SERVER_TIMEOUT = 3.0  # seconds for whatever asks a server
-IMPORT_TIMEOUT = (
-    15.0  # seconds for what imports the project: on a busy machine that takes some
-)
-MAX_MESSAGE = 8_000  # characters of an error: more than a secret has, of which half would not be hidden
-WORKER_TIMEOUT = 30.0  # seconds since a worker's last sign, as in compose.yaml
-PRUNE_TASK = "background.clean"  # the one task of Celery that is not the user's
-FIX_REMEDY = "mend it: the application does not start like this"
+NETWORK_TIMEOUT = 3.0  # seconds for a check that asks a server
+IMPORT_TIMEOUT = 15.0  # seconds for a check that imports the project's code
+CONNECT_TIMEOUT = 2  # seconds, less than NETWORK_TIMEOUT
+WORKER_TIMEOUT = 30.0  # seconds since a worker's last sign of life
+MAX_MESSAGE = 8_000  # characters of an error; a part of a secret cannot be redacted
+SIMILARITY = 0.85  # of a misspelt name; 1 is the same
+MIGRATE = "Run: uv run poe migrate"
+FIX_CODE = "Fix it: the application does not start"
+# What to do when a check fails with an error.
+REMEDIES = {
+    "packages": "Fix pyproject.toml",
+    "settings": "Correct it in the environment or in .env",
+    "background": FIX_CODE,
+    "tasks": FIX_CODE,
+    "env file": "Make the file readable",
+    "database": "Start it, or correct DATABASE_URL",
+    "migrations": "Check the files in migrations/versions/",
+    "admin token": "Correct it in the environment or in .env",
+    "broker": "Start it, or set BROKER_URL to redis://... or amqp://...",
+    "worker": "Make the folder var/ readable",
+}
 
 Finding = dict[str, str]
-Migration = tuple[str, str, set[str]]  # its file, its revision, those that it follows
+Message = dict[str, Any]
 
 
-def ok(what: str, detail: str) -> Finding:
-    """Return a finding that is well."""
-    return {"state": "ok", "what": what, "detail": detail, "remedy": ""}
-
-
-def warn(what: str, detail: str, remedy: str) -> Finding:
-    """Return a finding that somebody should know of."""
-    return {"state": "warn", "what": what, "detail": detail, "remedy": remedy}
-
-
-def fail(what: str, detail: str, remedy: str) -> Finding:
-    """Return a finding that must be mended."""
-    return {"state": "FAIL", "what": what, "detail": detail, "remedy": remedy}
-
-
-# ---- Facts ---------------------------------------------------------------------------------------
-
-
-def facts() -> dict[str, Any]:
-    """Return what is installed."""
-    project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))
-    needed = [
-        re.match(r"[\w.-]+", line)
-        for line in project.get("project", {}).get("dependencies", [])
-    ]
-    names = [found[0] for found in needed if found]
+def ok(check: str, detail: str) -> Finding:
+    """Return that nothing is wrong."""
     return {
-        "python": platform.python_version(),
-        "fastapi": version("fastapi"),
-        "missing": [name for name in names if not version(name)],
+        "state": "ok",
+        "check": check,
+        "detail": detail,
+        "remedy": "",
     }
 
 
-def version(name: str) -> str:
+def warn(check: str, detail: str, remedy: str) -> Finding:
+    """Return something that the user should know."""
+    return {
+        "state": "warn",
+        "check": check,
+        "detail": detail,
+        "remedy": remedy,
+    }
+
+
+def fail(check: str, detail: str, remedy: str) -> Finding:
+    """Return something that the user must fix."""
+    return {
+        "state": "FAIL",
+        "check": check,
+        "detail": detail,
+        "remedy": remedy,
+    }
+
+
+class Probe:
+    """The checks of one project."""
+
+    def __init__(self, package: Path, send: Callable[[Message], None]) -> None:
+        self.package = package
+        self.send = send
+
+    def run(self) -> None:
+        """Run the checks, as far as earlier ones allow."""
+        self.send({"versions": versions()})
+        for check in (check_packages, self.check_settings, self.check_background):
+            if not self.run_check(check, IMPORT_TIMEOUT):
+                remedy = "Fix the problem above, and run the command again"
+                self.send(
+                    warn(
+                        check="skipped",
+                        detail="all other checks",
+                        remedy=remedy,
+                    )
+                )
+                return
+        self.run_check(self.check_tasks, IMPORT_TIMEOUT)
+        self.run_check(self.check_env_file, IMPORT_TIMEOUT)
+        has_database = self.background.has_database
+        if has_database and self.run_check(self.check_database, NETWORK_TIMEOUT):
+            self.run_check(self.check_migrations, NETWORK_TIMEOUT)
+        if self.background.backend.is_durable:
+            self.run_check(self.check_admin_token, IMPORT_TIMEOUT)
+        if self.is_celery:
+            self.run_check(self.check_broker, NETWORK_TIMEOUT)
+            self.run_check(self.check_worker, NETWORK_TIMEOUT)
+
+    def run_check(self, check: Callable[[], Finding], timeout: float) -> bool:
+        """Run one check within a time limit, and tell whether all is well."""
+        name = check.__name__.removeprefix("check_").replace("_", " ")
+        remedy = REMEDIES[name]
+        self.send({"started": name})
+        results = [
+            fail(
+                check=name,
+                detail=f"no answer within {timeout:g} s",
+                remedy=remedy,
+            )
+        ]
+
+        def run() -> None:
+            try:
+                result = check()
+            except BaseException as error:  # noqa: BLE001  # the project may raise any
+                result = fail(
+                    check=name,
+                    detail=self.describe(error),
+                    remedy=remedy,
+                )
+            results.append(result)
+
+        thread = Thread(target=run, daemon=True)
+        thread.start()
+        thread.join(timeout)
+        result = results[-1]
+        self.send(result)
+        return result["state"] == "ok"
+
+    # ---- Settings, tasks -------------------------------------------------------------
+
+    def module(self, name: str) -> Any:
+        """Import a module of the application."""
+        return import_module(f"{self.package.name}.{name}")
+
+    @property
+    def background(self) -> Any:
+        """The application's `Background`."""
+        return self.module("background").background
+
+    @property
+    def is_celery(self) -> bool:
+        """Whether the pattern has a broker."""
+        return bool(self.background.backend.name == "celery")
+
+    def check_settings(self) -> Finding:
+        """Load the settings of the application and of the runtime."""
+        self.module("settings")
+        return ok("settings", f"valid; ENVIRONMENT is {runtime_settings().environment}")
+
+    def check_background(self) -> Finding:
+        """Import `background.py`, which connects the backend with the application."""
+        return ok("background", f"pattern {self.background.backend.name}")
+
+    def check_tasks(self) -> Finding:
+        """Import the tasks as a worker does, then the API, and compare them."""
+        known: dict[str, Any] = import_module("afterward.tasks").TASKS
+        self.background.domains.import_tasks()
+        known_to_worker = set(known)
+        self.module("main")
+        supported = self.background.backend.supports
+        for task in known.values():
+            unsupported = task.options.keys() - supported
+            if unsupported:
+                return self.unsupported(task, sorted(unsupported))
+        missing = sorted(known.keys() - known_to_worker)
+        if missing and self.is_celery:
+            names = ", ".join(missing)
+            remedy = "Declare them in tasks.py or tasks/*.py"
+            return fail(
+                check="tasks",
+                detail=f"the worker does not know: {names}",
+                remedy=remedy,
+            )
+        return ok("tasks", f"{len(known)} registered")
+
+    def unsupported(self, task: Any, options: list[str]) -> Finding:
+        """Return that the backend lacks options of a task."""
+        code = task.func.__code__
+        place = format_place(code.co_filename, code.co_firstlineno)
+        pattern = self.background.backend.name
+        names = ", ".join(options)
+        target = "celery" if "queue" in options else "safe"
+        return fail(
+            check="tasks",
+            detail=f"{place}: pattern {pattern} does not support {names}",
+            remedy=f"Remove it, or run: bgscaffold promote {target}",
+        )
+
+    def check_env_file(self) -> Finding:
+        """Find names in `.env` that are almost those of settings."""
+        file = Path(".env")
+        if not file.is_file():  # a pipe would be emptied
+            return ok("env file", "not a file" if file.exists() else "none")
+        from dotenv import dotenv_values
+
+        given = dotenv_values(file, interpolate=False)
+        misspelt = self.misspelt_settings(list(given))
+        if misspelt:
+            names = ", ".join(misspelt)
+            settings = ", ".join(dict.fromkeys(misspelt.values()))
+            detail = f"no setting has the name {names}"
+            return warn(
+                check="env file",
+                detail=detail,
+                remedy=f"Did you mean {settings}?",
+            )
+        return ok("env file", f"{len(given)} settings")
+
+    def misspelt_settings(self, names: list[str]) -> dict[str, str]:
+        """Return the names that are almost those of settings, with the settings."""
+        known = setting_names()
+        found = {}
+        for name in names:
+            setting = similar_setting(name, known)
+            if setting and not self.mentions(name):
+                found[name] = setting
+        return found
+
+    def mentions(self, name: str) -> bool:
+        """Tell whether the application's own code contains a name."""
+        word = re.compile(rf"\b{re.escape(name)}\b", re.IGNORECASE)
+        for file in self.package.rglob("*.py"):
+            if file.is_file() and word.search(file.read_text("utf-8", "replace")):
+                return True
+        return False
+
+    def check_admin_token(self) -> Finding:
+        """Check that administrators can use the API in production."""
+        settings = runtime_settings()
+        if settings.admin_token:
+            return ok("admin token", "set")
+        if settings.environment == "development":
+            return ok("admin token", "not needed in development")
+        detail = "ADMIN_TOKEN is not set, so nobody can list, retry or cancel tasks"
+        return warn(
+            check="admin token",
+            detail=detail,
+            remedy="Set ADMIN_TOKEN to a random value",
+        )
+
+    # ---- The database ----------------------------------------------------------------
+
+    @property
+    def url(self) -> Any:
+        """The URL of the database."""
+        return self.background.database.sync_engine.url
+
+    @property
+    def sqlite_file(self) -> Path | None:
+        """The file of a SQLite database."""
+        is_sqlite = self.url.get_backend_name() == "sqlite"
+        return Path(self.url.database) if is_sqlite else None
+
+    def check_database(self) -> Finding:
+        """Connect to the database, and create nothing."""
+        file = self.sqlite_file
+        if file and not file.exists():
+            return ok("database", f"{file}, which the first start creates")
+        with self.engine().connect() as connection:
+            # SQLite reads the file at the first statement about its content.
+            statement = "PRAGMA schema_version" if file else "SELECT 1"
+            connection.exec_driver_sql(statement)
+        return ok("database", self.url.render_as_string(hide_password=True))
+
+    def engine(self) -> Any:
+        """Return an engine that writes nothing and does not wait long."""
+        from sqlalchemy import NullPool, create_engine
+
+        url: Any = self.url
+        options: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT}
+        if file := self.sqlite_file:
+            path = quote(str(file.absolute()))
+            url = f"sqlite+pysqlite:///file:{path}?mode=ro&uri=true"
+            options = {"timeout": CONNECT_TIMEOUT}
+        return create_engine(url, poolclass=NullPool, connect_args=options)
+
+    def check_migrations(self) -> Finding:
+        """Compare the schema of the database with the one that the code needs."""
+        from alembic.runtime.migration import MigrationContext
+
+        needed, known = self.revisions()
+        file = self.sqlite_file
+        if file and not file.exists():
+            detail = f"{listed(needed)}; the first start applies them"
+            return ok("migrations", detail)
+        with self.engine().connect() as connection:
+            context = MigrationContext.configure(connection)
+            present = set(context.get_current_heads())
+            if present == needed:
+                return self.schema(connection, needed)
+        return self.outdated(present, needed, known)
+
+    def revisions(self) -> tuple[set[str], set[str]]:
+        """Return the newest revisions of the code, and all of them."""
+        from alembic.config import Config
+        from alembic.script import ScriptDirectory
+
+        config = Config()
+        folder = f"{self.package.name}:migrations"
+        config.set_main_option("script_location", folder)
+        config.set_main_option("path_separator", "os")
+        scripts = ScriptDirectory.from_config(config)
+        known = {script.revision for script in scripts.walk_revisions()}
+        return set(scripts.get_heads()), known
+
+    def outdated(self, present: set[str], needed: set[str], known: set[str]) -> Finding:
+        """Return that the database has another revision than the code needs."""
+        detail = f"the database is at {listed(present)}"
+        if present - known:
+            remedy = (
+                "Run the code that migrated it, or downgrade the database with that"
+                " code: uv run alembic downgrade"
+            )
+            return fail(
+                check="migrations",
+                detail=f"{detail}, which this code lacks",
+                remedy=remedy,
+            )
+        detail += f", and the code needs {listed(needed)}"
+        if self.sqlite_file:
+            detail += "; the next start applies it"
+            return warn(
+                check="migrations",
+                detail=detail,
+                remedy=MIGRATE,
+            )
+        return fail(
+            check="migrations",
+            detail=detail,
+            remedy=MIGRATE,
+        )
+
+    def schema(self, connection: Any, revisions: set[str]) -> Finding:
+        """Check the version of the outbox's schema, which a migration brings."""
+        migrations = import_module("afterward.outbox.migrations")
+        needed = len(migrations.STEPS)
+        statement = f"SELECT version FROM {migrations.VERSION_TABLE}"
+        version = connection.exec_driver_sql(statement).scalar()
+        if version != needed:
+            detail = f"the outbox has schema {version}, and the code needs {needed}"
+            remedy = f"Run: uv run python -m afterward migration. Then {MIGRATE}"
+            return fail(
+                check="migrations",
+                detail=detail,
+                remedy=remedy,
+            )
+        return ok("migrations", f"current ({listed(revisions)})")
+
+    # ---- Celery ----------------------------------------------------------------------
+
+    def check_broker(self) -> Finding:
+        """Connect to the broker once."""
+        settings = runtime_settings()
+        settings.require_production_broker()
+        if settings.uses_embedded_broker:
+            return ok("broker", "embedded, for development")
+        app = self.background.backend.app
+        with app.connection_for_write(connect_timeout=CONNECT_TIMEOUT) as connection:
+            connection.ensure_connection(
+                max_retries=1,
+                interval_start=0,
+                timeout=CONNECT_TIMEOUT,
+            )
+            connection.default_channel.close()
+            # It would show a password that is not there as hidden.
+            url = connection.as_uri(include_password=not connection.password)
+            return ok("broker", url)
+
+    def check_worker(self) -> Finding:
+        """Name the workers that have shown a sign of life in this folder."""
+        oldest = time.time() - WORKER_TIMEOUT
+        signs = sorted(Path("var").glob("*.alive"))
+        alive = [sign.stem for sign in signs if sign.stat().st_mtime >= oldest]
+        if alive:
+            return ok("worker", f"alive: {', '.join(alive)}")
+        return ok("worker", "none on this machine; to start one: uv run poe dev")
+
+    # ---- Errors ----------------------------------------------------------------------
+
+    def describe(self, error: BaseException) -> str:
+        """Return where an error comes from and what it says."""
+        try:
+            place = self.place(error)
+            message = summarize(error)[:MAX_MESSAGE]
+        except BaseException:  # noqa: BLE001  # the class is the project's own
+            return type(error).__name__
+        return f"{place}: {message}" if place else message
+
+    def place(self, error: BaseException) -> str:
+        """Return the line of the project's code that an error comes from."""
+        if isinstance(error, OSError) or is_explained(error):
+            return ""
+        places = list(frames(error))
+        if isinstance(error, SyntaxError):
+            places.append((error.filename or "", error.lineno or 0))
+        folder = f"{self.package.absolute()}{os.sep}"
+        for file, line in reversed(places):
+            if file.startswith(folder):
+                return format_place(file, line)
+        return ""
+
+
+def versions() -> dict[str, str]:
+    """Return what is installed."""
+    return {"python": platform.python_version(), "fastapi": version("fastapi")}
+
+
+def version(package: str) -> str:
     """Return the installed version of a package, '' if there is none."""
     try:
-        return metadata.version(name)
+        return metadata.version(package)
     except metadata.PackageNotFoundError:
         return ""
 
 
-# ---- Settings, tasks -----------------------------------------------------------------------------
-
-
-def settings() -> Finding:
-    """Load the settings of the application and of its pattern."""
-    try:
-        import_module("app.background.settings")
-        environment = import_module("app.settings").settings.environment
-    except (ImportError, SyntaxError) as error:  # no setting would mend that
-        return fail("settings", describe_error(error), FIX_REMEDY)
-    return ok("settings", f"they load, ENVIRONMENT is {environment}")
-
-
-def tasks() -> Finding:
-    """Import what a worker imports, then what the API imports, and compare their tasks."""
-    known: dict[str, Any] = import_module("app.background.task").TASKS
-    import_module("app.domains").import_tasks()
-    worker = registered_by_worker() if has_broker() else set(known)
-    check_options()
-    import_module("app.main")
-    if only := sorted(set(known) ^ worker):
-        remedy = "declare each in the tasks.py of its domain, which is all that workers import"
+def check_packages() -> Finding:
+    """Find dependencies in pyproject.toml that are not installed."""
+    with open("pyproject.toml", "rb") as file:
+        dependencies = tomllib.load(file)["project"]["dependencies"]
+    # One with a marker, as in `x; sys_platform == "win32"`, may not be needed here.
+    needed = [line for line in dependencies if ";" not in line]
+    names = [re.split(r"[^\w.-]", line)[0] for line in needed]
+    missing = [name for name in names if not version(name)]
+    if missing:
         return fail(
-            "tasks", f"known to the API, not to a worker: {', '.join(only)}", remedy
+            check="packages",
+            detail=f"not installed: {', '.join(missing)}",
+            remedy="Run: uv sync",
         )
-    same = ", the same in API and worker" if has_broker() else ""
-    return ok("tasks", f"{len(known)} registered{same}")
+    return ok("packages", f"{len(names)} installed")
 
 
-def registered_by_worker() -> set[str]:
-    """Return the tasks that a Celery worker would take."""
-    names = import_module("app.background.worker").celery_app.tasks
-    return {
-        name for name in names if not name.startswith("celery.") and name != PRUNE_TASK
-    }
+def runtime_settings() -> Any:
+    """Return the settings of the runtime."""
+    return import_module("afterward.settings").get_settings()
 
 
-def check_options() -> None:
-    """Raise what the start of the API would raise when a task declares too much."""
-    module = import_module("app.background.backend")
-    pattern = re.match(r"Pattern (\w+)", module.__doc__ or "")
-    check = import_module("app.background.task").check_options
-    check(pattern[1] if pattern else "this one", module.backend.supports)
+def setting_names() -> set[str]:
+    """Return the variables that the imported settings are read from."""
+    from pydantic_settings import BaseSettings
+
+    names = set()
+    for settings in subclasses(BaseSettings):
+        prefix = settings.model_config.get("env_prefix", "")
+        for field in settings.model_fields:
+            names.add(f"{prefix}{field}".upper())
+    return names
 
 
-def has_broker() -> bool:
-    """Tell whether the project's pattern is the one with a broker."""
-    return (HERE / "app" / "background" / "celery_app.py").is_file()
+def subclasses(parent: Any) -> Iterator[Any]:
+    """Yield the subclasses of a class, and theirs."""
+    for child in parent.__subclasses__():
+        yield child
+        yield from subclasses(child)
 
 
-def describe_error(error: BaseException) -> str:
-    """Name where an error comes from, and the error; its kind alone when it cannot be looked into."""
-    try:
-        return locate_error(error)
-    except BaseException:  # noqa: BLE001  # it may be of the project's, and its code may fail, too
-        return type(error).__name__
+def similar_setting(name: str, known: set[str]) -> str:
+    """Return the setting that a name is almost, '' if there is none.
 
-
-def locate_error(error: BaseException) -> str:
-    """Name the file of the project that an error comes from, its line, and the error."""
-    if place := task_location(error_text(error)):
-        return f"{place}: {summarize(error)}"
-    frames = traceback.extract_tb(error.__traceback__)
-    places = [(frame.filename, frame.lineno) for frame in frames]
-    if isinstance(error, SyntaxError):
-        places.append((error.filename or "", error.lineno))
-    own = [
-        (path, line) for path, line in places if path.startswith(f"{HERE}{os.sep}app")
-    ]
-    placeless = isinstance(error, OSError | RuntimeError) or hasattr(error, "orig")
-    if placeless or wrong_settings(error) or not own:
-        return summarize(error)
-    room = f"{HERE / 'app' / 'background'}{os.sep}"  # which only says what the user's own code does
-    path, line = ([each for each in own if not each[0].startswith(room)] or own)[-1]
-    first = task_location(
-        error_text(error), r"@task\('([\w.]+)'\): .* already has this name"
-    )
-    both = f" The first is at {first}." if first else ""
-    return f"{format_location(path, line)}: {summarize(error)}{both}"
-
-
-def task_location(text: str, pattern: str = r"task '([\w.]+)' declares") -> str:
-    """Return where the task is declared that an error speaks of, '' when it speaks of none."""
-    found = re.match(pattern, text)
-    known: dict[str, Any] = import_module("app.background.task").TASKS if found else {}
-    task = known.get(found[1]) if found else None
-    return (
-        format_location(
-            task.func.__code__.co_filename, task.func.__code__.co_firstlineno
-        )
-        if task
-        else ""
-    )
-
-
-def format_location(path: str, line: int | None) -> str:
-    """Return a place in the project as text."""
-    return f"{Path(path).relative_to(HERE).as_posix()}, line {line}"
-
-
-def summarize(error: BaseException) -> str:
-    """Return what an error says, as much of it as anybody would read."""
-    return full_message(error)[:MAX_MESSAGE]
-
-
-def full_message(error: BaseException) -> str:
-    """Return what an error says: the first line, or each setting that is wrong, without its value."""
-    if wrong := wrong_settings(error):
-        return wrong
-    error = getattr(error, "orig", None) or error
-    kind = type(error).__name__
-    said = (error_text(error).strip().splitlines() or [""])[0]
-    if kind == "RefusesToStart":  # the application's own refusals say all of it
-        return said
-    return f"{kind}: {said}" if said else kind
-
-
-def wrong_settings(error: Any) -> str:
-    """Return each setting that an error of pydantic calls wrong, '' for any other error."""
-    with suppress(AttributeError, TypeError):  # it has no `errors`, or others
-        wrong = error.errors(
-            include_url=False, include_input=False, include_context=False
-        )
-        return "; ".join(
-            f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg'].removeprefix('Value error, ')}"
-            for e in wrong
-        )
-    return ""
-
-
-def error_text(error: BaseException) -> str:
-    """Return the text of an error, '' when it has none to give."""
-    with suppress(
-        BaseException
-    ):  # its class may be of the project's, and fail in any way
-        return str((error.msg or "") if isinstance(error, SyntaxError) else error)
-    return ""
-
-
-# ---- The database --------------------------------------------------------------------------------
-
-
-def database() -> Finding:
-    """Open the database as the application would, but create nothing."""
-    sa = import_module("sqlalchemy")
-    url = sa.make_url(import_module("app.settings").settings.database_url)
-    if url.get_backend_name() == "sqlite" and (missing := missing_sqlite_file(url)):
-        return missing
-    with engine(url).connect() as connection:
-        # SQLite opens any file at once, and looks into it at the first question about it.
-        sqlite = url.get_backend_name() == "sqlite"
-        connection.execute(sa.text("PRAGMA schema_version" if sqlite else "SELECT 1"))
-    return ok("database", url.render_as_string(hide_password=True))
-
-
-def missing_sqlite_file(url: Any) -> Finding | None:
-    """Return what is to be said of a SQLite file that is not there yet."""
-    file = Path(url.database)
-    if file.exists():
-        return None
-    folder = next(parent for parent in file.absolute().parents if parent.exists())
-    if not os.access(folder, os.W_OK):
-        remedy = "let the user who runs the application write there"
-        return fail(
-            "database", f"{file} is not there, and {folder} is not writable", remedy
-        )
-    return ok("database", f"{file}, which the first start makes")
-
-
-def engine(url: Any) -> Any:
-    """Return an engine that changes nothing, and waits for nobody for long."""
-    sa = import_module("sqlalchemy")
-    if url.get_backend_name() != "sqlite":
-        return sa.create_engine(
-            url, poolclass=sa.NullPool, connect_args={"connect_timeout": 2}
-        )
-    file = quote(str(Path(url.database).absolute()))
-    address = f"sqlite+pysqlite:///file:{file}?mode=ro&uri=true"
-    return sa.create_engine(address, poolclass=sa.NullPool, connect_args={"timeout": 2})
-
-
-def migrations() -> Finding:
-    """Compare the revision of the database with the newest that the code has."""
-    sa, migration = (
-        import_module("sqlalchemy"),
-        import_module("alembic.runtime.migration"),
-    )
-    url = sa.make_url(import_module("app.settings").settings.database_url)
-    itself = url.get_backend_name() == "sqlite"
-    if complaint := migration_problem(load_migrations()):
-        return complaint
-    needed, known = revisions()
-    if itself and not Path(url.database or "").exists():
-        return ok("migrations", f"{listed(needed)}, applied at the first start")
-    with engine(url).connect() as connection:
-        present = set(
-            migration.MigrationContext.configure(connection).get_current_heads()
-        )
-    if present == needed:
-        return ok("migrations", f"current, {listed(needed)}")
-    at = f"the database is at {listed(present)}"
-    if present - known:
-        return fail(
-            "migrations", f"{at}, which this code does not know", downgrade_remedy(url)
-        )
-    behind = f"{at}, the code needs {listed(needed)}"
-    if itself:
-        return warn(
-            "migrations", f"{behind}; the next start applies it", "uv run poe migrate"
-        )
-    return fail("migrations", behind, "uv run poe migrate")
-
-
-def downgrade_remedy(url: Any) -> str:
-    """Return what to do about a database that was migrated by code that is not there."""
-    bring = (
-        "run the code that migrated it; if git has undone that, bring it back and take"
-    )
-    database = " the database back first: uv run alembic downgrade, as its report says under Undo"
-    remove = f"; in development you may remove {url.database}"
-    return bring + database + (remove if url.get_backend_name() == "sqlite" else "")
-
-
-def load_migrations() -> list[Migration]:
-    """Run the files of the migrations, which do nothing but define, as Alembic does."""
-    folder = HERE / "app" / "migrations" / "versions"
-    found = []
-    for file in sorted(folder.glob("*.py")):
-        names = runpy.run_path(str(file))
-        if revision := names.get("revision"):
-            follows = names.get("down_revision") or ()
-            several = {follows} if isinstance(follows, str) else set(follows)
-            found.append((file.relative_to(HERE).as_posix(), revision, several))
-    return found
-
-
-def migration_problem(found: list[Migration]) -> Finding | None:
-    """Return what keeps migrations from being applied, None when they follow one another."""
-    first = {name: file for file, name, _follows in reversed(found)}
-    followed = {name for _file, _name, follows in found for name in follows}
-    for file, name, follows in found:
-        if file != first[name]:
-            both = f"revision {name} stands in two files, {first[name]} and {file}"
-            other = "give the newer one another name, in its line `revision`"
-            return fail("migrations", both, other)
-        if unknown := follows - first.keys():
-            told = f"{file} follows {listed(unknown)}, which no file has"
-            return fail(
-                "migrations",
-                told,
-                "remove that file, or restore the one that it follows",
-            )
-    ends = [
-        f"{name} ({file})" for file, name, _follows in found if name not in followed
-    ]
-    if len(ends) > 1:
-        told = f"{len(ends)} that nothing follows: {', '.join(ends)}"
-        return fail("migrations", told, "uv run alembic merge heads -m merge")
-    return None
-
-
-def revisions() -> tuple[set[str], set[str]]:
-    """Return the newest revisions of the code, and all of them."""
-    config = import_module("alembic.config").Config()
-    config.set_main_option("script_location", "app:migrations")
-    config.set_main_option("path_separator", "os")
-    scripts = import_module("alembic.script").ScriptDirectory.from_config(config)
-    return set(scripts.get_heads()), {
-        script.revision for script in scripts.walk_revisions()
-    }
+    TEST_DATABASE_URL has one word more than DATABASE_URL, and is another name.
+    """
+    if name.upper() in known:
+        return ""
+    words = name.count("_")
+    settings = [each for each in sorted(known) if each.count("_") >= words]
+    matches = difflib.get_close_matches(name.upper(), settings, 1, SIMILARITY)
+    return matches[0] if matches else ""
 
 
 def listed(revisions: set[str]) -> str:
@@ -356,157 +488,74 @@ def listed(revisions: set[str]) -> str:
     return ", ".join(sorted(revisions)) or "no revision"
 
 
-# ---- Celery --------------------------------------------------------------------------------------
+def frames(error: BaseException) -> Iterator[tuple[str, int]]:
+    """Yield the files and lines that an error has passed.
+
+    `traceback` would obey `sys.tracebacklimit`, which the runtime sets to 0.
+    """
+    traceback = error.__traceback__
+    while traceback:
+        yield traceback.tb_frame.f_code.co_filename, traceback.tb_lineno
+        traceback = traceback.tb_next
 
 
-def broker() -> Finding:
-    """Connect to the broker, once."""
-    settings = import_module("app.background.settings").settings
-    try:
-        settings.refuse_embedded_broker_in_production()
-    except Exception as error:  # noqa: BLE001  # whatever the application refuses with, it is told
-        return fail(
-            "broker",
-            describe_error(error),
-            "set BROKER_URL to redis://... or amqp://...",
-        )
-    if settings.broker_url.startswith("sqla+"):
-        return ok("broker", "the embedded one, a file, for development")
-    celery_app = import_module("app.background.celery_app").celery_app
-    with celery_app.connection_for_write(connect_timeout=2) as connection:
-        connection.ensure_connection(max_retries=1, interval_start=0, timeout=2)
-        connection.default_channel.close()
-        # Without a password it would show one that is hidden.
-        return ok("broker", connection.as_uri(include_password=not connection.password))
+def format_place(file: str, line: int) -> str:
+    """Return a line of the project as text."""
+    return f"{Path(file).relative_to(Path.cwd()).as_posix()}, line {line}"
 
 
-def beat() -> Finding:
-    """Count the beats of this project that run on this machine."""
-    if not (PROCESSES / "self").exists():
-        return ok("beat", "whether one runs cannot be seen on this system")
-    folders = [folder for folder in PROCESSES.iterdir() if folder.name.isdigit()]
-    running = sorted(int(folder.name) for folder in folders if is_beat(folder))
-    if len(running) > 1:
-        told = f"{len(running)} run on this machine, processes {', '.join(map(str, running))}"
-        return warn("beat", told, "end all but one: each sends every scheduled task")
-    if running:
-        return ok(
-            "beat", "one runs on this machine; other machines cannot be seen from here"
-        )
-    return ok(
-        "beat", f"not running on this machine; if it runs on no other: {start('beat')}"
-    )
+def is_explained(error: BaseException) -> bool:
+    """Tell whether the message of an error says what to correct."""
+    is_of_driver = hasattr(error, "orig")
+    is_of_runtime = type(error).__name__ == "StartupError"
+    return is_of_driver or is_of_runtime or bool(invalid_settings(error))
 
 
-def worker() -> Finding:
-    """Name the workers that have lately left a sign of life in this folder."""
-    ages = {
-        file.stem: time.time() - file.stat().st_mtime
-        for file in (HERE / "var").glob("*.alive")
-    }
-    alive = sorted(name for name, age in ages.items() if age <= WORKER_TIMEOUT)
-    if alive:
-        return ok("worker", f"alive: {', '.join(alive)}")
-    last = min(ages, key=ages.__getitem__, default="")
-    before = f"; {last} was, {ages[last]:.0f} seconds ago" if last else ""
-    return ok(
-        "worker",
-        f"none is alive here{before}; if it runs nowhere else: {start('worker')}",
-    )
+def summarize(error: BaseException) -> str:
+    """Return the first line of an error, or each invalid setting without its value."""
+    if invalid := invalid_settings(error):
+        return invalid
+    error = getattr(error, "orig", None) or error  # the driver's own
+    lines = error_text(error).strip().splitlines()
+    kind = type(error).__name__
+    if not lines:
+        return kind
+    return lines[0] if kind == "StartupError" else f"{kind}: {lines[0]}"
 
 
-def start(verb: str) -> str:
-    """Return what starts a process; by itself it would run as in production."""
-    environment = import_module("app.settings").settings.environment
-    return f"uv run poe {'dev' if environment == 'development' else verb}"
+def error_text(error: BaseException) -> str:
+    """Return the text of an error, '' if it has none."""
+    if isinstance(error, SyntaxError):
+        return str(error.msg or "")
+    return str(error)
 
 
-def is_beat(process: Path) -> bool:
-    """Tell whether a process is a beat of this project."""
-    try:
-        words = (process / "cmdline").read_bytes().decode(errors="replace").split("\0")
-        python = Path(words[0]).name.startswith(
-            "python"
-        )  # and not the uv that waits for it
-        own = python and "beat" in words and "app.background.worker" in words
-        return own and (process / "cwd").resolve() == HERE.resolve()
-    except OSError:  # it has ended, or belongs to somebody else
-        return False
+def invalid_settings(error: Any) -> str:
+    """Return the settings that a pydantic error names, '' for any other error."""
+    messages = []
+    with suppress(AttributeError, TypeError, KeyError):
+        for each in error.errors(include_url=False, include_input=False):
+            name = ".".join(map(str, each["loc"])).upper()
+            message = each["msg"].removeprefix("Value error, ")
+            messages.append(f"{name}: {message}")
+    return "; ".join(messages)
 
 
-# ---- All of it -----------------------------------------------------------------------------------
-
-
-def bounded(check: Callable[[], Finding], patience: float, remedy: str) -> Finding:
-    """Return what a check finds; an error, or no answer in time, is a finding too."""
-    name = check.__name__
-    found = [fail(name, f"no answer within {patience:g} s", remedy)]
-
-    def look() -> None:
-        try:
-            found.append(check())
-        except BaseException as error:  # noqa: BLE001  # whatever it is, it is told
-            found.append(fail(name, describe_error(error), remedy))
-
-    thread = Thread(target=look, daemon=True)
-    thread.start()
-    thread.join(patience)
-    return found[-1]
-
-
-def look(say: Callable[[dict[str, Any]], None]) -> None:
-    """Look at one thing after another, as far as those before let it be looked at."""
-
-    def at(check: Callable[[], Finding], patience: float, remedy: str) -> bool:
-        say({"looking": check.__name__})
-        say(found := bounded(check, patience, remedy))
-        return found["state"] == "ok"
-
-    if not at(settings, IMPORT_TIMEOUT, "correct it in the environment, or in .env"):
-        say(
-            warn(
-                "the rest",
-                "not looked at, for the settings do not load",
-                "mend them first",
-            )
-        )
-        return
-    at(tasks, IMPORT_TIMEOUT, FIX_REMEDY)
-    if at(database, SERVER_TIMEOUT, "start it, or correct DATABASE_URL"):
-        at(
-            migrations,
-            SERVER_TIMEOUT,
-            "see whether app/migrations/ is as it was committed",
-        )
-    if has_broker():
-        at(
-            broker,
-            SERVER_TIMEOUT,
-            "start it, or set BROKER_URL to redis://... or amqp://...",
-        )
-        at(beat, SERVER_TIMEOUT, "run it again")
-        at(worker, SERVER_TIMEOUT, "run it again")
-
-
-def main() -> None:
-    """Print the facts, then the findings."""
+def main(package: str) -> None:
+    """Run the checks of the application in a folder, and print their findings."""
     results = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(
-        2, 1
-    )  # what the project's modules print when they are imported goes elsewhere
+    os.dup2(2, 1)  # what the project prints when it is imported goes to stderr
 
-    def say(what: dict[str, Any]) -> None:
-        # On a line of its own, whatever a module has written to this descriptor.
-        print(f"\n{json.dumps(what)}", file=results, flush=True)
+    def send(message: Message) -> None:
+        # On a line of its own, because the project may print to this descriptor too.
+        print(f"\n{json.dumps(message)}", file=results, flush=True)
 
-    known = facts()
-    say(known)
-    sys.path.insert(0, str(HERE))
-    if not known["missing"]:
-        look(say)
-    say({"end": True})
-    os._exit(0)  # not later: a thread may still wait for a server
+    folder = Path(package)
+    sys.path[:0] = [str(Path.cwd()), str(folder.parent.absolute())]
+    Probe(folder, send).run()
+    send({"done": True})
+    os._exit(0)  # a thread may still wait for a server
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1])

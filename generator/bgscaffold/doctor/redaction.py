@@ -1,89 +1,94 @@
-"""What is secret in a project's environment, and how a text is told without it."""
+"""Removing secrets from texts that others have written, such as errors of a driver."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import quote, unquote
 
 HIDDEN = "***"
-SHORT = 4  # characters; what has fewer stands within many a word that is no secret
-WORD = r"TOKEN(?!IZ)|PASSW(?:OR)?D|PASSPHRASE|SECRET|KEY"
-SECRET_NAMES = re.compile(rf"{WORD}|_PASS$|_PWD$", re.IGNORECASE)
-# Names begin where words do: from each letter on, a search through a long value would take for ever.
-URLS = ("DATABASE_URL", "BROKER_URL", "SMTP_URL")
+SHORT = 4  # characters; a shorter secret occurs in ordinary words too
+SECRET = r"TOKEN(?!IZ)|PASSW(?:OR)?D|PASSPHRASE|SECRET|KEY"
+SECRET_NAME = re.compile(rf"{SECRET}|_PASS$|_PWD$", re.IGNORECASE)
 SCHEME = re.compile(r"(?<![\w+.-])[\w+.-]+://")
-# Up to the last @ of a word: there IN_URL finds one at once, and alone it would search for ever.
-TO_A_HOST = re.compile(r"(?<!\S)\S+@")
-IN_URL = re.compile(r"(://[^/\s:]*:)\S+@")
-IN_QUERY = re.compile(
-    rf"(?<![\w.-])([\w.-]*(?:{WORD}|PASS|PWD)\w*=)('[^']*'|\"[^\"]*\"|[^\s&;'\"]+)",
+# Up to the last @ of a word, so that PASSWORD_IN_URL is fast on long texts.
+WORD_TO_HOST = re.compile(r"(?<!\S)\S+@")
+PASSWORD_IN_URL = re.compile(r"(://[^/\s:]*:)\S+@")
+NAMED_SECRET = re.compile(
+    rf"(?<![\w.-])([\w.-]*(?:{SECRET}|PASS|PWD)\w*=)"
+    r"""('[^']*'|"[^"]*"|[^\s&;'"]+)""",
     re.IGNORECASE,
 )
-LINE = re.compile(
-    r"""^[ \t]*(?:export[ \t]+)?(\w+)[ \t]*=[ \t]*
-    (?: '((?:[^'\\]|\\.)*)' | "((?:[^"\\]|\\.)*)" | ([^\r\n]*) )""",
-    re.MULTILINE | re.VERBOSE | re.DOTALL,
+ASSIGNMENT = re.compile(
+    r"^[ \t]*(?:export[ \t]+)?(\w+)[ \t]*=[ \t]*(.*)$", re.MULTILINE
 )
 
 
 class Redactor:
-    """Takes secrets out of texts: those that it is given, and whatever a URL has for a password."""
+    """Hides known secrets, passwords in URLs, and the values of names such as TOKEN."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        longest = sorted(
-            {each for each in secrets if each.strip()}, key=len, reverse=True
-        )
-        anywhere = "|".join(re.escape(each) for each in longest if len(each) >= SHORT)
-        a_value = "|".join(re.escape(each) for each in longest if len(each) < SHORT)
-        # Within quotes, after a =, or before the @ of a host: there a short one is told as a value.
-        short = rf"(?<=['\"=])(?:{a_value})(?=['\"@&;,\s]|$)|(?<!\S)(?:{a_value})(?=@)"
-        found = [anywhere] * bool(anywhere) + [short] * bool(a_value)
-        self.secret = re.compile("|".join(found) or r"(?!)")
+        patterns = []
+        for secret in sorted(secrets, key=len, reverse=True):
+            if len(secret) >= SHORT and secret.strip():
+                patterns.append(re.escape(secret))
+            elif secret.strip():
+                patterns.append(as_value(re.escape(secret)))
+        self.known = re.compile("|".join(patterns) or r"(?!)")
 
     def __call__(self, text: str) -> str:
-        """Return a text without the secrets."""
-        text = TO_A_HOST.sub(lambda found: IN_URL.sub(rf"\1{HIDDEN}@", found[0]), text)
-        return self.secret.sub(HIDDEN, IN_QUERY.sub(rf"\1{HIDDEN}", text))
+        """Return a text without secrets."""
+        text = WORD_TO_HOST.sub(hide_password, text)
+        text = NAMED_SECRET.sub(rf"\1{HIDDEN}", text)
+        return self.known.sub(HIDDEN, text)
+
+
+def as_value(secret: str) -> str:
+    """Return the pattern of a short secret, where it is a whole value or a host."""
+    quoted = rf"(?<=['\"=]){secret}(?=['\"@&;,\s]|$)"
+    return rf"{quoted}|(?<!\S){secret}(?=@)"
+
+
+def hide_password(word: re.Match[str]) -> str:
+    """Return a word without the password of a URL in it."""
+    return PASSWORD_IN_URL.sub(rf"\1{HIDDEN}@", word[0])
 
 
 def find_secrets(environment: Mapping[str, str], dotenv: str) -> set[str]:
-    """Return every password, token and key in the environment and in a .env, however it is spelt."""
-    given = [*environment.items(), *assignments(dotenv)]
-    parts = {part for name, value in given for part in secret_parts(name, value)}
-    return {form for part in parts for form in secret_variants(part)}
+    """Return the passwords, tokens and keys in an environment and a `.env`."""
+    found = set()
+    for name, value in [*environment.items(), *assignments(dotenv)]:
+        for secret in secrets_in(name, value):
+            found |= spellings(secret)
+    return found
 
 
 def assignments(dotenv: str) -> Iterator[tuple[str, str]]:
-    """Give the names in a .env, each with whatever may be taken for its value."""
-    for name, single, double, plain in LINE.findall(dotenv):
-        value = single or double or plain.strip()
-        without_comment = re.split(r"\s#", plain)[0]
-        unescaped = re.sub(r"\\(.)", r"\1", value)
-        for each in (value, without_comment, unescaped, *value.splitlines()):
-            yield name, each.strip().strip("'\"")
+    """Yield the names in a `.env`, each with its value, with and without a comment."""
+    for name, value in ASSIGNMENT.findall(dotenv):
+        for text in (value, value.split(" #")[0]):
+            yield name, text.strip().strip("'\"")
 
 
-def secret_parts(name: str, value: str) -> Iterator[str]:
-    """Give what is secret in a variable: all of it, or the passwords of the URLs in it."""
-    if SECRET_NAMES.search(name):
+def secrets_in(name: str, value: str) -> Iterator[str]:
+    """Yield what is secret in a variable: its value, or the passwords in its URLs."""
+    if SECRET_NAME.search(name):
         yield value
-    if (
-        name.upper() in URLS and "://" not in value
-    ):  # a password that stands in the wrong place
-        yield from password_parts(value)
     for url in re.split(r"[;,\s](?=[\w+.-]+://)", value):
         for address in SCHEME.split(url)[1:]:
-            yield from password_parts(address.rpartition("@")[0].partition(":")[2])
-        yield from (found.strip("'\"") for _name, found in IN_QUERY.findall(url))
+            password = address.rpartition("@")[0].partition(":")[2]
+            # Drivers take parts of a password with @ or / for a host, and show them.
+            yield from (password, *re.split(r"[@:/?#]", password))
+        for _, secret in NAMED_SECRET.findall(url):
+            yield secret.strip("'\"")
 
 
-def password_parts(password: str) -> Iterator[str]:
-    """Give a password, and the parts that a parser may take for a host, a port or a path."""
-    yield password
-    yield from re.split(r"[@:/?#]", password)
-
-
-def secret_variants(secret: str) -> set[str]:
-    """Return a secret as it is given, decoded, encoded again, and as Python shows it."""
+def spellings(secret: str) -> set[str]:
+    """Return a secret as it is, decoded, encoded and as Python quotes it."""
     decoded = unquote(secret)
-    encoded = {quote(decoded, safe=""), quote(decoded)}
-    return {secret, decoded, repr(decoded)[1:-1], repr(secret)[1:-1], *encoded}
+    return {
+        secret,
+        decoded,
+        quote(decoded),
+        quote(decoded, safe=""),
+        repr(decoded)[1:-1],
+        repr(secret)[1:-1],
+    }

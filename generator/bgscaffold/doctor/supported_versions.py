@@ -1,5 +1,9 @@
-"""What generated projects were tested with, where it is more than a matter of taste."""
+"""The versions that projects are tested with."""
 
-# FastAPI decides in which order handler, flush, commit, response and tasks come. From the oldest
-# to the newest minor version on which the contract suite of the projects has held that order.
-FASTAPI_RANGE = ((0, 135), (0, 165))
+Version = tuple[int, ...]
+
+# FastAPI decides the order of handler, flush, commit, response and tasks. The contract
+# suite of the projects has held on the oldest and the newest of these minor versions.
+FASTAPI_RANGE: tuple[Version, Version] = ((0, 135), (0, 165))
+MINIMUM_PYTHON: Version = (3, 11)
+MINIMUM_UV: Version = (0, 8)

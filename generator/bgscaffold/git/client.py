@@ -1,7 +1,7 @@
-"""Git, called so that nothing the user has configured can change or break the outcome.
+"""Git, run so that the user's configuration can neither change nor break the outcome.
 
-His name and e-mail, for the first commit, are all that is taken from his configuration. Only in a
-repository of his, which promote and update change, the rest of it counts: see repository.py.
+The name and e-mail for the first commit are all that is read from it. The rest counts
+only in the user's own repository, where promote and update merge: see repository.py.
 """
 
 import os
@@ -16,26 +16,22 @@ from typing import Any
 
 from bgscaffold.git.errors import GitCommandError, GitNotFoundError, GitTooOldError
 
-MINIMUM_VERSION = (2, 31)  # the first that reads GIT_CONFIG_COUNT
-MERGE_TREE = (
-    2,
-    38,
-)  # the first that merges without a work tree: `git merge-tree --write-tree`
+MINIMUM_VERSION = (2, 38)  # the first with `git merge-tree --write-tree`
 
 CONFIG = {
     "core.hooksPath": os.devnull,
     "maintenance.auto": "false",
-    "safe.directory": "*",  # a checkout, or a repository around the project, may be another user's
+    "safe.directory": "*",  # a checkout or an outer repository may be another user's
 }
 IDENTITY = {"user.name": "bgscaffold", "user.email": "bgscaffold@localhost"}
 PIPES: dict[str, Any] = {
     "stdout": subprocess.PIPE,
     "stderr": subprocess.PIPE,
     "encoding": sys.getfilesystemencoding(),
-    "errors": "surrogateescape",  # so that a name goes back to git as the bytes that it was
+    "errors": "surrogateescape",  # so that file names go back to git unchanged
 }
-NAMING = r"^(user|author|committer)\.(name|email)$"
-NAMING_VARIABLES = {
+IDENTITY_KEYS = r"^(user|author|committer)\.(name|email)$"
+IDENTITY_VARIABLES = {
     "GIT_AUTHOR_NAME": "author.name",
     "GIT_AUTHOR_EMAIL": "author.email",
     "GIT_COMMITTER_NAME": "committer.name",
@@ -44,56 +40,44 @@ NAMING_VARIABLES = {
 
 
 def require_git() -> None:
-    """Refuse a machine without git, or with one that ignores our configuration."""
+    """Refuse a machine without git, or with one that is too old."""
     if shutil.which("git") is None:
         raise GitNotFoundError("git")
-    if parse_version(told := git_version()) < MINIMUM_VERSION:
-        raise GitTooOldError(told)
+    version = git("version", cwd=Path.cwd())
+    if parse_version(version) < MINIMUM_VERSION:
+        raise GitTooOldError(version)
 
 
-def git_version() -> str:
-    """Return what git says about itself."""
-    return git("version", cwd=Path.cwd())
-
-
-def parse_version(told: str) -> tuple[int, int]:
-    """Return what `git version` told, as numbers; what cannot be read is older than all."""
-    found = re.search(r"(\d+)\.(\d+)", told)
+def parse_version(text: str) -> tuple[int, int]:
+    """Return the numbers in the output of `git version`, (0, 0) if there are none."""
+    found = re.search(r"(\d+)\.(\d+)", text)
     return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
-def supports_merge_tree() -> bool:
-    """Tell whether this git can merge without touching anything."""
-    return parse_version(git_version()) >= MERGE_TREE
-
-
 def git(*arguments: str, cwd: Path, env: dict[str, str] | None = None) -> str:
-    """Run one git command, apart from what the user has configured, and return what it printed."""
-    completed = run_git(*arguments, cwd=cwd, env=isolated_env() if env is None else env)
-    if completed.returncode:
-        raise command_error(completed)
-    return completed.stdout.strip()
+    """Run git without the user's configuration, and return what it printed."""
+    done = run_git(*arguments, cwd=cwd, env=env or isolated_env())
+    if done.returncode:
+        raise command_error(done)
+    return done.stdout.strip()
 
 
 @contextmanager
 def git_in_background(
     *arguments: str, cwd: Path, env: dict[str, str]
 ) -> Iterator[None]:
-    """Run one git command while something else is done; it must succeed, and ends in any case."""
+    """Run git while the block runs; kill it if the block fails."""
     command = ["git", *arguments]
-    with subprocess.Popen(
-        command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, **PIPES
-    ) as process:
+    stdin = subprocess.DEVNULL
+    with subprocess.Popen(command, cwd=cwd, env=env, stdin=stdin, **PIPES) as process:
         try:
             yield
             out, err = process.communicate()
         except BaseException:  # as `subprocess.run` does
             process.kill()
             raise
-    if process.returncode:
-        raise command_error(
-            subprocess.CompletedProcess(command, process.returncode, out, err)
-        )
+    if code := process.returncode:
+        raise command_error(subprocess.CompletedProcess(command, code, out, err))
 
 
 def run_git(
@@ -101,76 +85,86 @@ def run_git(
     cwd: Path,
     env: dict[str, str],
     stdin: str = "",
-    alone: bool = False,
+    new_session: bool = False,
 ) -> subprocess.CompletedProcess[str]:
-    """Run one git command to its end; alone, no Ctrl-C of the terminal reaches it."""
-    command = ["git", *arguments]
+    """Run git to its end; in a session of its own, Ctrl-C does not reach it."""
     return subprocess.run(
-        command,
+        ["git", *arguments],
         cwd=cwd,
         env=env,
         input=stdin,
         check=False,
-        start_new_session=alone,
+        start_new_session=new_session,
         **PIPES,
     )
 
 
-def command_error(completed: subprocess.CompletedProcess[str]) -> GitCommandError:
-    """Return the refusal that names a git command and gives its reason."""
-    command = next(word for word in completed.args[1:] if not word.startswith("-"))
-    return GitCommandError(f"git {command}", completed.stderr.strip())
+def command_error(done: subprocess.CompletedProcess[str]) -> GitCommandError:
+    """Return the error that names the git command, with the reason it gave."""
+    command = next(word for word in done.args[1:] if not word.startswith("-"))
+    return GitCommandError(f"git {command}", done.stderr.strip())
 
 
 def isolated_env(config: dict[str, str] | None = None) -> dict[str, str]:
     """Return an environment in which git reads this configuration and no other.
 
-    To add to the user's own is not enough: a wrong value in it ends git before ours is read.
+    The user's configuration must not even be read, because a wrong value in it stops
+    git. HOME is hidden because of ~/.config/git/attributes.
     """
-    # A home, as GIT_CONFIG_GLOBAL does not keep git from ~/.config/git/attributes.
     nowhere = {"HOME": os.devnull, "XDG_CONFIG_HOME": os.devnull}
-    own = {
+    options = {
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_ATTR_NOSYSTEM": "1",
         "GIT_TERMINAL_PROMPT": "0",
+        "LC_ALL": "C",
     }
-    pairs = list((CONFIG | (config or {})).items())
-    for number, (key, value) in enumerate(pairs):
-        own |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
-    kept = env_without_git(but="GIT_EXEC_PATH")  # which says where git itself lies
-    return kept | nowhere | own | {"GIT_CONFIG_COUNT": str(len(pairs)), "LC_ALL": "C"}
+    kept = env_without_git(keep=("GIT_EXEC_PATH",))
+    return kept | nowhere | options | config_variables(CONFIG | (config or {}))
 
 
-def env_without_git(*, but: str | tuple[str, ...]) -> dict[str, str]:
-    """Return this process's environment without git's variables, but for those of some prefixes."""
-    variables = os.environ.items()
-    return {k: v for k, v in variables if not k.startswith("GIT_") or k.startswith(but)}
+def config_variables(config: dict[str, str], start: int = 0) -> dict[str, str]:
+    """Return the variables that give git configuration entries from `start` on."""
+    variables = {"GIT_CONFIG_COUNT": str(start + len(config))}
+    for number, (key, value) in enumerate(config.items(), start):
+        variables[f"GIT_CONFIG_KEY_{number}"] = key
+        variables[f"GIT_CONFIG_VALUE_{number}"] = value
+    return variables
+
+
+def env_without_git(*, keep: tuple[str, ...]) -> dict[str, str]:
+    """Return the environment without git's variables, except those that start so."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("GIT_") or name.startswith(keep)
+    }
 
 
 def work_tree_root(folder: Path) -> Path | None:
-    """Return the root of the repository that a folder lies in, if it lies in one."""
+    """Return the root of the repository around a folder, if there is one."""
     try:
         return Path(git("rev-parse", "--show-toplevel", cwd=folder))
     except GitCommandError:
         return None
 
 
-def users_identity(folder: Path) -> dict[str, str]:
-    """Return the names and e-mails that the user has told git, as git configuration."""
-    told = ""
-    with suppress(GitCommandError):  # which it also does when it finds none
-        env = env_without_git(but="GIT_CONFIG_")
-        told = git("config", "--null", "--get-regexp", NAMING, cwd=folder, env=env)
-    entries = [entry.partition("\n") for entry in told.split("\0") if entry]
-    return {key: value for key, _, value in entries} | {
+def user_identity(folder: Path) -> dict[str, str]:
+    """Return the names and e-mails in the user's git configuration and environment."""
+    entries = ""
+    env = env_without_git(keep=("GIT_CONFIG_",))
+    with suppress(GitCommandError):  # also if there are none
+        command = ("config", "--null", "--get-regexp", IDENTITY_KEYS)
+        entries = git(*command, cwd=folder, env=env)
+    pairs = [entry.partition("\n") for entry in entries.split("\0") if entry]
+    return {key: value for key, _, value in pairs} | {
         key: os.environ[name]
-        for name, key in NAMING_VARIABLES.items()
+        for name, key in IDENTITY_VARIABLES.items()
         if name in os.environ
     }
 
 
 def identity_is_complete(identity: dict[str, str], folder: Path) -> bool:
-    """Tell whether git knows from this, without guessing, in whose name to commit."""
+    """Tell whether git can commit with an identity, without guessing any of it."""
     env = isolated_env(identity | {"user.useConfigOnly": "true"})
     try:
         git("var", "GIT_AUTHOR_IDENT", cwd=folder, env=env)
@@ -181,21 +175,21 @@ def identity_is_complete(identity: dict[str, str], folder: Path) -> bool:
 
 
 def commit_all(folder: Path, message: str) -> bool:
-    """Commit all of a folder to a new repository; tell whether in the user's own name."""
+    """Create a repository with all files; tell whether the user is the author."""
     git("init", "--quiet", "--initial-branch=main", cwd=folder)
     return commit(folder, f"--message={message}")
 
 
 def amend_all(folder: Path) -> None:
-    """Add all that a folder holds by now to its last commit."""
+    """Add all files to the last commit."""
     commit(folder, "--amend", "--no-edit")
 
 
-def commit(folder: Path, *how: str) -> bool:
-    """Commit all of a folder; tell whether in the user's own name."""
+def commit(folder: Path, *options: str) -> bool:
+    """Commit all files; tell whether the user is the author."""
     git("add", "--all", cwd=folder)
-    users = users_identity(folder)
-    named = identity_is_complete(users, folder)
-    env = isolated_env(users if named else IDENTITY)
-    git("commit", "--quiet", *how, cwd=folder, env=env)
-    return named
+    identity = user_identity(folder)
+    complete = identity_is_complete(identity, folder)
+    env = isolated_env(identity if complete else IDENTITY)
+    git("commit", "--quiet", *options, cwd=folder, env=env)
+    return complete

@@ -1,121 +1,104 @@
-"""Errors of git and the user's repository."""
+"""Errors of git and of the user's repository."""
 
 from bgscaffold.errors import BgscaffoldError
+
+AGAIN = "then run the command again."
+RESOLVE_CONFLICTS = (
+    "edit each file between <<<<<<< and >>>>>>> and `git add` it, or `git rm` it,"
+    " then `git commit`; or `git reset --hard` to drop all uncommitted changes"
+)
 
 
 class GitNotFoundError(BgscaffoldError):
     """Git is not on PATH."""
 
-    what = "Cannot find git on PATH"
-    allowed = "git 2.31 or newer"
-    remedy = "install git from https://git-scm.com/downloads or your package manager"
+    what = "Program not found on PATH"
+    remedy = "Install git 2.38 or newer from https://git-scm.com/downloads."
 
 
 class GitTooOldError(BgscaffoldError):
-    """Git is older than the configuration that bgscaffold passes to it."""
+    """Git is too old to merge trees without a work tree."""
 
     what = "This git is too old"
-    allowed = "git 2.31 or newer"
-    remedy = "install a newer git from https://git-scm.com/downloads"
+    remedy = "Install git 2.38 or newer from https://git-scm.com/downloads."
 
 
 class GitCommandError(BgscaffoldError):
     """A git command ended with an error."""
 
     what = "A git command failed"
-    allowed = "an exit code of 0"
     remedy = (
-        "mend what git names, or make room on the disk, then run the same command again"
+        "Fix the problem git reported, or free disk space, and run the command again."
     )
-
-
-RESOLVE_CONFLICTS = (
-    "edit each between <<<<<<< and >>>>>>> and git add it, or git rm it, then git commit;"
-    " or git reset --hard, which takes back all that is not committed"
-)
 
 
 class NoRepositoryError(BgscaffoldError):
-    """The project lies in no git repository, so nothing could be merged or undone."""
+    """The project is not in a git repository, so nothing could be undone."""
 
-    what = "The project lies in no git repository"
-    allowed = (
-        "a repository with the project committed: what is merged can be undone then"
-    )
-    remedy = (
-        "git init, git add --all, git commit -m before, then run the same command again"
-    )
+    what = "The project is not in a git repository"
+    remedy = f"Run `git init`, `git add --all` and `git commit -m before`, {AGAIN}"
 
 
 class BareRepositoryError(BgscaffoldError):
-    """The repository that the project lies in is bare: git keeps no files beside it."""
+    """The project is in a repository without a work tree."""
 
-    what = "The project lies in a bare repository"
-    allowed = "a repository with a work tree, of which the project is a part"
-    remedy = "git clone it, and run the same command in the clone; or: git config core.bare false"
+    what = "The repository of the project is bare"
+    remedy = (
+        "Clone it and run the command in the clone, or run"
+        " `git config core.bare false`."
+    )
 
 
 class WorkTreeElsewhereError(BgscaffoldError):
-    """Git was told to keep the files of the repository in another folder than the project's."""
+    """The repository has its work tree in another folder than the project."""
 
-    what = "The project is not where its repository keeps its files"
-    allowed = "a repository with a work tree, of which the project is a part"
+    what = "The repository of the project has its work tree elsewhere"
     remedy = (
-        "git config --unset core.worktree, if that is set by mistake; or run the same command where"
-        " the files are"
+        "Run the command there; or, if core.worktree is set by mistake, run"
+        " `git config --unset core.worktree`."
     )
 
 
 class ProjectNotCommittedError(BgscaffoldError):
-    """The repository has no commit that holds the project."""
+    """The last commit does not contain the project."""
 
-    what = "The project is in no commit yet"
-    allowed = (
-        "a repository with the project committed: what is merged can be undone then"
-    )
-    remedy = "git add --all, git commit -m before, then run the same command again"
+    what = "The project is not committed"
+    remedy = f"Run `git add --all` and `git commit -m before`, {AGAIN}"
 
 
 class OperationInProgressError(BgscaffoldError):
-    """The repository is in the middle of something else."""
+    """A merge, a rebase or the like is in progress."""
 
-    what = "The repository is in the middle of something else"
-    allowed = "a repository at rest"
-    remedy = (
-        "finish it or end it (git status says how), then run the same command again"
-    )
+    what = "The repository has an operation in progress"
+    remedy = f"Finish or abort it (`git status` says how), {AGAIN}"
 
 
 class UnresolvedConflictsError(BgscaffoldError):
-    """Conflicts of a merge are open, and to commit all of it now would commit their markers."""
+    """Merge conflicts are open, and a commit would contain their markers."""
 
-    what = "Conflicts of a merge are not settled"
-    allowed = "no file that git status calls unmerged"
-    remedy = f"{RESOLVE_CONFLICTS}; then run the same command again"
+    what = "The repository has unresolved merge conflicts"
+    remedy = f"Resolve them: {RESOLVE_CONFLICTS}. Then run the command again."
 
 
 class UncommittedChangesError(BgscaffoldError):
-    """Tracked files hold changes that are not committed, which undoing would lose."""
+    """Tracked files have uncommitted changes, which an undo would lose."""
 
-    what = "Tracked files hold changes that are not committed"
-    allowed = "no uncommitted change anywhere in the repository: undoing would lose it"
-    remedy = "git commit --all, or git stash, then run the same command again"
+    what = "The repository has uncommitted changes"
+    remedy = f"Run `git commit --all` or `git stash`, {AGAIN}"
 
 
 class HiddenChangesError(BgscaffoldError):
-    """Git was told to overlook changes of files in the project, so it could not give them back."""
+    """Git ignores changes of tracked files, so it could not restore them."""
 
-    what = "Git was told to overlook files of the project, and changes in them would be lost"
-    allowed = "no file of the project marked assume-unchanged or skip-worktree"
+    what = "Files of the project are marked assume-unchanged or skip-worktree"
     remedy = (
-        "git update-index --no-assume-unchanged --no-skip-worktree FILE, or git sparse-checkout"
-        " disable; then commit what git status shows, and run the same command again"
+        "Run `git update-index --no-assume-unchanged --no-skip-worktree FILE` or"
+        f" `git sparse-checkout disable`, commit what `git status` shows, {AGAIN}"
     )
 
 
 class RepositoryLockedError(BgscaffoldError):
-    """A git is at work in the repository, or one that was killed has left its lock."""
+    """The index is locked by another git, or by one that was killed."""
 
-    what = "Another git command is at work in the repository"
-    allowed = "a repository at rest, without this file"
-    remedy = "wait until it has ended; if none runs any more, remove the file; then run the same command again"
+    what = "Another git command is running in the repository"
+    remedy = f"Wait until it ends, or remove this file if none is running, {AGAIN}"

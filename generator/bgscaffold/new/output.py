@@ -1,96 +1,110 @@
-"""What bgscaffold says when it has done something."""
+"""The output of `bgscaffold new` and `bgscaffold patterns`."""
 
 import json
 import shlex
 import shutil
+from dataclasses import fields
 
 from bgscaffold.new.create import GitOutcome, NewProject
-from bgscaffold.patterns import PROMISES, RECORDS
+from bgscaffold.patterns import RECORDS, Promises
 from bgscaffold.system.console import relative_to_cwd
 
 GET_UV = "python3 -m pip install uv"
+DEFAULT_NOTE = " (the default; `bgscaffold patterns` shows all four)"
+AT_LEAST_ONCE = (
+    "Delivery is at least once: after a crash a task may run twice, so make it"
+    " idempotent."
+)
 
-REPOSITORY = {
+GIT = {
     GitOutcome.COMMITTED: "Its files are the first commit of a new git repository.",
     GitOutcome.COMMITTED_AS_BGSCAFFOLD: (
-        "Its files are the first commit of a new git repository, in the name of bgscaffold:"
-        " git has no user.name and user.email here."
+        "Its files are the first commit of a new git repository. The author is"
+        " bgscaffold, because git has no user.name and user.email here."
     ),
     GitOutcome.NOT_WANTED: "It has no git repository (--no-git).",
-    GitOutcome.OUTER: "It lies in a git repository already, so it got none of its own; commit it there.",
+    GitOutcome.OUTER: (
+        "The target is inside an existing git repository, so none was created."
+        " Commit the files there."
+    ),
 }
 
 
-def new_project_text(done: NewProject, *, chosen: bool) -> str:
-    """Say what was created, what comes next, and how to get the same again."""
-    project = done.project
-    default = "" if chosen else " (the default; `bgscaffold patterns` shows all four)"
+def new_project_text(created: NewProject, *, is_default: bool) -> str:
+    """Return what was created, the next steps and the equivalent command."""
+    spec = created.spec
+    default = DEFAULT_NOTE if is_default else ""
+    place = f"in {spec.destination}, pattern {spec.pattern}{default}"
+    steps = [f"  {step:<35} {purpose}" for step, purpose in next_steps(created)]
     return "\n".join(
         [
-            f"Created {project.name} in {project.destination}, pattern {project.pattern}{default}.",
-            REPOSITORY[done.repository],
+            f"Created {spec.name} {place}.",
+            GIT[created.git],
             "",
             "Next:",
-            *(
-                f"  {command:<35} {purpose}".rstrip()
-                for command, purpose in next_steps(done)
-            ),
+            *(step.rstrip() for step in steps),
             "",
-            "Where your code goes: app/<domain>/tasks.py and app/<domain>/router.py",
-            f"The same again: {equivalent_command(done)}",
+            "Your code goes into app/<domain>/tasks.py and app/<domain>/router.py.",
+            f"Equivalent command: {equivalent_command(created)}",
         ]
     )
 
 
-def next_steps(done: NewProject) -> list[tuple[str, str]]:
-    """Return the commands that were not run yet, each with what it does."""
-    get_uv = [] if shutil.which("uv") else [(GET_UV, "get uv (or: pipx install uv)")]
-    here = relative_to_cwd(done.project.destination)
-    return [
-        *get_uv,
-        *([] if here == "." else [(f"cd {shlex.quote(here)}", "")]),
-        ("uv run poe dev", RECORDS[done.project.pattern].dev),
-        ("uv run poe test", "run its tests"),
-    ]
-
-
-def equivalent_command(done: NewProject) -> str:
-    """Return the command that creates the same project without a default or a question."""
-    project = done.project
-    options = [f"--pattern={project.pattern}", f"--ci={project.ci}"]
-    options += ["--with-ai"] if project.ai else []
-    options += ["--with-schedule"] if project.schedule else []
-    options += ["--no-git"] if done.repository is GitOutcome.NOT_WANTED else []
-    options += ["--install"] if done.installed else []
-    return shlex.join(
-        ["bgscaffold", "new", relative_to_cwd(project.destination), *options]
-    )
-
-
-def new_project_json(done: NewProject) -> str:
-    """Return all of it as one JSON object."""
-    project = done.project
+def new_project_json(created: NewProject) -> str:
+    """Return the same facts as one JSON object."""
     facts = {
-        **project.answers,
-        "path": str(project.destination),
-        "commit": done.commit,
-        "repository": done.repository.value,
-        "installed": done.installed,
-        "next_steps": [command for command, _purpose in next_steps(done)],
-        "command": equivalent_command(done),
+        **created.spec.answers,
+        "path": str(created.spec.destination),
+        "commit": created.version,
+        "repository": created.git.value,
+        "installed": created.installed,
+        "next_steps": [step for step, _purpose in next_steps(created)],
+        "command": equivalent_command(created),
     }
     return json.dumps(facts, indent=2)
 
 
+def next_steps(created: NewProject) -> list[tuple[str, str]]:
+    """Return the commands to run next, each with what it does."""
+    spec = created.spec
+    steps = []
+    if not shutil.which("uv"):
+        steps.append((GET_UV, "get uv (or: pipx install uv)"))
+    folder = relative_to_cwd(spec.destination)
+    if folder != ".":
+        steps.append((f"cd {shlex.quote(folder)}", ""))
+    steps.append(("uv run poe dev", RECORDS[spec.pattern].dev))
+    steps.append(("uv run poe test", "run its tests"))
+    return steps
+
+
+def equivalent_command(created: NewProject) -> str:
+    """Return the command that creates the same project without a question."""
+    spec = created.spec
+    flags = {
+        "--with-ai": spec.ai,
+        "--with-schedule": spec.schedule,
+        "--no-git": created.git is GitOutcome.NOT_WANTED,
+        "--install": created.installed,
+    }
+    options = [f"--pattern={spec.pattern}", f"--ci={spec.ci}"]
+    options += [flag for flag, is_set in flags.items() if is_set]
+    path = relative_to_cwd(spec.destination)
+    return shlex.join(["bgscaffold", "new", path, *options])
+
+
 def patterns_table() -> str:
-    """Return the table of what each pattern promises."""
+    """Return what each pattern promises, as a table."""
     titles = [f"{pattern:<8}{record.title}" for pattern, record in RECORDS.items()]
-    rows = zip(PROMISES, *(record.promises for record in RECORDS.values()), strict=True)
-    table = [table_row("", *RECORDS), *(table_row(*cells) for cells in rows)]
-    once = "At least once: after a crash a task may run twice, so write tasks that bear it."
-    return "\n".join([*titles, "", *table, "", once])
+    rows = [table_row("", *RECORDS)]
+    for field in fields(Promises):
+        promises = (record.promises for record in RECORDS.values())
+        cells = [getattr(each, field.name) for each in promises]
+        rows.append(table_row(field.metadata["title"], *cells))
+    return "\n".join([*titles, "", *rows, "", AT_LEAST_ONCE])
 
 
-def table_row(promise: str, *cells: str) -> str:
-    """Return one line of the table."""
-    return f"{promise:<38}{''.join(f'{cell:<16}' for cell in cells)}".rstrip()
+def table_row(title: str, *cells: str) -> str:
+    """Return a line of the table."""
+    columns = "".join(f"{cell:<17}" for cell in cells)
+    return f"{title:<35}{columns}".rstrip()

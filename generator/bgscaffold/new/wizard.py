@@ -1,4 +1,4 @@
-"""The wizard of `new`: two questions lead to an advice, which Enter accepts."""
+"""The wizard of `bgscaffold new`: two questions lead to a recommended pattern."""
 
 import sys
 from dataclasses import dataclass, replace
@@ -12,105 +12,89 @@ from bgscaffold.system.errors import CommandInterruptedError
 
 @dataclass(frozen=True)
 class Question:
-    """A question of the wizard, and its possible answers."""
+    """A question and its possible answers."""
 
     text: str
     answers: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Advice:
+    """A recommended pattern and the reason for it."""
+
+    pattern: Pattern
+    reason: str
+
+
 QUESTIONS = (
     Question(
-        "How long does your slowest task take? A server that is told to stop, as at every deploy,\n"
-        "gets a grace to finish what runs: 30 seconds on most platforms.",
+        "How long does your slowest task take? A server that is stopped, as in every\n"
+        "deploy, has a grace period to finish its work: 30 seconds on most platforms.",
         (
             "a moment: a mail, a line in a log",
-            "seconds, and it always ends within the grace",
-            "longer than the grace, or nobody knows",
+            "seconds, and always less than the grace period",
+            "longer than the grace period, or it is not known",
         ),
     ),
     Question(
-        "May a task that was accepted be lost, when the process crashes or the machine goes down?",
+        "May an accepted task be lost when the process crashes or the machine stops?",
         (
             "yes, now and then",
             "no",
-            "no, and tasks need processes or machines of their own",
+            "no, and tasks need their own processes or machines",
         ),
     ),
 )
 
+IN_DATABASE = Advice(
+    Pattern.SAFE, "Tasks wait in the database: a crash loses none. No server is needed."
+)
+ON_WORKERS = Advice(
+    Pattern.CELERY, "Workers run the tasks on as many machines as you like."
+)
+# By the numbers of the two answers.
 ADVICE = {
-    (0, 0): (
-        Pattern.SIMPLE,
-        "Short work that may be lost needs no more than FastAPI itself.",
-    ),
-    (1, 0): (
-        Pattern.ASYNC,
-        "Tasks run concurrently and bounded, and finish within the grace.",
-    ),
-    (2, 0): (
+    (0, 0): Advice(Pattern.SIMPLE, "Short tasks that may be lost need only FastAPI."),
+    (1, 0): Advice(Pattern.ASYNC, "Tasks run concurrently, up to a limit."),
+    (2, 0): Advice(
         Pattern.SAFE,
-        "What outlasts the grace would be lost at every deploy, not only in a crash.",
+        "Every deploy would lose tasks that outlast the grace period.",
     ),
-    (0, 1): (
+    (0, 1): IN_DATABASE,
+    (1, 1): IN_DATABASE,
+    (2, 1): Advice(
         Pattern.SAFE,
-        "Tasks wait in the database, so a crash loses none; no server is needed.",
+        "Tasks wait in the database: one that a deploy cuts off runs again.",
     ),
-    (1, 1): (
-        Pattern.SAFE,
-        "Tasks wait in the database, so a crash loses none; no server is needed.",
-    ),
-    (2, 1): (
-        Pattern.SAFE,
-        "Tasks wait in the database, and what a deploy cuts off runs again.",
-    ),
-    (0, 2): (
+    (0, 2): ON_WORKERS,
+    (1, 2): ON_WORKERS,
+    (2, 2): Advice(
         Pattern.CELERY,
-        "Workers run the tasks, on as many machines as you like; none is lost.",
-    ),
-    (1, 2): (
-        Pattern.CELERY,
-        "Workers run the tasks, on as many machines as you like; none is lost.",
-    ),
-    (2, 2): (
-        Pattern.CELERY,
-        "Workers run the tasks, apart from the API; its deploys stop none.",
+        "Workers run the tasks, so a deploy of the API does not stop them.",
     ),
 }
 
 
 def is_interactive() -> bool:
-    """Tell whether somebody sits at a terminal who can be asked."""
-    return all(
-        stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout)
-    )
+    """Tell whether the command runs in a terminal."""
+    streams = (sys.stdin, sys.stdout)
+    return all(stream is not None and stream.isatty() for stream in streams)
 
 
-def ask_pattern(project: ProjectSpec) -> ProjectSpec:
-    """Ask how the tasks of a project are, and return it with the pattern that was chosen."""
-    require_free(project.destination)  # rather now than after the questions
+def ask_pattern(spec: ProjectSpec) -> ProjectSpec:
+    """Ask the two questions, and return the spec with the chosen pattern."""
+    require_free(spec.destination)  # before the questions, and not after them
     try:
-        time, loss = (
-            ask_question(number, question)
-            for number, question in enumerate(QUESTIONS, 1)
-        )
-        return replace(project, pattern=confirm_pattern(*ADVICE[time, loss]))
+        answers = [ask_question(n, each) for n, each in enumerate(QUESTIONS, 1)]
+        duration, loss = answers
+        return replace(spec, pattern=confirm_pattern(ADVICE[duration, loss]))
     except (KeyboardInterrupt, EOFError) as error:
-        echo("")  # what the terminal has shown of it, ^C or ^D, ends here
-        raise CommandInterruptedError(str(project.destination)) from error
-
-
-def other_features_hint(project: ProjectSpec) -> str:
-    """Return a line with what could have been chosen besides the pattern; none when all was."""
-    options = {
-        "--with-schedule (tasks that run by the clock)": project.schedule,
-        "--with-ai (documents and a chat)": project.ai,
-    }
-    left = [option for option, chosen in options.items() if not chosen]
-    return f"\nThere is also: {', '.join(left)}" if left else ""
+        echo("")  # ends the line in which the terminal shows ^C or ^D
+        raise CommandInterruptedError(str(spec.destination)) from error
 
 
 def ask_question(number: int, question: Question) -> int:
-    """Ask one question until it is answered, and return the number of the answer, from 0."""
+    """Ask a question until it is answered; return the number of the answer, from 0."""
     echo(f"{number}. {question.text}")
     choices = [str(choice) for choice, _ in enumerate(question.answers, 1)]
     for choice, answer in zip(choices, question.answers, strict=True):
@@ -118,26 +102,29 @@ def ask_question(number: int, question: Question) -> int:
     return choices.index(read_choice(f"{', '.join(choices)}? ", choices))
 
 
-def confirm_pattern(advice: Pattern, reason: str) -> Pattern:
-    """Tell the advice with its reason, and return it, or the pattern that is wanted instead."""
-    echo(f"Advice: {advice}. {reason}")
-    return Pattern(
-        read_choice(
-            f"Enter takes {advice}; or type {other_patterns(advice)}: ", ["", *Pattern]
-        )
-        or advice
-    )
+def confirm_pattern(advice: Advice) -> Pattern:
+    """Show the recommended pattern; return it, or the one that the user prefers."""
+    echo(f"Recommended: {advice.pattern}. {advice.reason}")
+    *most, last = (each for each in Pattern if each is not advice.pattern)
+    others = f"{', '.join(most)} or {last}"
+    prompt = f"Press Enter for {advice.pattern}, or type {others}: "
+    return Pattern(read_choice(prompt, ["", *Pattern]) or advice.pattern)
 
 
-def other_patterns(advice: Pattern) -> str:
-    """Return the patterns that are not the advised one."""
-    *most, last = (pattern for pattern in Pattern if pattern is not advice)
-    return f"{', '.join(most)} or {last}"
-
-
-def read_choice(prompt: str, allowed: list[str]) -> str:
-    """Read a line until it is one of the allowed words."""
-    while (answer := input(prompt).strip().lower()) not in allowed:
-        echo(f"{answer!r} is none of these.")
+def read_choice(prompt: str, choices: list[str]) -> str:
+    """Read a line until it is one of the choices."""
+    while (answer := input(prompt).strip().lower()) not in choices:
+        allowed = ", ".join(filter(None, choices))
+        echo(f"Not a choice: {answer!r}. Choose from {allowed}.")
     echo("")
     return answer
+
+
+def other_features_hint(spec: ProjectSpec) -> str:
+    """Return a line with the features that were not chosen, '' if all were."""
+    features = {
+        "--with-schedule (tasks that run by the clock)": spec.schedule,
+        "--with-ai (documents and a chat)": spec.ai,
+    }
+    others = [option for option, chosen in features.items() if not chosen]
+    return f"\nAlso available: {', '.join(others)}" if others else ""

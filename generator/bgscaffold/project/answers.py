@@ -1,7 +1,6 @@
-"""The answers file: what a project was made from."""
+"""The answers that a project was created from."""
 
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,104 +13,59 @@ from bgscaffold.project.errors import AnswersError
 
 
 @dataclass(frozen=True)
-class RecordedProject:
-    """A project that exists: its folder, and what its answers file says."""
+class Answers:
+    """The content of an answers file."""
 
-    folder: Path
     commit: str
     source: str
     pattern: Pattern
-    answers: dict[str, Any]
+    values: dict[str, Any]  # every answer by the name of its question
 
     @property
-    def name(self) -> str:
-        """Return the name that was given to the project."""
-        return str(self.answers.get("project_name", self.folder.name))
-
-    @property
-    def overlays(self) -> list[Feature]:
-        """Return the overlays that it has."""
-        return [overlay for overlay in Feature if self.answers.get(overlay) is True]
+    def features(self) -> list[Feature]:
+        """Return the features that the project has."""
+        return [feature for feature in Feature if self.values.get(feature)]
 
 
-def read_answers(folder: Path) -> RecordedProject:
-    """Return what is recorded in a folder's answers file, or refuse it."""
-    file = folder / ANSWERS_FILE
-    content = parse_answers_file(file)
-    answers = {
-        key: value for key, value in content.items() if not str(key).startswith("_")
-    }
-    commit, source = content.get("_commit"), content.get("_src_path", URL)
+def read_answers(root: Path) -> Answers:
+    """Return the answers of the project at `root`."""
+    file = root / ANSWERS_FILE
+    content = load_mapping(file)
+    commit = content.get("_commit")
+    source = content.get("_src_path", URL)
     if not isinstance(commit, str) or not commit:
-        raise AnswersError(str(file), "it has no _commit")
+        raise AnswersError(str(file), "_commit is missing")
     if not isinstance(source, str):
-        raise AnswersError(str(file), "_src_path is not text")
-    require_boolean_features(answers, file)
-    return RecordedProject(
-        folder, commit, source, recorded_pattern(answers, file), answers
+        raise AnswersError(str(file), "_src_path is not a text")
+    values = {name: content[name] for name in content if str(name)[:1] != "_"}
+    require_boolean_features(values, file)
+    pattern = values.get("pattern")
+    if pattern not in list(Pattern):
+        reason = f"pattern: {pattern!r} is none of {', '.join(Pattern)}"
+        raise AnswersError(str(file), reason)
+    return Answers(
+        commit=commit, source=source, pattern=Pattern(str(pattern)), values=values
     )
 
 
-def parse_answers_file(file: Path) -> dict[Any, Any]:
-    """Return what an answers file holds."""
-    if file.is_symlink():  # which the merge would replace by a file
+def load_mapping(file: Path) -> dict[Any, Any]:
+    """Return the mapping that a YAML file holds."""
+    if file.is_symlink():  # an upgrade would replace it by a file
         raise AnswersError(str(file), "it is a symbolic link")
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        raise AnswersError(str(file), str(error).partition("\n")[0]) from error
+        first_line = str(error).partition("\n")[0]
+        raise AnswersError(str(file), first_line) from error
     if not isinstance(content, dict):
-        raise AnswersError(str(file), "it is no mapping of names to answers")
+        raise AnswersError(str(file), "it is not a mapping of names to answers")
     return content
 
 
-def require_boolean_features(answers: dict[str, Any], file: Path) -> None:
-    """Refuse an overlay that is neither there nor not there; Copier would take it for there."""
-    for overlay in Feature:
-        if not isinstance(given := answers.get(overlay, False), bool):
-            raise AnswersError(
-                str(file), f"{overlay}: {given!r} is neither true nor false"
-            )
-
-
-def recorded_pattern(answers: dict[str, Any], file: Path) -> Pattern:
-    """Return the recorded pattern, or refuse one that there is not."""
-    try:
-        return Pattern(answers.get("pattern", "missing"))
-    except ValueError as error:
-        allowed = ", ".join(Pattern)
-        reason = f"pattern: {answers.get('pattern')!r} is none of {allowed}"
-        raise AnswersError(str(file), reason) from error
-
-
-def require_known_answers(project: RecordedProject, template: Path) -> None:
-    """Refuse answers to questions that the template, at the recorded commit, does not ask."""
-    if (
-        unknown := project.answers.keys()
-        - answers_known_to(project.answers, template).keys()
-    ):
-        reason = f"it asks no question called {', '.join(sorted(map(str, unknown)))}"
-        raise AnswersError(str(project.folder / ANSWERS_FILE), reason)
-
-
-def answers_known_to(given: dict[str, Any], template: Path) -> dict[str, Any]:
-    """Return the answers that a version of the template asks for."""
-    asks = questions(template)
-    return {name: value for name, value in given.items() if name in asks}
-
-
-def skip_if_exists_patterns(template: Path) -> list[str]:
-    """Return patterns of the paths that Copier writes only where they are missing."""
-    return list(questions(template).get("_skip_if_exists", []))
-
-
-def questions(template: Path) -> dict[str, Any]:
-    """Return what a version's copier.yml says."""
-    return parse_questions((template / "copier.yml").read_text(encoding="utf-8"))
-
-
-@cache  # it is long, and asked for at every step
-def parse_questions(text: str) -> dict[str, Any]:
-    """Return what a copier.yml says."""
-    content: dict[str, Any] = yaml.safe_load(text)
-    return content
+def require_boolean_features(values: dict[str, Any], file: Path) -> None:
+    """Refuse a feature that is neither on nor off: Copier would turn it on."""
+    for feature in Feature:
+        value = values.get(feature, False)
+        if not isinstance(value, bool):
+            reason = f"{feature}: {value!r} is neither true nor false"
+            raise AnswersError(str(file), reason)

@@ -1,30 +1,36 @@
 """Errors of a project and its answers."""
 
 from bgscaffold.errors import BgscaffoldError
+from bgscaffold.layout import ANSWERS_FILE
 
 
 class ProjectNameError(BgscaffoldError):
-    """The last part of the path cannot be the name of a project."""
+    """The last part of the path is not a valid project name."""
 
-    what = "Not a project name"
+    what = "Not a valid project name"
     allowed = (
-        "1 to 63 of a-z, 0-9, - and _, first a letter, last a letter or a digit;"
-        " no Python keyword, no device name of Windows, no package that the project depends on"
+        "A name has 1 to 63 characters of a-z, 0-9, - and _, starts with a letter and"
+        " ends with a letter or a digit. Python keywords, device names of Windows and"
+        " dependencies of the project are reserved."
     )
-    remedy = "choose another last part for the path, such as my-app"
+    remedy = "End the path with another name, such as my-app."
 
 
 class NotAProjectError(BgscaffoldError):
-    """The folder is not in a project that bgscaffold has made."""
+    """The folder is not in a project of bgscaffold."""
 
-    what = "Not a project of bgscaffold"
-    allowed = "a folder of a project that `bgscaffold new` or `copier copy` has made"
-    remedy = "go into the project, or name its folder"
+    what = "Not a bgscaffold project"
+    remedy = (
+        "Run the command in a project created by `bgscaffold new` or `copier copy`,"
+        " or name its folder."
+    )
 
 
 class AnswersError(BgscaffoldError):
-    """The answers file is not as Copier writes it."""
+    """The answers file is not as Copier wrote it."""
 
     what = "Cannot use the recorded answers"
-    allowed = "the file as bgscaffold or Copier wrote it, with _commit, pattern and project_name"
-    remedy = "take it from the history: git log -- .copier-answers.yml, git checkout COMMIT -- .copier-answers.yml"
+    remedy = (
+        f"Restore the file from its history: `git log -- {ANSWERS_FILE}`, then"
+        f" `git checkout COMMIT -- {ANSWERS_FILE}`."
+    )

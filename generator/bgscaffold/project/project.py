@@ -1,95 +1,107 @@
-"""A project that exists already: where it lies, and what its answers say."""
+"""A project that exists: its folder and its answers."""
 
 import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from bgscaffold.layout import ANSWERS_FILE
+from bgscaffold.features import Feature
+from bgscaffold.git.repository import require_no_open_conflicts
+from bgscaffold.layout import ANSWERS_FILE, application_packages
 from bgscaffold.patterns import Pattern
+from bgscaffold.project.answers import Answers, read_answers
 from bgscaffold.project.errors import NotAProjectError
 
-HOUSE = ("app/domains.py", "app/background/__init__.py")  # what every project has
-ANSWER = re.compile(r"^(\w+):[ \t]+['\"]?(.*?)['\"]?[ \t]*$", re.MULTILINE)
 LINE_LENGTH = re.compile(
     r"^\[tool\.ruff\][^\[]*?^line-length\s*=\s*(\d+)", re.MULTILINE
 )
-SUPPORTS = re.compile(
-    r"\bsupport(?:s|ed)\s*=\s*frozenset\((.*?)\)", re.IGNORECASE | re.DOTALL
-)
+DEFAULT_LINE_LENGTH = 88
+SETTING = re.compile(r"^(?:# ?)?([A-Z][A-Z0-9_]*)=", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Project:
-    """A project on the disk, with the answers it was made from."""
+    """A project on the disk."""
 
     root: Path
-    answers: dict[str, str]
+    answers: Answers
+
+    @classmethod
+    def find(cls, path: str | None = None) -> "Project":
+        """Return the project around a folder, by default the current one.
+
+        A project with open merge conflicts is refused, because its files and its
+        answers are not to be trusted before the conflicts are resolved.
+        """
+        root = find_root(path)
+        require_no_open_conflicts(root)
+        return cls.load(root)
+
+    @classmethod
+    def load(cls, root: Path) -> "Project":
+        """Return the project whose answers file is in this folder."""
+        project = cls(root, read_answers(root))
+        if not project.packages:
+            raise NotAProjectError(str(root), "app/background.py is missing")
+        return project
+
+    @property
+    def name(self) -> str:
+        """Return the name that the project was created with."""
+        return str(self.answers.values.get("project_name", self.root.name))
 
     @property
     def pattern(self) -> Pattern:
-        """Return how its tasks run."""
-        return Pattern(self.answers["pattern"])
+        """Return the pattern that runs its tasks."""
+        return self.answers.pattern
+
+    @property
+    def commit(self) -> str:
+        """Return the version of the template that it was created from."""
+        return self.answers.commit
+
+    @property
+    def features(self) -> list[Feature]:
+        """Return the features that it has."""
+        return self.answers.features
+
+    @property
+    def packages(self) -> list[Path]:
+        """Return its application packages: `app`, or what the user has made of it."""
+        return application_packages(self.root)
 
     @property
     def line_length(self) -> int:
-        """Return how long its ruff lets a line be."""
+        """Return the line length that its ruff allows."""
         found = LINE_LENGTH.search(read_text(self.root / "pyproject.toml"))
-        return int(found[1]) if found else 88
-
-    @property
-    def supports(self) -> set[str]:
-        """Return the options that its backend says it can honour."""
-        room = sorted((self.root / "app" / "background").glob("*.py"))
-        declared = " ".join(
-            part for file in room for part in SUPPORTS.findall(read_text(file))
-        )
-        return set(re.findall(r"[\"']([\w ]+)[\"']", declared))
+        return int(found[1]) if found else DEFAULT_LINE_LENGTH
 
 
-def find_project(start: str | None) -> Project:
-    """Return the project that a folder lies in: the given one, or the current."""
-    return open_project(find_root(start))
-
-
-def find_root(start: str | None) -> Path:
-    """Return the root of the project that a folder lies in: the given one, or the current."""
-    folder = Path(
-        os.path.realpath(start or ".")
-    )  # git knows no other, and `..` has no parents
-    if (
-        not folder.is_dir()
-    ):  # such as an option without its dashes; the current one is not meant
-        there = os.path.lexists(folder)
-        raise NotAProjectError(
-            str(folder), "it is no folder" if there else "there is no such folder"
-        )
+def find_root(path: str | None = None) -> Path:
+    """Return the nearest folder with an answers file, from a folder upwards."""
+    folder = Path(os.path.realpath(path or "."))
+    if not folder.is_dir():
+        found = os.path.lexists(folder)
+        reason = "it is not a folder" if found else "it does not exist"
+        raise NotAProjectError(str(folder), reason)
     for candidate in [folder, *folder.parents]:
-        if os.path.isfile(candidate / ANSWERS_FILE):
+        answers = candidate / ANSWERS_FILE
+        if os.path.isfile(answers):
             return candidate
-        if os.path.lexists(candidate / ANSWERS_FILE):
-            raise NotAProjectError(str(candidate), f"its {ANSWERS_FILE} is no file")
-    raise NotAProjectError(str(folder), f"no {ANSWERS_FILE} here or in a folder above")
+        if os.path.lexists(answers):
+            raise NotAProjectError(str(candidate), f"its {ANSWERS_FILE} is not a file")
+    reason = f"no {ANSWERS_FILE} in this folder or above it"
+    raise NotAProjectError(str(folder), reason)
 
 
-def open_project(root: Path) -> Project:
-    """Return the project at this root, if it is one of bgscaffold."""
-    answers = dict(ANSWER.findall(read_text(root / ANSWERS_FILE)))
-    if answers.get("pattern") not in set(Pattern):
-        raise NotAProjectError(
-            str(root), f"{ANSWERS_FILE} names no pattern of bgscaffold"
-        )
-    for part in HOUSE:
-        if not (root / part).is_file():
-            raise NotAProjectError(str(root), f"it has no {part}")
-    return Project(root, answers)
+def documented_settings(root: Path) -> list[str]:
+    """Return the settings that a project's .env.example explains."""
+    return list(dict.fromkeys(SETTING.findall(read_text(root / ".env.example"))))
 
 
 def read_text(file: Path) -> str:
-    """Return what a file holds, as far as it can be read; '' when it cannot, or would take for ever."""
+    """Return the text of a regular file, '' where it cannot be read."""
     try:
-        return (
-            file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
-        )
+        return file.read_text("utf-8", "replace") if file.is_file() else ""
     except OSError:
         return ""

@@ -1,4 +1,4 @@
-"""The project to create, as a value that cannot be wrong."""
+"""The project to create, as a value that is always valid."""
 
 import os
 import re
@@ -11,15 +11,8 @@ from bgscaffold.patterns import Pattern
 from bgscaffold.project.errors import ProjectNameError
 
 NAME = re.compile(r"\A[a-z](?:[a-z0-9_-]{0,61}[a-z0-9])?\Z")
-WINDOWS_DEVICES = frozenset(
-    [
-        "con",
-        "prn",
-        "aux",
-        "nul",
-        *(f"{port}{n}" for port in ("com", "lpt") for n in range(10)),
-    ]
-)
+PORTS = [f"{port}{number}" for port in ("com", "lpt") for number in range(10)]
+WINDOWS_DEVICES = frozenset(["con", "prn", "aux", "nul", *PORTS])
 
 # uv mistakes a project with such a name for the dependency, and does not install it.
 DEPENDENCIES = """
@@ -33,7 +26,7 @@ tzdata tzlocal uvicorn watchfiles wordllama
 
 
 class Ci(StrEnum):
-    """Where the project's continuous integration runs."""
+    """The continuous integration of a project."""
 
     GITHUB = "github"
     GITLAB = "gitlab"
@@ -52,11 +45,7 @@ class ProjectSpec:
     ai: bool = False
 
     def __post_init__(self) -> None:
-        taken = (
-            self.name in WINDOWS_DEVICES
-            or self.name.replace("_", "-") in DEPENDENCIES.split()
-        )
-        if not NAME.search(self.name) or taken or iskeyword(self.name):
+        if not NAME.search(self.name) or is_reserved(self.name):
             raise ProjectNameError(self.name)
 
     @classmethod
@@ -69,12 +58,17 @@ class ProjectSpec:
         schedule: bool = False,
         ai: bool = False,
     ) -> "ProjectSpec":
-        """Take the last part of a path for the name: as it was typed, or that of the folder at `.`."""
+        """Return the project to create at a path, whose last part is its name."""
         folder, name = os.path.split(path.rstrip("/" + os.sep))
         if name in (os.curdir, os.pardir):
             folder, name = os.path.split(os.path.realpath(path))
         return cls(
-            name, Path(os.path.realpath(folder), name), pattern, ci, schedule, ai
+            name=name,
+            destination=Path(os.path.realpath(folder), name),
+            pattern=pattern,
+            ci=ci,
+            schedule=schedule,
+            ai=ai,
         )
 
     @property
@@ -87,3 +81,9 @@ class ProjectSpec:
             "schedule": self.schedule,
             "ai": self.ai,
         }
+
+
+def is_reserved(name: str) -> bool:
+    """Tell whether a name means something else to Python, to Windows or to uv."""
+    is_dependency = name.replace("_", "-") in DEPENDENCIES.split()
+    return iskeyword(name) or name in WINDOWS_DEVICES or is_dependency

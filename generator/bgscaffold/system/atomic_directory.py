@@ -1,4 +1,4 @@
-"""Work that is done whole or not at all, whatever interrupts it; above all, making a folder."""
+"""Creating a folder with its content as a whole, or not at all."""
 
 import os
 import shutil
@@ -17,22 +17,23 @@ from bgscaffold.system.signals import T, ignore_signals, run_interruptibly
 
 
 def build_atomically(destination: Path, build: Callable[[Path], T]) -> T:
-    """Let a function fill a folder beside the destination, then move its `project` there.
+    """Let a function fill a folder beside the destination; move its `project` there.
 
-    Where the user stands in the destination, it is filled: in another folder, with the same name
-    and in the same place, he would not stand.
+    The current folder is filled instead of replaced, or the user's shell would be in a
+    folder that no longer exists.
     """
     require_free(destination)
-    within = is_current_folder(destination)
-    beside = destination if within else destination.parent
-    stage = beside / f".{destination.name}.{token_hex(4)}"
-    put = move_contents if within else move_into_place
-    missing = [parent for parent in destination.parents if not parent.exists()]
+    is_current = is_current_folder(destination)
+    parent = destination if is_current else destination.parent
+    stage = parent / f".{destination.name}.{token_hex(4)}"
+    move = move_contents if is_current else move_into_place
+    missing = missing_folders(destination)
 
     def work() -> T:
         stage.mkdir(parents=True)
         built = build(stage)
-        put(stage / "project", destination)
+        ignore_signals()
+        move(stage / "project", destination)
         return built
 
     def clean_up() -> None:
@@ -40,57 +41,50 @@ def build_atomically(destination: Path, build: Callable[[Path], T]) -> T:
         remove_empty_folders(missing)
 
     try:
-        return run_interruptibly(
-            work, clean_up, CommandInterruptedError(str(destination))
-        )
-    except OSError as error:
-        raise WriteError(
-            error.filename or str(destination), error.strerror or ""
-        ) from error
+        error = CommandInterruptedError(str(destination))
+        return run_interruptibly(work, clean_up, error)
+    except OSError as failure:
+        file = failure.filename or str(destination)
+        raise WriteError(file, failure.strerror or "") from failure
 
 
 def move_into_place(folder: Path, destination: Path) -> None:
     """Move a finished folder to its destination, which is missing or empty."""
-    ignore_signals()
     try:
         with suppress(FileNotFoundError):
             destination.rmdir()
         os.rename(folder, destination)
     except OSError:
-        require_free(destination)  # as it is by now, perhaps by another `new`
+        require_free(destination)  # perhaps another `new` was faster
+        raise
+
+
+def move_contents(folder: Path, destination: Path) -> None:
+    """Move everything in a finished folder to the destination, or nothing."""
+    if any(path != folder.parent for path in destination.iterdir()):
+        raise FolderNotEmptyError(str(destination))
+    moved: list[str] = []
+    try:
+        for name in sorted(os.listdir(folder)):
+            os.rename(folder / name, destination / name)
+            moved.append(name)
+    except OSError:
+        for name in moved:
+            os.rename(destination / name, folder / name)
         raise
 
 
 def is_current_folder(folder: Path) -> bool:
-    """Tell whether a folder is the one that the user stands in."""
+    """Tell whether a folder is the current one."""
     return folder.exists() and folder.samefile(Path.cwd())
 
 
-def move_contents(folder: Path, destination: Path) -> None:
-    """Move what a finished folder holds to its destination, where it stands: all of it, or nothing."""
-    ignore_signals()
-    stage = folder.parent
-    if any(path != stage for path in destination.iterdir()):
-        raise FolderNotEmptyError(str(destination))
-    moved = []
-    try:
-        for path in sorted(folder.iterdir()):
-            os.rename(path, destination / path.name)
-            moved.append(path)
-    except OSError:
-        for path in moved:
-            os.rename(destination / path.name, path)
-        raise
-
-
 def require_free(destination: Path) -> None:
-    """Refuse a destination that is there already, unless it is an empty folder."""
+    """Refuse a destination that exists, unless it is an empty folder."""
     try:
-        if (
-            destination.is_symlink()
-        ):  # which can be replaced by a folder, but is not ours
-            raise NotAFolderError(str(destination), "a symbolic link")
-        if next(destination.iterdir(), None) is not None:
+        if destination.is_symlink():
+            raise NotAFolderError(str(destination), "it is a symbolic link")
+        if any(destination.iterdir()):
             raise FolderNotEmptyError(str(destination))
     except FileNotFoundError:
         return
@@ -100,8 +94,13 @@ def require_free(destination: Path) -> None:
         raise WriteError(str(destination), error.strerror or "") from error
 
 
+def missing_folders(path: Path) -> list[Path]:
+    """Return the folders that a path needs and that do not exist, innermost first."""
+    return [parent for parent in path.parents if not parent.exists()]
+
+
 def remove_empty_folders(folders: list[Path]) -> None:
-    """Remove the folders that were made for nothing, innermost first."""
-    with suppress(OSError):
-        for folder in folders:
+    """Remove folders that turned out not to be needed, innermost first."""
+    for folder in folders:
+        with suppress(OSError):
             folder.rmdir()

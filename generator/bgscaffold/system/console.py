@@ -1,30 +1,34 @@
-"""Printing that cannot undo, or deny, what was done."""
+"""Printing that never fails a command, and paths as the user would type them."""
 
 import os
 import sys
 from pathlib import Path
+from typing import TextIO
 
 
 def echo(text: str, *, to_stderr: bool = False) -> bool:
-    """Print, with escapes for what the terminal cannot show, and tell whether it could be done."""
+    """Print a text, and tell whether it could be written.
+
+    What the terminal cannot show is escaped.
+    """
     stream = sys.stderr if to_stderr else sys.stdout
-    if stream is None:  # closed by the caller, as with >&-
+    if stream is None:  # the caller closed it, as with >&-
         return False
-    encoding = stream.encoding
+    printable = text.encode(stream.encoding, "backslashreplace")
     try:
-        print(
-            text.encode(encoding, "backslashreplace").decode(encoding),
-            file=stream,
-            flush=True,
-        )
+        print(printable.decode(stream.encoding), file=stream, flush=True)
     except OSError:
-        # What is left in its buffer would fail once more, with a complaint, when Python ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        discard(stream)
         return False
     return True
 
 
-def relative_to_cwd(folder: Path) -> str:
-    """Return the shorter spelling of a folder's path."""
+def discard(stream: TextIO) -> None:
+    """Send a stream to nowhere, or Python reports the same error when it exits."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def relative_to_cwd(path: Path) -> str:
+    """Return the shorter spelling of a path."""
     here = Path.cwd()
-    return str(folder.relative_to(here) if folder.is_relative_to(here) else folder)
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)

@@ -3,66 +3,70 @@
 from bgscaffold.errors import BgscaffoldError
 
 
+class CurrentFolderMissingError(BgscaffoldError):
+    """The current folder was removed."""
+
+    what = "The current folder no longer exists"
+    remedy = "Change to another folder and run the command again."
+
+
 class FolderNotEmptyError(BgscaffoldError):
-    """The folder to create holds something already."""
+    """The folder to create exists and has content."""
 
     what = "The folder is not empty"
-    allowed = "a folder that does not exist yet, or an empty one (one with only .git counts as full)"
-    remedy = "choose another path, or move away what the folder holds"
+    remedy = "Choose another path, or move its content away; .git counts as content."
 
 
 class NotAFolderError(BgscaffoldError):
-    """Something that is not a folder stands where the project should go."""
+    """The path of the folder to create is a file or a link."""
 
     what = "The path is not a folder"
-    allowed = "a folder that does not exist yet, or an empty one"
-    remedy = "choose another path, or move away what is there"
+    remedy = "Choose another path, or move what is there away."
 
 
 class WriteError(BgscaffoldError):
-    """The system did not let the project be written; nothing of it is left."""
+    """The system refused to write a file; everything written was removed again."""
 
-    what = "Cannot write the project"
-    allowed = "a folder you may write to, on a disk with room"
-    remedy = "free some space or choose another path, then run the same command again"
-
-
-class CurrentFolderMissingError(BgscaffoldError):
-    """The folder that the user stands in has been removed."""
-
-    what = "The folder that you stand in is gone"
-    allowed = "a folder that is there"
-    remedy = "go to another folder, then run the same command again"
-
-
-class ConcurrentEditError(BgscaffoldError):
-    """Somebody else has written a file since it was read; nothing was changed."""
-
-    what = "Somebody else has just changed the file"
-    allowed = "one who writes at a time"
-    remedy = "run the same command again"
-
-
-class LockTimeoutError(BgscaffoldError):
-    """Another command is changing what is in the folder, and does not end."""
-
-    what = "Another bgscaffold is at work in this folder"
-    allowed = "one at a time; this one has waited"
-    remedy = "let the other one end, or end it, then run the same command again"
+    what = "Cannot write"
+    remedy = (
+        "Free disk space or choose a folder that you may write to,"
+        " and run the command again."
+    )
 
 
 class FilesNotWrittenError(BgscaffoldError):
-    """The system did not let the files be written; all are as they were."""
+    """The system refused to write one of several files; none was changed."""
 
-    what = "Cannot write the files, nothing was changed"
-    allowed = "a project you may write to, on a disk with room"
-    remedy = "free some space or mend the permissions, then run the same command again"
+    what = "Cannot write the files; nothing was changed"
+    remedy = "Free disk space or fix the permissions, and run the command again."
+
+
+class ConcurrentEditError(BgscaffoldError):
+    """Another process changed a file after it was read; nothing was overwritten."""
+
+    what = "Another process has just changed the file"
+    remedy = "Run the command again."
+
+
+class LockTimeoutError(BgscaffoldError):
+    """Another command holds the lock of the folder and does not end."""
+
+    what = "Another bgscaffold command is running in this folder"
+    remedy = "Wait until it ends, or stop it, and run the command again."
 
 
 class CommandInterruptedError(BgscaffoldError):
-    """Ctrl-C or SIGTERM came before the project was in its place."""
+    """Ctrl-C or SIGTERM arrived before anything was created."""
 
-    exit_code = 130  # what a shell expects of a program that Ctrl-C has ended
-    what = "Interrupted, nothing was created"
-    allowed = "to let it finish"
-    remedy = "run the same command again"
+    exit_code = 130  # the status of a program that Ctrl-C ended
+    what = "Interrupted; nothing was created"
+    remedy = "Run the command again."
+
+    def __str__(self) -> str:
+        return f"{self.what}. {self.remedy}"
+
+
+class ChangeInterruptedError(CommandInterruptedError):
+    """Ctrl-C or SIGTERM arrived before anything was changed."""
+
+    what = "Interrupted; nothing was changed"

@@ -1,4 +1,4 @@
-"""Work that a signal interrupts and that cleans up after itself."""
+"""Work that a signal can interrupt, and that cleans up after itself."""
 
 import signal
 from collections.abc import Callable
@@ -7,39 +7,27 @@ from typing import TypeVar
 
 from bgscaffold.errors import BgscaffoldError
 
-
-def is_interrupt(error: BaseException | None) -> bool:
-    """Tell whether Ctrl-C is behind an error, as Python wraps it while a class is being made."""
-    while error is not None and not isinstance(error, KeyboardInterrupt):
-        error = error.__cause__ or error.__context__
-    return error is not None
-
-
-SIGNALS = [
-    getattr(signal, name)
-    for name in ("SIGINT", "SIGTERM", "SIGHUP")
-    if hasattr(signal, name)
-]
-
+NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
+SIGNALS = [getattr(signal, name) for name in NAMES if hasattr(signal, name)]
 
 T = TypeVar("T")
 
 
 def run_interruptibly(
-    work: Callable[[], T], clean_up: Callable[[], object], refusal: BgscaffoldError
+    work: Callable[[], T], clean_up: Callable[[], object], error: BgscaffoldError
 ) -> T:
-    """Do work that a signal stops, then clean up, which no signal stops.
+    """Do work that a signal stops with `error`, then clean up undisturbed.
 
-    A function and not a context manager: a signal that comes while one of those is being entered
-    finds neither its `except` nor its `finally`.
+    This is not a context manager, because a signal that arrives while one is being
+    entered reaches neither its `except` nor its `finally`.
     """
     handlers = {number: signal.getsignal(number) for number in SIGNALS}
     try:
         catch_signals()
         return work()
-    except BaseException as error:
-        if is_interrupt(error):
-            raise refusal from error
+    except BaseException as cause:
+        if is_interrupt(cause):
+            raise error from cause
         raise
     finally:
         ignore_signals()
@@ -48,15 +36,25 @@ def run_interruptibly(
             signal.signal(number, handler)
 
 
+def is_interrupt(error: BaseException | None) -> bool:
+    """Tell whether Ctrl-C caused an error.
+
+    Python wraps a KeyboardInterrupt that arrives while a class is being created.
+    """
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
 def catch_signals() -> None:
-    """Let a signal to stop raise KeyboardInterrupt, unless it is ignored already, as under nohup."""
+    """Raise KeyboardInterrupt on a signal, unless it is ignored, as under nohup."""
     for number in SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, raise_interrupt)
 
 
 def raise_interrupt(_number: int, _frame: FrameType | None) -> None:
-    """Stop the work in hand, once."""
+    """Stop the current work, once."""
     ignore_signals()
     raise KeyboardInterrupt
 
@@ -65,9 +63,9 @@ def ignore_signals() -> None:
     """Let nothing interrupt what follows."""
     for number in SIGNALS:
         if signal.getsignal(number) is raise_interrupt:
-            # Not SIG_IGN: Python complains about a signal that came just before it.
+            # Not SIG_IGN: Python reports a signal that arrived just before it.
             signal.signal(number, ignore_signal)
 
 
 def ignore_signal(_number: int, _frame: FrameType | None) -> None:
-    """Take no notice of a signal."""
+    """Do nothing about a signal."""

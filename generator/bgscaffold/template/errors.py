@@ -4,12 +4,12 @@ from bgscaffold.errors import BgscaffoldError
 
 
 class TemplateNotFoundError(BgscaffoldError):
-    """The installation holds neither a bundle nor a repository to render from."""
+    """The installation has neither a bundle nor a repository to render from."""
 
     what = "Cannot find the template of bgscaffold"
-    allowed = "an installed wheel, or an editable checkout"
     remedy = (
-        "install bgscaffold again: python3 -m pip install --force-reinstall bgscaffold"
+        "Install bgscaffold again:"
+        " `python3 -m pip install --force-reinstall bgscaffold`."
     )
 
 
@@ -17,5 +17,4 @@ class RenderError(BgscaffoldError):
     """Copier could not render the template."""
 
     what = "Cannot render the template"
-    allowed = "a template that renders with these answers"
-    remedy = "this is a fault of bgscaffold: please report it with the line above"
+    remedy = "This is a bug in bgscaffold: please report it with the line above."

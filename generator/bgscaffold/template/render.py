@@ -1,4 +1,4 @@
-"""Rendering: the only module that imports Copier, and only when it is called."""
+"""Rendering: the only module that imports Copier, and only when it renders."""
 
 import os
 import re
@@ -15,9 +15,8 @@ import yaml
 from bgscaffold.layout import ANSWERS_FILE, URL
 from bgscaffold.template.errors import RenderError
 
-COMPILED: dict[
-    Path, dict[tuple[Any, ...], CodeType]
-] = {}  # by template, for each has its options
+Codes = dict[tuple[Any, ...], CodeType]
+COMPILED: dict[Path, Codes] = {}  # by template, because each has its own options
 
 
 def import_copier() -> None:
@@ -27,66 +26,71 @@ def import_copier() -> None:
 
 def render(
     template: Path,
-    commit: str,
     answers: dict[str, Any],
     destination: Path,
+    *,
+    version: str,
     source: str = URL,
 ) -> None:
-    """Render an unpacked template, and record where it came from: the public template."""
+    """Render a template; record its version and source in the answers file."""
+    try:
+        run_copier(template, answers, destination)
+    except OSError:
+        raise
+    except Exception as error:
+        raise RenderError(type(error).__name__, str(error)) from error
+    record_source(destination / ANSWERS_FILE, version, source)
+
+
+def run_copier(template: Path, answers: dict[str, Any], destination: Path) -> None:
+    """Render a template quietly, with defaults for questions without an answer."""
     from copier import Settings, run_copy
     from plumbum import local
 
-    # Without git on its PATH Copier starts no process per written file, which halves the time.
-    # The settings are empty because a user's own would replace defaults of the template.
+    # Without git on its PATH Copier starts no process per file, which halves the time.
+    # The settings are empty, or the user's own would replace defaults of the template.
     quiet = warnings.catch_warnings(action="ignore")
-    with local.env(PATH=os.devnull), template_cache(template), quiet:
-        try:
-            run_copy(
-                str(template),
-                destination,
-                data=answers,
-                defaults=True,
-                quiet=True,
-                settings=Settings(),
-            )
-        except OSError:
-            raise
-        except Exception as error:
-            raise RenderError(type(error).__name__, str(error)) from error
-    record_source(destination / ANSWERS_FILE, commit, source)
+    with local.env(PATH=os.devnull), compiled_once(template), quiet:
+        run_copy(
+            str(template),
+            destination,
+            data=answers,
+            defaults=True,
+            quiet=True,
+            settings=Settings(),
+        )
 
 
 @contextmanager
-def template_cache(template: Path) -> Iterator[None]:
-    """Compile each text of a template once, though it is rendered twice.
+def compiled_once(template: Path) -> Iterator[None]:
+    """Compile each text of a template once, even if it is rendered twice.
 
-    Copier asks again for each part of each path, 400 times over.
+    Copier compiles every part of every path again, 400 times in one render.
     """
     from jinja2 import Environment
 
-    original = Environment.compile, Environment.from_string
+    compile_text, from_string = Environment.compile, Environment.from_string
     codes = COMPILED.setdefault(template, {})
 
-    def compiled(environment: Environment, *text: Any) -> CodeType:
+    def compile_once(environment: Environment, *text: Any) -> CodeType:
         if text not in codes:
-            codes[text] = original[0](environment, *text)
+            codes[text] = compile_text(environment, *text)
         return codes[text]
 
-    Environment.compile = compiled  # type: ignore[method-assign, assignment]
-    Environment.from_string = cache(original[1])  # type: ignore[method-assign, assignment]
+    Environment.compile = compile_once  # type: ignore[method-assign, assignment]
+    Environment.from_string = cache(from_string)  # type: ignore[method-assign, assignment]
     try:
         yield
     finally:
-        Environment.compile, Environment.from_string = original  # type: ignore[method-assign]
+        Environment.compile = compile_text  # type: ignore[method-assign]
+        Environment.from_string = from_string  # type: ignore[method-assign]
 
 
-def record_source(answers_file: Path, commit: str, source: str) -> None:
-    """Replace the folder that was rendered from by the lines Copier writes for its source."""
+def record_source(answers_file: Path, version: str, source: str) -> None:
+    """Replace the temporary folder in an answers file by the template's own source."""
     text = answers_file.read_text(encoding="utf-8")
-    recorded = yaml.safe_dump(
-        {"_commit": commit, "_src_path": source}, allow_unicode=True
-    )
-    pinned = re.sub(
-        r"^_src_path:.*\n(?: .*\n)*", lambda _: recorded, text, flags=re.MULTILINE
-    )
-    answers_file.write_bytes(pinned.encode())
+    recorded = {"_commit": version, "_src_path": source}
+    lines = yaml.safe_dump(recorded, allow_unicode=True)
+    rendered_from = re.compile(r"^_src_path:.*\n(?: .*\n)*", re.MULTILINE)
+    text = rendered_from.sub(lambda _: lines, text)
+    answers_file.write_bytes(text.encode())

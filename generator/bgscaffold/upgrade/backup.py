@@ -1,6 +1,7 @@
-"""Files that are kept aside while something is done to them, and put back if it fails.
+"""Copies of files that a merge may change, to restore them if it fails.
 
-`git reset --hard` would not do: it runs the filter again, or needs the room, that was missing.
+`git reset --hard` is no substitute: it would run the same broken filter, or need the
+same space, as the merge that failed.
 """
 
 import filecmp
@@ -14,49 +15,52 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Backup:
-    """What stood at some paths: a copy of each file, and what was not there."""
+    """The state of some paths before a merge."""
 
-    copies: dict[Path, Path]
-    missing: list[Path]  # files, and the folders that they would need
-    folders: list[Path]  # that were there
+    copies: dict[Path, Path]  # the copy of each file that existed
+    missing: list[Path]  # files that did not exist, and folders that they need
+    folders: list[Path]  # folders that existed
 
 
-def back_up(files: Iterable[Path], aside: Path) -> Backup:
-    """Copy files into a new folder; note those that are not there."""
-    aside.mkdir()
+def back_up(files: Iterable[Path], scratch: Path) -> Backup:
+    """Copy files to a new folder; note those that do not exist."""
+    scratch.mkdir()
     copies: dict[Path, Path] = {}
     missing: set[Path] = set()
     folders: set[Path] = set()
     for number, file in enumerate(files):
         folders.update(parent for parent in file.parents if is_folder(parent))
         if is_file(file):
-            copies[file] = aside / str(number)
+            copies[file] = scratch / str(number)
             shutil.copy2(file, copies[file], follow_symlinks=False)
         else:
-            missing.update(
-                path for path in [file, *file.parents] if not os.path.lexists(path)
-            )
-    return Backup(copies, sorted(missing, reverse=True), sorted(folders))
+            paths = [file, *file.parents]
+            missing.update(path for path in paths if not os.path.lexists(path))
+    return Backup(
+        copies=copies,
+        missing=sorted(missing, reverse=True),  # the content of a folder comes first
+        folders=sorted(folders),
+    )
 
 
-def restore(kept: Backup, left: Collection[Path] = ()) -> None:
-    """Make all as it was, but for what is left: remove what was not there, write what was."""
-    for path in kept.missing:  # what a folder holds comes before the folder
+def restore(backup: Backup, skip: Collection[Path] = ()) -> None:
+    """Restore every path, except those to skip."""
+    for path in backup.missing:
         with suppress(OSError):
-            if path not in left:
+            if path not in skip:
                 remove(path)
-    for folder in kept.folders:
+    for folder in backup.folders:
         if not is_folder(folder):
             remove(folder)
             folder.mkdir()
-    for file, copy in kept.copies.items():
-        if file not in left and not is_same(file, copy):
+    for file, copy in backup.copies.items():
+        if file not in skip and not is_same(file, copy):
             remove(file)
             shutil.copy2(copy, file, follow_symlinks=False)
 
 
 def remove(path: Path) -> None:
-    """Remove a file, or a folder in which nothing is; it may be gone already."""
+    """Remove a file or an empty folder, if it exists."""
     if is_folder(path):
         path.rmdir()
     elif os.path.lexists(path):
@@ -64,23 +68,20 @@ def remove(path: Path) -> None:
 
 
 def is_folder(path: Path) -> bool:
-    """Tell whether a folder stands there, and no link to one."""
+    """Tell whether a path is a folder, and not a link to one."""
     return path.is_dir() and not path.is_symlink()
 
 
 def is_file(path: Path) -> bool:
-    """Tell whether a file stands there, or a link, to whatever it leads."""
+    """Tell whether a path is a file or a link."""
     return path.is_file() or path.is_symlink()
 
 
 def is_same(file: Path, copy: Path) -> bool:
-    """Tell whether a file is as it was."""
-    if copy.is_symlink() or file.is_symlink():
-        return (
-            file.is_symlink()
-            and copy.is_symlink()
-            and file.readlink() == copy.readlink()
-        )
-    if not file.is_file() or file.stat().st_mode != copy.stat().st_mode:
+    """Tell whether a file equals its copy."""
+    if copy.is_symlink():
+        return file.is_symlink() and file.readlink() == copy.readlink()
+    if file.is_symlink() or not file.is_file():
         return False
-    return filecmp.cmp(file, copy, shallow=False)
+    same_mode = file.stat().st_mode == copy.stat().st_mode
+    return same_mode and filecmp.cmp(file, copy, shallow=False)

@@ -1,349 +1,155 @@
-"""Promote and update: what a project was made from changes, and the change is merged into it."""
+"""Promote and update: the difference of two renders, merged into the project."""
 
-import os
-import shutil
-import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from secrets import token_hex
 
-from bgscaffold.analysis import task_options
-from bgscaffold.analysis.migrations import MigrationDivergence, find_divergence
+from bgscaffold.analysis.migrations import find_divergence
 from bgscaffold.analysis.name_collisions import find_collisions
 from bgscaffold.analysis.task_options import option_uses
-from bgscaffold.features import Feature, feature_titles
-from bgscaffold.git.client import git_version, require_git, supports_merge_tree
-from bgscaffold.git.errors import GitCommandError
+from bgscaffold.features import Feature
 from bgscaffold.git.repository import (
     Repository,
     repository_of,
     require_clean_repository,
-    require_no_open_conflicts,
 )
 from bgscaffold.layout import ANSWERS_FILE
 from bgscaffold.patterns import RECORDS, Pattern
-from bgscaffold.project import answers
-from bgscaffold.project.answers import RecordedProject
-from bgscaffold.project.errors import AnswersError
-from bgscaffold.project.project import find_root
-from bgscaffold.system.errors import ConcurrentEditError, WriteError
+from bgscaffold.project.answers import read_answers
+from bgscaffold.project.project import Project, documented_settings
+from bgscaffold.system.errors import ConcurrentEditError
 from bgscaffold.system.locks import folder_lock
-from bgscaffold.system.signals import run_interruptibly
-from bgscaffold.template.errors import RenderError
-from bgscaffold.template.render import import_copier, render
-from bgscaffold.template.source import (
-    check_out,
-    clone,
-    current_version,
-    parse_version,
-    resolve_commit,
-    versions,
-)
+from bgscaffold.template.source import current_version, parse_version, versions
 from bgscaffold.upgrade.errors import (
     DowngradeError,
-    DryRunUnsupportedError,
-    TemporaryFolderFullError,
-    UnknownFeatureError,
-    UnknownOriginError,
     UnknownVersionError,
     UnsupportedOptionsError,
-    UpgradeInterruptedError,
 )
-from bgscaffold.upgrade.merge import (
-    MergeResult,
-    preview_merge,
-    require_writable,
-    write_sides,
+from bgscaffold.upgrade.merge import MergePlan, plan_merge, require_writable
+from bgscaffold.upgrade.report import UpgradeReport
+from bgscaffold.upgrade.sides import write_sides
+from bgscaffold.upgrade.target import UpgradeTarget, commit_message
+from bgscaffold.upgrade.transaction import Transaction, missing_files
+from bgscaffold.upgrade.workspace import (
+    in_workspace,
+    render_both,
+    template_of,
 )
-from bgscaffold.upgrade.transaction import merge_transactionally, missing_files
-
-
-def require_supported_options(folder: Path, pattern: Pattern) -> None:
-    """Refuse a pattern that cannot do what the code asks for, naming each place."""
-    wishes = [
-        wish
-        for wish in option_uses(folder)
-        if wish.option not in RECORDS[pattern].supports
-    ]
-    if wishes:
-        raise UnsupportedOptionsError(f"pattern {pattern}", "; ".join(map(str, wishes)))
-
-
-MINIMUM_FREE_BYTES = 2**20  # bytes; with less than that on it a disk is full
-
-
-@dataclass(frozen=True)
-class UpgradeTarget:
-    """What a project is to become: a pattern, at a version of the template, with overlays."""
-
-    pattern: Pattern
-    commit: str
-    added: tuple[Feature, ...] = ()  # those that it does not have yet
-
-
-@dataclass(frozen=True)
-class UpgradeReport:
-    """What became of a project, or would become of it in a dry run."""
-
-    project: RecordedProject
-    goal: UpgradeTarget
-    dry_run: bool
-    merged: MergeResult = field(default_factory=lambda: MergeResult([], {}, []))
-    shown: Callable[[str], str] = str  # a path of the repository, seen from the project
-    written: list[str] = field(default_factory=list)  # files that git ignores
-    new_settings: list[str] = field(default_factory=list)
-    gone_settings: list[str] = field(default_factory=list)
-    parted: MigrationDivergence = field(
-        default_factory=MigrationDivergence
-    )  # migrations, of the project and new ones
-    locked: bool = False  # its uv.lock is tracked
-    clashes: list[str] = field(
-        default_factory=list
-    )  # names that are the project's, and new
-
-    @property
-    def nothing_to_do(self) -> bool:
-        """Whether the project was there already."""
-        return self.goal == UpgradeTarget(self.project.pattern, self.project.commit)
 
 
 def promote(path: str, pattern: Pattern, *, dry_run: bool = False) -> UpgradeReport:
-    """Move a project to another pattern, at the version of the template that it was made from."""
-    project = answers.read_answers(project_root_without_conflicts(path))
-    goal = UpgradeTarget(pattern, project.commit)
-    if pattern is project.pattern:
-        return UpgradeReport(project, goal, dry_run)
-    return in_temporary_workspace(
-        project, lambda scratch: run_upgrade(project, goal, scratch, dry_run=dry_run)
-    )
+    """Move a project to another pattern, at its own version of the template."""
+    project = Project.find(path)
+    target = UpgradeTarget(pattern=pattern, commit=project.commit)
+    if target.is_reached_by(project):
+        return UpgradeReport(project=project, target=target, dry_run=dry_run)
+    return in_workspace(project, partial(upgrade, project, target, dry_run))
 
 
 def update(
     path: str,
     to: str | None = None,
-    overlays: Sequence[Feature] = (),
+    features: Sequence[Feature] = (),
     *,
     dry_run: bool = False,
 ) -> UpgradeReport:
-    """Move a project to another version, with the answers that it has; or add overlays; or both."""
-    project = answers.read_answers(project_root_without_conflicts(path))
-    added = tuple(overlay for overlay in overlays if overlay not in project.overlays)
+    """Move a project to another version of the template, or add features, or both."""
+    project = Project.find(path)
+    added = tuple(each for each in features if each not in project.features)
 
-    def work(scratch: Path) -> UpgradeReport:
-        commit = target_version(project, scratch / "template.git", to)
-        goal = UpgradeTarget(project.pattern, commit, added)
-        if commit == project.commit and not added:
-            return UpgradeReport(project, goal, dry_run)
-        return run_upgrade(project, goal, scratch, dry_run=dry_run)
+    def work(workspace: Path) -> UpgradeReport:
+        commit = target_version(project, template_of(workspace), to)
+        target = UpgradeTarget(project.pattern, commit, added)
+        if target.is_reached_by(project):
+            return UpgradeReport(project=project, target=target, dry_run=dry_run)
+        return upgrade(project, target, dry_run, workspace)
 
-    return in_temporary_workspace(project, work)
-
-
-def project_root_without_conflicts(path: str) -> Path:
-    """Return the root of the project that a folder lies in, unless conflicts in it are open."""
-    root = find_root(path)
-    require_no_open_conflicts(root)
-    return root
+    return in_workspace(project, work)
 
 
-def in_temporary_workspace(
-    project: RecordedProject, work: Callable[[Path], UpgradeReport]
-) -> UpgradeReport:
-    """Let a function work in a temporary folder that holds every version of the template."""
-    require_git()
-    scratch = temporary_folder() / f"bgscaffold-{token_hex(8)}"
-
-    def begin() -> UpgradeReport:
-        try:
-            scratch.mkdir(mode=0o700)
-            clone(scratch / "template.git")
-            return work(scratch)
-        except (OSError, GitCommandError) as error:
-            require_space(scratch.parent, error)
-            raise
-
-    def clean_up() -> None:
-        shutil.rmtree(scratch, ignore_errors=True)
-
-    try:
-        return run_interruptibly(
-            begin, clean_up, UpgradeInterruptedError(str(project.folder))
-        )
-    except OSError as error:
-        raise WriteError(
-            error.filename or str(scratch), error.strerror or ""
-        ) from error
-
-
-def temporary_folder() -> Path:
-    """Return the folder for what is temporary, if there is one that can be written to."""
-    try:
-        return Path(tempfile.gettempdir()).resolve()
-    except OSError as error:
-        raise WriteError(
-            os.environ.get("TMPDIR", "/tmp"), error.strerror or ""
-        ) from error
-
-
-def require_space(folder: Path, error: Exception) -> None:
-    """Refuse a folder for what is temporary that is full, if it is; git names each file."""
-    if shutil.disk_usage(folder).free < MINIMUM_FREE_BYTES:
-        told = str(getattr(error, "strerror", "") or getattr(error, "reason", ""))
-        raise TemporaryFolderFullError(str(folder), told.rpartition("\n")[2]) from error
-
-
-def target_version(project: RecordedProject, template: Path, to: str | None) -> str:
-    """Return the tag that `--to` names, or that of this bgscaffold; never an older one."""
-    known, ours = versions(template), current_version(template)
-    goal = ours if to is None or to == ours else f"v{to.removeprefix('v')}"
-    if to is not None and goal not in (*known, ours):
-        raise UnknownVersionError(
-            to, f"it knows {', '.join(dict.fromkeys([*known, ours]))}"
-        )
-    before, after = parse_version(project.commit), parse_version(goal)
+def target_version(project: Project, template: Path, to: str | None) -> str:
+    """Return the version to update to, by default that of this bgscaffold."""
+    known, own = versions(template), current_version(template)
+    target = own if to in (None, own) else f"v{str(to).removeprefix('v')}"
+    if to is not None and target not in [*known, own]:
+        names = ", ".join(dict.fromkeys([*known, own]))
+        raise UnknownVersionError(to, f"it has {names}")
+    before, after = parse_version(project.commit), parse_version(target)
     if before and after and after < before:
-        raise DowngradeError(goal, f"the project is at {project.commit}")
-    return goal
+        raise DowngradeError(target, f"the project has {project.commit}")
+    return target
 
 
-def run_upgrade(
-    project: RecordedProject, goal: UpgradeTarget, scratch: Path, *, dry_run: bool
+def upgrade(
+    project: Project, target: UpgradeTarget, dry_run: bool, workspace: Path
 ) -> UpgradeReport:
-    """Render a project as it was made and as it is to be, and merge the difference into it.
-
-    One at a time in a repository, for two merges would undo each other. `add task` waits, too.
-    """
-    if dry_run and not supports_merge_tree():
-        raise DryRunUnsupportedError(git_version())
-    repository = repository_of(project.folder)
-    require_writable([project.folder, repository.git_dir, repository.objects])
+    """Upgrade a project, or show what that would change."""
+    repository = repository_of(project.root)
+    require_writable([project.root, repository.git_dir, repository.objects])
     if dry_run:
-        return upgrade_project(
-            repository.beside(scratch / "objects"), project, goal, scratch, dry_run
-        )
-    with folder_lock(repository.git_dir), folder_lock(project.folder):
-        return upgrade_project(repository, project, goal, scratch, dry_run)
+        repository = repository.with_object_directory(workspace / "objects")
+        return merge_upgrade(repository, project, target, dry_run, workspace)
+    with folder_lock(repository.git_dir), folder_lock(project.root):
+        return merge_upgrade(repository, project, target, dry_run, workspace)
 
 
-def upgrade_project(
+def merge_upgrade(
     repository: Repository,
-    project: RecordedProject,
-    goal: UpgradeTarget,
-    scratch: Path,
+    project: Project,
+    target: UpgradeTarget,
     dry_run: bool,
+    workspace: Path,
 ) -> UpgradeReport:
-    """Merge into a repository that is at rest, or foresee it."""
+    """Merge the difference between two renders into a clean repository."""
     require_clean_repository(repository)
-    if answers.read_answers(project.folder) != project:
-        raise ConcurrentEditError(str(project.folder / ANSWERS_FILE))
-    require_supported_options(project.folder, goal.pattern)
-    old, new, kept = render_both(project, goal, scratch)
-    sides = write_sides(
-        repository, old, new, kept=kept, message=commit_message(project, goal)
+    require_same_answers(project)
+    require_supported_options(project, target.pattern)
+    renders = render_both(project, target, workspace)
+    sides = write_sides(repository, renders, commit_message(project, target))
+    plan = plan_merge(repository, sides)
+    report = UpgradeReport(
+        project=project,
+        target=target,
+        dry_run=dry_run,
+        changes=[change.relative_to(repository) for change in plan.changes],
+        conflicts=conflicts_in_project(repository, plan),
+        stay_deleted=[repository.from_project(path) for path in plan.stay_deleted],
+        written=missing_files(project.root, sides.left_out),
+        new_settings=settings_only_in(renders.new, renders.old),
+        removed_settings=settings_only_in(renders.old, renders.new),
+        divergence=find_divergence(project.root, renders.old, renders.new),
+        collisions=find_collisions(project.root, renders.old, renders.new),
+        tracks_lock_file=repository.tracks("uv.lock"),
     )
-    before, after = task_options.setting_names(old), task_options.setting_names(new)
-    migrations, same = (
-        find_divergence(project.folder, old, new),
-        find_collisions(project.folder, old, new),
-    )
-    if dry_run:
-        merged, written = (
-            preview_merge(repository, sides),
-            missing_files(project.folder, sides.left_out),
-        )
-    else:
-        merged, written = merge_transactionally(
-            repository, project.folder, sides, scratch / "kept"
-        )
-    return UpgradeReport(
-        project,
-        goal,
-        dry_run,
-        merged,
-        repository.shown,
-        written,
-        [name for name in after if name not in before],
-        [name for name in before if name not in after],
-        migrations,
-        repository.tracks("uv.lock"),
-        same,
-    )
+    if not dry_run:
+        transaction = Transaction(repository, project.root, sides, plan)
+        transaction.apply(workspace / "backup")
+    return report
 
 
-def commit_message(project: RecordedProject, goal: UpgradeTarget) -> str:
-    """Return what git will offer as the message of the commit."""
-    if goal.pattern is not project.pattern:
-        return f"Promote {project.name} from {project.pattern} to {goal.pattern}"
-    if goal.commit == project.commit:
-        return f"Add {feature_titles(goal.added)} to {project.name}"
-    with_it = f", with {feature_titles(goal.added)}" if goal.added else ""
-    return f"Update {project.name} from bgscaffold {project.commit} to {goal.commit}{with_it}"
+def require_same_answers(project: Project) -> None:
+    """Refuse a project whose answers changed while this command waited."""
+    if read_answers(project.root) != project.answers:
+        raise ConcurrentEditError(str(project.root / ANSWERS_FILE))
 
 
-def render_both(
-    project: RecordedProject, goal: UpgradeTarget, scratch: Path
-) -> tuple[Path, Path, list[str]]:
-    """Render a project as it was made and as it is to be; return what is kept where it is, too."""
-    template = scratch / "template.git"
-    before = resolve_commit(template, project.commit)
-    after = (
-        before
-        if goal.commit == project.commit
-        else resolve_commit(template, goal.commit)
-    )
-    if before is None or after is None:
-        raise UnknownOriginError(
-            project.commit, f"it knows {', '.join(versions(template)) or 'none'}"
-        )
-    origin = check_out(template, before, scratch / "before", import_copier)
-    answers.require_known_answers(project, origin)
-    try:
-        old = render_project(
-            project, origin, project.commit, project.answers, scratch / "old"
-        )
-    except (
-        RenderError
-    ) as error:  # with what was rendered once: somebody has changed an answer
-        raise AnswersError(str(project.folder / ANSWERS_FILE), error.reason) from error
-    target = (
-        origin if after == before else check_out(template, after, scratch / "after")
-    )
-    require_known_features(goal, target)
-    given = (
-        project.answers
-        | {"pattern": goal.pattern.value}
-        | dict.fromkeys(goal.added, True)
-    )
-    new = render_project(project, target, goal.commit, given, scratch / "new")
-    return old, new, answers.skip_if_exists_patterns(target)
+def require_supported_options(project: Project, pattern: Pattern) -> None:
+    """Refuse a pattern that does not support an option the code uses."""
+    supported = RECORDS[pattern].supports
+    unsupported = [
+        str(use) for use in option_uses(project.root) if use.option not in supported
+    ]
+    if unsupported:
+        raise UnsupportedOptionsError(f"pattern {pattern}", "; ".join(unsupported))
 
 
-def require_known_features(goal: UpgradeTarget, template: Path) -> None:
-    """Refuse overlays that the version to reach does not have yet."""
-    asked = answers.answers_known_to(dict.fromkeys(goal.added, True), template)
-    if lacking := [overlay.option for overlay in goal.added if overlay not in asked]:
-        raise UnknownFeatureError(
-            " ".join(lacking), f"the version to reach is {goal.commit}"
-        )
+def conflicts_in_project(repository: Repository, plan: MergePlan) -> dict[str, str]:
+    """Return the kinds of the conflicts by path, relative to the project."""
+    conflicts = plan.conflicts.items()
+    return {repository.from_project(path): kind for path, kind in conflicts}
 
 
-def render_project(
-    project: RecordedProject,
-    template: Path,
-    commit: str,
-    given: dict[str, object],
-    into: Path,
-) -> Path:
-    """Render a project into a folder of the same name."""
-    destination = into / project.folder.name.replace(
-        "\n", "-"
-    )  # git takes paths by lines
-    render(
-        template,
-        commit,
-        answers.answers_known_to(given, template),
-        destination,
-        project.source,
-    )
-    return destination
+def settings_only_in(one: Path, other: Path) -> list[str]:
+    """Return the settings of one render that the other does not have."""
+    known = documented_settings(other)
+    return [name for name in documented_settings(one) if name not in known]

@@ -1,366 +1,364 @@
-"""What promote and update say: what changed, what conflicts, what comes next, how to undo it."""
+"""The report of promote and update: changes, conflicts, next steps, and the undo."""
 
 import json
 import shlex
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import PurePosixPath
 from textwrap import fill
+from typing import Any
 
 from bgscaffold.analysis.migrations import MigrationDivergence, alternative_revision
-from bgscaffold.analysis.syntax import application_packages
 from bgscaffold.features import feature_titles
 from bgscaffold.patterns import RECORDS, Pattern
 from bgscaffold.system.console import relative_to_cwd
-from bgscaffold.upgrade.command import UpgradeReport
 from bgscaffold.upgrade.merge import Change
+from bgscaffold.upgrade.report import UpgradeReport
 
+Step = tuple[str, str]  # a command, and what it does
+
+WIDTH = 88
+STEP_WIDTH = 34
 UNDO = "git reset --hard"
 MERGE_HEADS = "uv run alembic merge heads"
+EDIT = "edit it between the markers, then: git add {path}"
+KEEP_OR_REMOVE = "to keep it: git add {path}; to remove it: git rm {path}"
 
-# Why each kind of conflict is one, and how it is settled; `git status --short` calls them so too.
-KEEP_OR_NOT = "to keep it: git add {path}; to let it go: git rm {path}"
+# The reason for each kind of conflict of `git status --short`, and how to resolve it.
 CONFLICT_HELP = {
-    "UU": (
-        "both sides changed the same lines",
-        "edit it between the markers, then: git add {path}",
-    ),
-    "AA": ("both sides added it", "edit it between the markers, then: git add {path}"),
-    "UD": (
-        "you edited it, the new version has no such file; yours is kept",
-        KEEP_OR_NOT,
-    ),
-    "UA": ("new, where you moved or removed something", KEEP_OR_NOT),
-    "AU": ("yours, where the new version has something else", KEEP_OR_NOT),
+    "UU": ("both sides changed the same lines", EDIT),
+    "AA": ("both sides added it", EDIT),
+    "UD": ("you edited it, and the new version removes it", KEEP_OR_REMOVE),
+    "UA": ("new, where you have moved or removed something", KEEP_OR_REMOVE),
+    "AU": ("yours, where the new version has something else", KEEP_OR_REMOVE),
     "DD": ("both sides moved or removed it", "to agree: git rm {path}"),
 }
-
+FINISHED_ON_SIGTERM = (
+    "Unfinished tasks: on SIGTERM the old version finishes them within its grace"
+    " period."
+)
 PAST = {"promote": "promoted", "update": "updated", "add": "added"}
-PRODUCTION = {
-    Pattern.SAFE: "On more than one machine set DATABASE_URL to a PostgreSQL.",
-    Pattern.CELERY: "In production set BROKER_URL (Redis or RabbitMQ) and DATABASE_URL (PostgreSQL),"
-    " and start a worker and beat beside the API.",
-}
 
 
-def report_text(done: UpgradeReport) -> str:
-    """Say what became of a project, or would become of it."""
-    if done.nothing_to_do:
-        return nothing_to_do(done)
+def report_text(report: UpgradeReport) -> str:
+    """Return the report as text."""
+    if report.nothing_to_do:
+        return nothing_to_do(report)
+    notes_text = "\n".join(wrap(note) for note in notes(report))
     paragraphs = [
-        headline(done),
-        files(done),
-        left_alone(done),
-        conflicts(done),
-        "\n".join(
-            ["Before it runs:", *map(wrapped, told)] if (told := notes(done)) else []
-        ),
-        steps("Next:", next_steps(done)),
-        last_lines(done),
+        headline(report),
+        file_list(report),
+        special_files(report),
+        conflict_list(report),
+        f"Before you run it:\n{notes_text}" if notes_text else "",
+        step_list("Next:", next_steps(report)),
+        last_lines(report),
     ]
     return "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
 
 
-def steps(title: str, commands: list[tuple[str, str]]) -> str:
-    """Return commands under a title, each with what it does."""
-    width = max([34, *(len(do) for do, why in commands if why)])
-    return "\n".join(
-        [title, *(f"  {do:<{width}}  {why}".rstrip() for do, why in commands)]
-    )
+def report_json(report: UpgradeReport) -> str:
+    """Return the report as one JSON object."""
+    project, target = report.project, report.target
+    facts: dict[str, Any] = {
+        "project_name": project.name,
+        "path": str(project.root),
+        "from": {"pattern": project.pattern.value, "commit": project.commit},
+        "to": {"pattern": target.pattern.value, "commit": target.commit},
+        "added": [feature.value for feature in target.added],
+        "dry_run": report.dry_run,
+        "changes": [asdict(change) for change in report.changes],
+        "conflicts": conflict_details(report),
+        "stay_deleted": report.stay_deleted,
+        "written": report.written,
+        "notes": notes(report),
+        "next_steps": [step for step, _purpose in next_steps(report)],
+        "undo": UNDO,
+        "undo_first": [step for step, _purpose in undo_first(report)],
+        "command": equivalent_command(report),
+    }
+    return json.dumps(facts, indent=2)
 
 
-def nothing_to_do(done: UpgradeReport) -> str:
-    """Say that the project is there already."""
-    project = done.project
-    has = f", with {feature_titles(project.overlays)}" if project.overlays else ""
-    facts = f"pattern {project.pattern}, version {project.commit}{has}"
-    return f"Nothing to do: {project.name} has {facts}."
+# ---- What changed -------------------------------------------------------------------
 
 
-def headline(done: UpgradeReport) -> str:
-    """Say in one line what was done."""
-    number = len(done.merged.conflicts)
-    counted = f", with {number} conflict{'s' * (number > 1)}" if number else ""
-    if done.dry_run:
-        would = " and ".join(f"{verb} {what}" for verb, what in actions(done))
-        return f"Would {would}{counted}:"
-    did = " and ".join(f"{PAST[verb]} {what}" for verb, what in actions(done))
-    return f"{did[0].upper()}{did[1:]}{counted}; not committed yet:"
+def nothing_to_do(report: UpgradeReport) -> str:
+    """Return the report of an upgrade that changes nothing."""
+    project = report.project
+    state = f"pattern {project.pattern}, version {project.commit}"
+    if project.features:
+        state += f", with {feature_titles(project.features)}"
+    return f"Nothing to do: {project.name} has {state}."
 
 
-def actions(done: UpgradeReport) -> list[tuple[str, str]]:
-    """Return what is done to a project: verbs, each with its object."""
-    project, goal = done.project, done.goal
-    if is_promote(done):
-        return [("promote", f"{project.name} from {project.pattern} to {goal.pattern}")]
-    if goal.commit == project.commit:
-        return [("add", f"{feature_titles(goal.added)} to {project.name}")]
-    moved = ("update", f"{project.name} from {project.commit} to {goal.commit}")
-    return [moved, ("add", feature_titles(goal.added))] if goal.added else [moved]
+def headline(report: UpgradeReport) -> str:
+    """Return one line that says what was done."""
+    number = len(report.conflicts)
+    plural = "" if number == 1 else "s"
+    conflicts = f", with {number} conflict{plural}" if number else ""
+    if report.dry_run:
+        actions = [f"{verb} {object_}" for verb, object_ in actions_of(report)]
+        return f"Would {' and '.join(actions)}{conflicts}:"
+    actions = [f"{PAST[verb]} {object_}" for verb, object_ in actions_of(report)]
+    sentence = " and ".join(actions)
+    return f"{sentence[0].upper()}{sentence[1:]}{conflicts}; not committed yet:"
 
 
-def is_promote(done: UpgradeReport) -> bool:
-    """Tell promote from update."""
-    return done.goal.pattern is not done.project.pattern
+def actions_of(report: UpgradeReport) -> list[tuple[str, str]]:
+    """Return what is done to the project: verbs, each with its object."""
+    project, target = report.project, report.target
+    if report.is_promote:
+        patterns = f"from {project.pattern} to {target.pattern}"
+        return [("promote", f"{project.name} {patterns}")]
+    if target.commit == project.commit:
+        return [("add", f"{feature_titles(target.added)} to {project.name}")]
+    versions = f"from {project.commit} to {target.commit}"
+    update = ("update", f"{project.name} {versions}")
+    return [update, ("add", feature_titles(target.added))] if target.added else [update]
 
 
-def files(done: UpgradeReport) -> str:
-    """List what became of each file, and the sum of it."""
-    changes = [
-        replace(change, path=done.shown(change.path)) for change in done.merged.changes
-    ]
+def file_list(report: UpgradeReport) -> str:
+    """Return a line for each changed file, and their sum."""
+    changes = report.changes
     width = max((len(change.path) for change in changes), default=0)
-    added, removed = (
-        sum(getattr(each, side) for each in changes) for side in ("added", "removed")
-    )
+    lines = [file_line(change, width) for change in changes]
+    added = sum(change.added for change in changes)
+    removed = sum(change.removed for change in changes)
     total = f"{len(changes)} files, {added} lines added, {removed} removed."
-    return "\n".join([*(line(change, width) for change in changes), total])
+    return "\n".join([*lines, total])
 
 
-def line(change: Change, width: int) -> str:
-    """Return the line about one file."""
+def file_line(change: Change, width: int) -> str:
+    """Return the line of a changed file."""
     added = f"+{change.added}" if change.added else ""
     removed = f"-{change.removed}" if change.removed else ""
     return f"  {change.kind}  {change.path:<{width}} {added:>6} {removed:>6}".rstrip()
 
 
-def left_alone(done: UpgradeReport) -> str:
-    """List what the merge did not bring, or brought without git."""
+def special_files(report: UpgradeReport) -> str:
+    """Return the files that stay deleted, and those that git does not track."""
     deleted = [
-        f"  {done.shown(path)}: changed by this, but you have deleted it; it stays deleted"
-        for path in done.merged.stay_deleted
+        f"  {path}: stays deleted, although the new version changes it"
+        for path in report.stay_deleted
     ]
+    verb = "would be created" if report.dry_run else "created"
+    written = [f"  {path}: {verb}, but git ignores it" for path in report.written]
+    return "\n".join([*deleted, *written])
+
+
+def conflict_list(report: UpgradeReport) -> str:
+    """Return the conflicts, each with its reason and a way to resolve it."""
+    lines = []
+    for conflict in conflict_details(report):
+        lines.append(f"  {conflict['kind']}  {conflict['path']}")
+        lines.append(f"      {conflict['reason']}")
+        lines.append(f"      {conflict['resolve']}")
     return "\n".join(
-        [
-            *deleted,
-            *(
-                f"  {path}: written where it was missing; not staged"
-                for path in done.written
-            ),
-        ]
+        ["Conflicts to resolve before you commit:", *lines] if lines else []
     )
 
 
-def conflicts(done: UpgradeReport) -> str:
-    """List the conflicts, each with its reason and the way to settle it."""
-    lines = [
-        f"  {each['kind']}  {each['path']}\n      {each['reason']}\n      {each['settle']}"
-        for each in conflict_details(done)
+def conflict_details(report: UpgradeReport) -> list[dict[str, str]]:
+    """Return the facts about each conflict."""
+    details = []
+    for path, kind in report.conflicts.items():
+        reason, remedy = CONFLICT_HELP[kind]
+        resolve = remedy.format(path=shlex.quote(path))
+        facts = {"kind": kind, "path": path, "reason": reason, "resolve": resolve}
+        details.append(facts)
+    return details
+
+
+# ---- What to know -------------------------------------------------------------------
+
+
+def notes(report: UpgradeReport) -> list[str]:
+    """Return what the user has to know before the new version runs."""
+    found = [
+        settings_note("New settings, explained in .env.example", report.new_settings),
+        settings_note("Settings that have no effect now", report.removed_settings),
+        *(promote_notes(report) if report.is_promote else []),
+        *report.collisions,
+        *divergence_notes(report.divergence),
+        renamed_package_note(report),
     ]
-    return "\n".join(
-        ["Conflicts, to settle before the commit:", *lines] if lines else []
-    )
+    return [note for note in found if note]
 
 
-def conflict_details(done: UpgradeReport) -> list[dict[str, str]]:
-    """Return each conflict with its kind, its reason and the way to settle it."""
-    found = []
-    for where, kind in done.merged.conflicts.items():
-        path = done.shown(where)
-        reason, settle = CONFLICT_HELP[kind]
-        how = settle.format(path=shlex.quote(path))
-        found.append({"kind": kind, "path": path, "reason": reason, "settle": how})
-    return found
+def settings_note(title: str, settings: list[str]) -> str:
+    """Return a list of settings, '' if there are none."""
+    return f"{title}: {', '.join(settings)}." if settings else ""
 
 
-def notes(done: UpgradeReport) -> list[str]:
-    """Return what the user has to know before this is deployed."""
-    new, gone = ", ".join(done.new_settings), ", ".join(done.gone_settings)
-    told = [
-        f"New settings, which .env.example explains: {new}." if new else "",
-        f"Settings that nothing reads any more: {gone}." if gone else "",
-        PRODUCTION.get(done.goal.pattern, "") if is_promote(done) else "",
-        *(
-            open_task_notes(done.project.pattern, done.goal.pattern)
-            if is_promote(done)
-            else []
-        ),
-        *done.clashes,
-        *divergence_notes(done.parted),
-        renamed_package(done),
-    ]
-    return [note for note in told if note]
+def promote_notes(report: UpgradeReport) -> list[str]:
+    """Return what the new pattern needs, and what happens to accepted tasks."""
+    old, new = report.project.pattern, report.target.pattern
+    return [RECORDS[new].production, *open_task_notes(old, new)]
 
 
 def open_task_notes(old: Pattern, new: Pattern) -> list[str]:
-    """Say what becomes of the tasks that the running version has accepted and not finished."""
+    """Return what happens to tasks that are accepted and not finished."""
     if not RECORDS[old].durable:
-        return [
-            "Open tasks: the old version finishes them at SIGTERM, within its grace."
-        ]
+        return [FINISHED_ON_SIGTERM]
     if RECORDS[new].durable:
-        return [
-            f"Open tasks: their rows stay, and {new} runs them. Stop the old version first."
-        ]
+        return [f"Unfinished tasks: {new} runs them. Stop the old version first."]
     drain = (
-        f"Open tasks: {new} does not run the rows of {old}. Before you stop the old version, send it"
-        " no more requests, and wait until GET /tasks?state=pending, ?state=retrying and"
-        " ?state=running list nothing (administrators: ADMIN_TOKEN)."
+        f"Unfinished tasks: {new} does not run the rows of {old}. Before you stop the"
+        " old version, send it no more requests and wait until"
+        " GET /tasks?state=pending, ?state=retrying and ?state=running are empty (this needs ADMIN_TOKEN)."
     )
-    return [
-        drain,
-        "Rows that are left stay in the table task_runs, and run after a promote back.",
-    ]
+    return [drain, "Rows that remain in task_runs run again if you promote back."]
 
 
-def divergence_notes(parted: MigrationDivergence) -> list[str]:
-    """Say what to do where migrations of the project and new ones do not follow one another."""
+def divergence_notes(divergence: MigrationDivergence) -> list[str]:
+    """Return what to do about migrations that do not follow one another."""
     twins = [
-        f"{new} has the revision of {own}, which is yours: before anything else give the new one"
-        f" another name, such as {alternative_revision(new)}, in its line `revision`."
-        for own, new in parted.twins
+        f"{new} has the same revision as your {own}: first change `revision` in the new"
+        f" file, for example to {alternative_revision(new)}."
+        for own, new in divergence.twins
     ]
-    merge = f"Your migrations and the new ones do not follow one another: {MERGE_HEADS} joins them."
-    return [*twins, *([merge] if parted else [])]
+    merge = f"Your migrations and the new ones have several heads: run `{MERGE_HEADS}`."
+    return [*twins, merge] if divergence else twins
 
 
-def wrapped(note: str) -> str:
-    """Return a note in lines of 100 characters."""
-    return fill(
-        note, 100, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False
-    )
-
-
-def migrations(done: UpgradeReport) -> str:
-    """Return where the project keeps its migrations, as a shell takes it."""
-    folder = application_packages(done.project.folder)[0] / "migrations"
-    return shlex.quote(folder.relative_to(done.project.folder).as_posix())
-
-
-def renamed_package(done: UpgradeReport) -> str:
-    """Say that new files do not know how the user calls the package."""
-    names = [package.name for package in application_packages(done.project.folder)]
-    if "app" in names or not names:
+def renamed_package_note(report: UpgradeReport) -> str:
+    """Return what to change in new files if the package is not named app."""
+    names = [package.name for package in report.project.packages]
+    if "app" in names:
         return ""
     return (
-        f"Your package is called {names[0]}; what is new imports from app: change that."
+        f"Your package is named {names[0]}: change `app` in the imports of new files."
     )
 
 
-def next_steps(done: UpgradeReport) -> list[tuple[str, str]]:
-    """Return the commands to run now, each with what it does."""
-    if done.nothing_to_do:
+def wrap(note: str) -> str:
+    """Return a note in lines that fit on the screen."""
+    return fill(
+        note,
+        WIDTH,
+        initial_indent="  ",
+        subsequent_indent="    ",
+        break_on_hyphens=False,
+    )
+
+
+# ---- What to do ---------------------------------------------------------------------
+
+
+def step_list(title: str, steps: list[Step]) -> str:
+    """Return commands under a title, each with what it does."""
+    width = max([STEP_WIDTH, *(len(command) for command, purpose in steps if purpose)])
+    lines = [f"  {command:<{width}}  {purpose}".rstrip() for command, purpose in steps]
+    return "\n".join([title, *lines])
+
+
+def next_steps(report: UpgradeReport) -> list[Step]:
+    """Return the commands to run next."""
+    if report.nothing_to_do:
         return []
-    if done.dry_run:
-        return [(command(done), "do it")]
-    here = relative_to_cwd(done.project.folder)
+    if report.dry_run:
+        return [(equivalent_command(report), "do it")]
+    here = relative_to_cwd(report.project.root)
     steps = [] if here == "." else [(f"cd {shlex.quote(here)}", "")]
-    if done.merged.conflicts:
-        steps.append(("git status", "until every conflict is settled"))
+    if report.conflicts:
+        steps.append(("git status", "until every conflict is resolved"))
     return [
         *steps,
-        *renaming(done),
-        *installing(done),
-        *(joining(done) if done.parted else []),
-        *migrating(done),
+        *rename_steps(report),
+        *install_steps(report),
+        *join_steps(report),
+        *migrate_steps(report),
         ("uv run poe test", "run its tests"),
         ("git commit", "keep it; git has a message ready"),
     ]
 
 
-def changed(done: UpgradeReport) -> set[str]:
-    """Return the paths of all that changed, seen from the project."""
-    return {done.shown(change.path) for change in done.merged.changes}
+def rename_steps(report: UpgradeReport) -> list[Step]:
+    """Return the new migrations whose revisions exist already."""
+    folder = f"{migrations_folder(report)}/versions"
+    steps = []
+    for _own, new in report.divergence.twins:
+        revision = f'revision: str = "{alternative_revision(new)}"'
+        steps.append((f"edit {folder}/{PurePosixPath(new).name}", f"write {revision}"))
+    return steps
 
 
-def installing(done: UpgradeReport) -> list[tuple[str, str]]:
-    """Return the commands that install what the project depends on now."""
-    if "pyproject.toml" not in changed(done):
+def install_steps(report: UpgradeReport) -> list[Step]:
+    """Return the commands that install changed dependencies."""
+    if "pyproject.toml" not in changed_paths(report):
         return []
-    sync = ("uv sync", "install what pyproject.toml asks for now")
-    return (
-        [sync, ("git add uv.lock", "which uv sync has written")]
-        if done.locked
-        else [sync]
-    )
+    steps = [("uv sync", "install the dependencies of pyproject.toml")]
+    if report.tracks_lock_file:
+        steps.append(("git add uv.lock", "which uv sync has written"))
+    return steps
 
 
-def renaming(done: UpgradeReport) -> list[tuple[str, str]]:
-    """Return the files of new migrations whose names are taken, each with one that is free."""
-    return [
-        (
-            f"edit {migrations(done)}/versions/{PurePosixPath(new).name}",
-            f'write there: revision: str = "{alternative_revision(new)}"',
-        )
-        for _own, new in done.parted.twins
-    ]
-
-
-def joining(done: UpgradeReport) -> list[tuple[str, str]]:
-    """Return the commands that let one migration follow those of the project and the new ones."""
+def join_steps(report: UpgradeReport) -> list[Step]:
+    """Return the commands that join the user's migrations and the new ones."""
+    if not report.divergence:
+        return []
     return [
         (f"{MERGE_HEADS} -m merge", "join your migrations and the new ones"),
-        ("uv run poe format", "what Alembic has written"),
-        (f"git add {migrations(done)}", "with the migration that joins them"),
+        ("uv run poe format", "format what Alembic has written"),
+        (f"git add {migrations_folder(report)}", "add the migration that joins them"),
     ]
 
 
-def migrating(done: UpgradeReport) -> list[tuple[str, str]]:
-    """Return the command that brings the database up to date, if it is not."""
-    durable = (
-        RECORDS[done.goal.pattern].durable and not RECORDS[done.project.pattern].durable
-    )
-    if not durable and not any(
-        "/migrations/versions/" in path for path in changed(done)
-    ):
+def migrate_steps(report: UpgradeReport) -> list[Step]:
+    """Return the command that migrates the database, if there are new migrations."""
+    old, new = report.project.pattern, report.target.pattern
+    needs_outbox = RECORDS[new].durable and not RECORDS[old].durable
+    paths = changed_paths(report)
+    if not needs_outbox and not any("/migrations/versions/" in path for path in paths):
         return []
-    return [("uv run poe migrate", "PostgreSQL only; SQLite migrates itself")]
+    return [("uv run poe migrate", "PostgreSQL only; SQLite migrates at the start")]
 
 
-def last_lines(done: UpgradeReport) -> str:
-    """Say how to take it back, or that nothing has to be."""
-    if done.dry_run:
+def changed_paths(report: UpgradeReport) -> set[str]:
+    """Return the paths of all changed files."""
+    return {change.path for change in report.changes}
+
+
+def migrations_folder(report: UpgradeReport) -> str:
+    """Return the folder of the project's migrations, quoted for a shell."""
+    project = report.project
+    folder = project.packages[0].relative_to(project.root) / "migrations"
+    return shlex.quote(folder.as_posix())
+
+
+def last_lines(report: UpgradeReport) -> str:
+    """Return how to undo it, and the command that does the same."""
+    if report.dry_run:
         return "Nothing was changed."
-    first = undo_first(done)
+    steps = undo_first(report)
     undo = (
-        steps("Undo all of it:", [*first, (UNDO, "")])
-        if first
-        else f"Undo all of it: {UNDO}"
+        step_list("To undo it:", [*steps, (UNDO, "")])
+        if steps
+        else f"To undo it: {UNDO}"
     )
-    return f"{undo}\nThe same again: {command(done)}"
+    return f"{undo}\nEquivalent command: {equivalent_command(report)}"
 
 
-def undo_first(done: UpgradeReport) -> list[tuple[str, str]]:
-    """Return what git cannot undo: a database that was migrated, a migration it does not know."""
-    if not done.parted.back:
+def undo_first(report: UpgradeReport) -> list[Step]:
+    """Return what to undo before git: a migrated database, joined migrations."""
+    if not report.divergence.downgrade_target:
         return []
-    database = "if it was started or migrated since (or, in development: rm -r var)"
-    back = (f"uv run alembic downgrade {done.parted.back}", database)
-    joined = f"git add {migrations(done)}/versions/*_merge.py"
-    return [back, *([(joined, "if you have joined the heads")] if done.parted else [])]
+    downgrade = f"uv run alembic downgrade {report.divergence.downgrade_target}"
+    steps = [(downgrade, "if the database is migrated (in development: rm -r var)")]
+    if report.divergence:
+        add = f"git add {migrations_folder(report)}/versions/*_merge.py"
+        steps.append((add, "if you have joined the heads"))
+    return steps
 
 
-def command(done: UpgradeReport) -> str:
-    """Return the command that does the same, without a dry run."""
-    here = relative_to_cwd(done.project.folder)
+def equivalent_command(report: UpgradeReport) -> str:
+    """Return the command that does the same, without --dry-run."""
+    here = relative_to_cwd(report.project.root)
     path = [] if here == "." else [here]
-    overlays = [overlay.option for overlay in done.goal.added]
-    update = ["update", *path, *overlays, f"--to={done.goal.commit}"]
-    words = ["promote", done.goal.pattern.value, *path] if is_promote(done) else update
+    target = report.target
+    if report.is_promote:
+        words = ["promote", target.pattern.value, *path]
+    else:
+        options = [feature.option for feature in target.added]
+        words = ["update", *path, *options, f"--to={target.commit}"]
     return shlex.join(["bgscaffold", *words])
-
-
-def report_json(done: UpgradeReport) -> str:
-    """Return all of it as one JSON object."""
-    project, goal = done.project, done.goal
-    paths = [
-        asdict(replace(each, path=done.shown(each.path)))
-        for each in done.merged.changes
-    ]
-    facts = {
-        "project_name": project.name,
-        "path": str(project.folder),
-        "from": {"pattern": project.pattern.value, "commit": project.commit},
-        "to": {"pattern": goal.pattern.value, "commit": goal.commit},
-        "added": [overlay.value for overlay in goal.added],
-        "dry_run": done.dry_run,
-        "changes": paths,
-        "conflicts": conflict_details(done),
-        "stay_deleted": [done.shown(path) for path in done.merged.stay_deleted],
-        "written": done.written,
-        "notes": notes(done),
-        "next_steps": [step for step, _why in next_steps(done)],
-        "undo": UNDO,
-        "undo_first": [step for step, _why in undo_first(done)],
-        "command": command(done),
-    }
-    return json.dumps(facts, indent=2)

@@ -1,11 +1,12 @@
-"""The merge, done whole or not at all."""
+"""The merge as a transaction: everything is changed, or nothing."""
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from bgscaffold.git.client import supports_merge_tree
+from bgscaffold.errors import BgscaffoldError
 from bgscaffold.git.errors import RepositoryLockedError
 from bgscaffold.git.repository import (
     Repository,
@@ -16,106 +17,94 @@ from bgscaffold.system.signals import ignore_signals
 from bgscaffold.upgrade.backup import Backup, back_up, restore
 from bgscaffold.upgrade.concurrent_edits import concurrently_modified
 from bgscaffold.upgrade.errors import MergeError, PartialRollbackError, RollbackError
-from bgscaffold.upgrade.merge import Files, MergeResult, Sides, merge, preview_merge
+from bgscaffold.upgrade.merge import MergePlan, merge
+from bgscaffold.upgrade.sides import Files, Sides
 
-STATE = (
-    "index",
-    "MERGE_MSG",
-    "AUTO_MERGE",
-)  # what a merge writes into git's own folder
+GIT_STATE = ("index", "MERGE_MSG", "AUTO_MERGE")  # what a merge writes to .git
 
 
-def merge_transactionally(
-    repository: Repository, folder: Path, sides: Sides, aside: Path
-) -> tuple[MergeResult, list[str]]:
-    """Merge, and write what is left out of the merge; if either fails, put all back."""
-    foreseen = preview_merge(repository, sides) if supports_merge_tree() else None
-    files = set(touched_files(repository, folder, sides, foreseen))
-    kept = back_up(sorted(files), aside)
-    ignore_signals()
-    require_clean_repository(
-        repository
-    )  # by now; rendering takes long enough to save a file
-    try:
-        return merge(repository, sides), copy_missing_files(folder, sides.left_out)
-    except (
-        RepositoryLockedError
-    ):  # git has touched nothing, and somebody else may be writing
-        raise
-    except Exception as error:
-        supplied = {folder / path: file for path, file in sides.left_out.items()}
-        roll_back(kept, repository, foreseen, supplied, error)
-        raise
+@dataclass(frozen=True)
+class Transaction:
+    """A merge into a project that is done as a whole or rolled back."""
 
+    repository: Repository
+    root: Path
+    sides: Sides
+    plan: MergePlan
 
-def touched_files(
-    repository: Repository, folder: Path, sides: Sides, foreseen: MergeResult | None
-) -> Iterable[Path]:
-    """Yield every file that may be written, having made sure that none is overwritten."""
-    yield from (repository.git_dir / name for name in STATE)
-    yield from (folder / path for path in missing_files(folder, sides.left_out))
-    new = repository.git(
-        "diff", "--name-only", "-z", "--no-renames", sides.base, sides.theirs
-    )
-    if foreseen:
-        own = [*(change.path for change in foreseen.changes), *foreseen.conflicts]
-    else:
-        own = repository.git("ls-files", "-z").split("\0")
-    yield from (repository.root / path for path in (*new.split("\0"), *own) if path)
+    def apply(self, scratch: Path) -> None:
+        """Merge, then write the files that git must not merge."""
+        backup = back_up(sorted(set(self.touched_files())), scratch)
+        ignore_signals()
+        require_clean_repository(self.repository)  # a file may have been saved since
+        try:
+            merge(self.repository, self.sides, self.plan)
+            copy_missing_files(self.root, self.sides.left_out)
+        except RepositoryLockedError:  # git has written nothing
+            raise
+        except Exception as error:
+            self.roll_back(backup, error)
+            raise
 
+    def touched_files(self) -> Iterator[Path]:
+        """Yield every file that the transaction may write."""
+        yield from (self.repository.git_dir / name for name in GIT_STATE)
+        yield from self.supplied_files()
+        command = ("diff", "--name-only", "-z", "--no-renames")
+        rendered = self.repository.git(*command, self.sides.base, self.sides.theirs)
+        planned = [change.path for change in self.plan.changes]
+        for path in [*rendered.split("\0")[:-1], *planned, *self.plan.conflicts]:
+            yield self.repository.root / path
 
-def roll_back(
-    kept: Backup,
-    repository: Repository,
-    foreseen: MergeResult | None,
-    supplied: dict[Path, Path],
-    error: Exception,
-) -> None:
-    """Put back what the merge has written; raise the error as a refusal."""
-    failed = MergeError(str(repository.root), describe_error(error))
-    try:
-        # An old git foresees nothing, so nobody knows what it has written.
-        left = (
-            concurrently_modified(kept, repository, foreseen, supplied)
-            if foreseen
-            else []
-        )
-        restore(kept, left)
-    except OSError as problem:
-        raise RollbackError(
-            failed.value, f"{failed.reason}; {describe_error(problem)}"
-        ) from error
-    if left:
-        raise PartialRollbackError(
-            summarize_paths(sorted(map(str, left))), failed.reason
-        ) from error
-    if isinstance(error, OSError):
-        raise failed from error
+    def supplied_files(self) -> dict[Path, Path]:
+        """Return the files that are written without git, by their full paths."""
+        paths = missing_files(self.root, self.sides.left_out)
+        return {self.root / path: self.sides.left_out[path] for path in paths}
+
+    def roll_back(self, backup: Backup, error: Exception) -> None:
+        """Restore every file, except those that another process has changed."""
+        failure = MergeError(str(self.repository.root), describe_error(error))
+        left_out = {self.root / path: f for path, f in self.sides.left_out.items()}
+        try:
+            modified = concurrently_modified(
+                backup, self.repository, self.plan, left_out
+            )
+            restore(backup, skip=modified)
+        except OSError as problem:
+            reason = f"{failure.reason}; {describe_error(problem)}"
+            raise RollbackError(failure.value, reason) from error
+        if modified:
+            files = summarize_paths(sorted(map(str, modified)))
+            raise PartialRollbackError(files, failure.reason) from error
+        if isinstance(error, OSError):
+            raise failure from error
 
 
 def describe_error(error: Exception) -> str:
-    """Return what git or the system says of an error."""
+    """Return what git or the system says about an error."""
     if isinstance(error, OSError):
         return f"{error.filename}: {error.strerror}"
-    return str(getattr(error, "reason", "") or getattr(error, "value", ""))
+    if isinstance(error, BgscaffoldError):
+        return error.reason or error.value
+    return str(error)
 
 
-def copy_missing_files(folder: Path, files: Files) -> list[str]:
-    """Create the files that are left out of the merge, where they are missing."""
-    paths = missing_files(folder, files)
-    for path in paths:
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(files[path], folder / path)
-    return paths
+def copy_missing_files(root: Path, files: Files) -> None:
+    """Write the files that a project does not have."""
+    for path in missing_files(root, files):
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(files[path], root / path)
 
 
-def missing_files(folder: Path, files: Files) -> list[str]:
-    """Return those of the files left out that a project does not have; none beyond a link of its."""
+def missing_files(root: Path, files: Files) -> list[str]:
+    """Return the files that a project does not have; none is behind a link."""
     return [
         path
         for path in files
-        if not os.path.lexists(folder / path)
-        and not any(
-            (folder / parent).is_symlink() for parent in PurePosixPath(path).parents
-        )
+        if not os.path.lexists(root / path) and not is_behind_link(root, path)
     ]
+
+
+def is_behind_link(root: Path, path: str) -> bool:
+    """Tell whether a folder of a path is a symbolic link."""
+    return any((root / parent).is_symlink() for parent in PurePosixPath(path).parents)

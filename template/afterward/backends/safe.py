@@ -8,7 +8,7 @@ later: at once if it is `async def`. A thread cannot be stopped, so a `def` task
 lease until it ends, or until this process ends.
 
 Does not promise: exactly once. A task may run again after a crash, so it must be
-idempotent. SQLite serves one machine. For several machines, use PostgreSQL.
+idempotent. Tasks run on one machine. For several machines, use celery.
 """
 
 from __future__ import annotations

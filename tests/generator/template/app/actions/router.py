@@ -1,0 +1,5 @@
+"""Routes of the domain actions."""
+
+from fastapi import APIRouter
+
+router = APIRouter(prefix="/actions", tags=["actions"])

@@ -1,0 +1,13 @@
+"""Settings of the pattern safe."""
+
+from pydantic_settings import BaseSettings
+
+
+class BackgroundSettings(BaseSettings):
+    """Read from the environment."""
+
+    task_concurrency: int = 10  # tasks at a time
+    shutdown_grace: float = 25
+
+
+settings = BackgroundSettings()
