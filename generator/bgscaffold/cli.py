@@ -102,6 +102,28 @@ PathOption = Annotated[
         "--path", metavar="PATH", help="A folder of the project. [default: .]"
     ),
 ]
+Faults = Annotated[
+    bool,
+    typer.Option(
+        "--faults", help="Also break its processes under load (about 20 minutes)."
+    ),
+]
+Quick = Annotated[
+    bool,
+    typer.Option("--quick", help="With --faults: only a few faults (about 2 minutes)."),
+]
+Seed = Annotated[
+    int | None, typer.Option(help="Seed of the faults.  [default: a random one]")
+]
+DatabaseUrl = Annotated[
+    str, typer.Option(metavar="URL", help="A PostgreSQL server.  [default: SQLite]")
+]
+BrokerUrl = Annotated[
+    str, typer.Option(metavar="URL", help="Redis or RabbitMQ.  [default: embedded]")
+]
+EnvFile = Annotated[
+    str, typer.Option(metavar="FILE", help="Settings that the project requires.")
+]
 
 
 class UsageError(BgscaffoldError):
@@ -298,30 +320,12 @@ def doctor(path: ProjectPath = ".", as_json: AsJson = False) -> None:
 @app.command()
 def verify(
     path: ProjectPath = ".",
-    faults: Annotated[
-        bool,
-        typer.Option(
-            "--faults", help="Also break its processes under load (about 20 minutes)."
-        ),
-    ] = False,
-    quick: Annotated[
-        bool,
-        typer.Option(
-            "--quick", help="With --faults: only a few faults (about 2 minutes)."
-        ),
-    ] = False,
-    seed: Annotated[
-        int | None, typer.Option(help="Seed of the faults.  [default: a random one]")
-    ] = None,
-    database: Annotated[
-        str, typer.Option(metavar="URL", help="A PostgreSQL server.  [default: SQLite]")
-    ] = "",
-    broker: Annotated[
-        str, typer.Option(metavar="URL", help="Redis or RabbitMQ.  [default: embedded]")
-    ] = "",
-    env_file: Annotated[
-        str, typer.Option(metavar="FILE", help="Settings that the project requires.")
-    ] = "",
+    faults: Faults = False,
+    quick: Quick = False,
+    seed: Seed = None,
+    database: DatabaseUrl = "",
+    broker: BrokerUrl = "",
+    env_file: EnvFile = "",
     as_json: AsJson = False,
 ) -> None:
     """Run the contract tests against a copy of a project."""
@@ -336,7 +340,7 @@ def verify(
         env_file=env_file,
     )
     done = command.verify(path, options)
-    echo(output.report_json(done) if as_json else output.report_text(done))
+    print_only(output.report_json(done) if as_json else output.report_text(done))
     raise typer.Exit(0 if done.passed else 1)
 
 
