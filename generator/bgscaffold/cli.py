@@ -340,7 +340,7 @@ def verify(
         env_file=env_file,
     )
     done = command.verify(path, options)
-    echo(output.report_json(done) if as_json else output.report_text(done))
+    print_only(output.report_json(done) if as_json else output.report_text(done))
     raise typer.Exit(0 if done.passed else 1)
 
 
