@@ -1,6 +1,6 @@
 """Style marks of the package: short functions, few nodes on a line, few lines in all.
 
-`docs/decisions/size-of-afterward.md` says why the package has as many lines as it has.
+`docs/decisions/0015-size-of-afterward.md` says why the package has as many lines as it has.
 """
 
 import ast
@@ -15,7 +15,7 @@ from tests.helpers import ROOT
 PACKAGE = ROOT / "template/afterward"
 FILES = sorted(PACKAGE.rglob("*.py"))
 TREES = {file: ast.parse(file.read_text(encoding="utf-8")) for file in FILES}
-MAX_CODE_LINES = 3_700
+MAX_CODE_LINES = 3_710
 MAX_NODES_PER_LINE = 7.6
 MAX_POSITIONAL = 5
 
