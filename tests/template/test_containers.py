@@ -121,8 +121,7 @@ def test_the_ci_checks_and_tests_on_the_servers_of_production(
 OUTBOX = ("RETRIES", "BACKOFF", "LEASE", "SWEEP", "RETENTION")
 DURABLE = {f"TASK_{name}" for name in OUTBOX}
 CELERY = {"BROKER_URL", "TASK_QUEUE", "PUBLISH_WINDOW", "WORKER_METRICS_PORT"}
-SCHEDULE = {"SCHEDULE_TIMEZONE", "SCHEDULE_GRACE"}
-NOT_FOR_USERS = {"SCHEDULE_TASKS"}  # of tests that start many processes
+SCHEDULE = {"SCHEDULE_TIMEZONE", "SCHEDULE_GRACE", "SCHEDULE_TASKS"}
 
 
 @with_and_without_features
@@ -135,10 +134,13 @@ def test_the_example_of_settings_names_them_all(
     named = re.findall(r"^# (\w+)=", text, re.MULTILINE)
     files = [*project.glob("app/**/*.py"), project / "afterward/settings.py"]
     declared = {name for file in files for name in settings(file)}
-    left_out = set(NOT_FOR_USERS)
-    left_out |= DURABLE if pattern in ("simple", "async") else set()
-    left_out |= CELERY if pattern != "celery" else set()
-    left_out |= set() if features else SCHEDULE
+    left_out: set[str] = set()
+    if pattern in ("simple", "async"):
+        left_out |= DURABLE
+    if pattern != "celery":
+        left_out |= CELERY
+    if not features:
+        left_out |= SCHEDULE
     assert sorted(named) == sorted(declared - left_out)
 
 
