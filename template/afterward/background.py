@@ -165,23 +165,24 @@ class Background:
             async with tasks:
                 yield tasks
 
-        annotations = {
+        parameters = {
             "request": fastapi.Request,
             "after_response": fastapi.BackgroundTasks,
+            **({} if session is None else {"session": session}),
         }
-        if session is not None:
-            annotations["session"] = session
-        signature = inspect.Signature(
-            [
-                inspect.Parameter(
-                    name, inspect.Parameter.KEYWORD_ONLY, annotation=type_
-                )
-                for name, type_ in annotations.items()
-            ]
-        )
         dependency: Any = background_tasks_of_request
-        dependency.__signature__ = signature
+        dependency.__signature__ = _signature(parameters)
         return dependency
+
+
+def _signature(parameters: dict[str, Any]) -> inspect.Signature:
+    kind = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Signature(
+        [
+            inspect.Parameter(name, kind, annotation=annotation)
+            for name, annotation in parameters.items()
+        ]
+    )
 
 
 def _connect_database(

@@ -37,30 +37,20 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, (command, help_text) in COMMANDS.items():
         added = commands.add_parser(name, help=help_text, description=help_text)
-        added.set_defaults(command=command)
+        added.set_defaults(command=command, name=name)
     return parser
 
 
 def run_celery(given: argparse.Namespace, rest: list[str]) -> int:
-    """Replace this process by Celery's, for `worker` and `beat`."""
+    """Replace this process by Celery's worker or beat."""
     background = _background(given.app)
     if background.backend.name != "celery":
         raise StartupError(
             f"Pattern {background.backend.name!r} runs its tasks in the web process, and"
             " has no workers. Run: uv run poe dev"
         )
-    celery = ["celery", "--app", given.app, *rest]
-    os.execv(sys.executable, [sys.executable, "-m", *celery])
-
-
-def run_worker(given: argparse.Namespace, rest: list[str]) -> int:
-    """Start a Celery worker."""
-    return run_celery(given, ["worker", "--loglevel", "INFO", *rest])
-
-
-def run_beat(given: argparse.Namespace, rest: list[str]) -> int:
-    """Start Celery's beat."""
-    return run_celery(given, ["--quiet", "beat", "--loglevel", "INFO", *rest])
+    celery = ["celery", "--app", given.app, *CELERY[given.name], "--loglevel", "INFO"]
+    os.execv(sys.executable, [sys.executable, "-m", *celery, *rest])
 
 
 def run_dev(_given: argparse.Namespace, _rest: list[str]) -> int:
@@ -88,9 +78,10 @@ def _background(module: str) -> Background:
     raise StartupError(f"{module} has no `background = Background(...)`.")
 
 
+CELERY = {"worker": ["worker"], "beat": ["--quiet", "beat"]}
 COMMANDS = {
-    "worker": (run_worker, "Start a Celery worker; more options go to Celery."),
-    "beat": (run_beat, "Start Celery's scheduler; one is enough."),
+    "worker": (run_celery, "Start a Celery worker; more options go to Celery."),
+    "beat": (run_celery, "Start Celery's scheduler; one is enough."),
     "dev": (run_dev, "Start all processes in one terminal, and again after a change."),
     "migration": (write_migration, "Write the next migration of the outbox's schema."),
 }

@@ -66,7 +66,8 @@ class DevServer:
     def _serve(self) -> Event:
         """Run all processes until something happens, end them, and return the event."""
         processes = {
-            name: self._start(name, command) for name, command in _commands().items()
+            name: self._start(name, command)
+            for name, command in read_commands(Path()).items()
         }
         event = self._wait_for(CHANGE, CTRL_C, *processes.values())
         for process in processes.values():
@@ -123,10 +124,10 @@ class DevServer:
         self._events.put(process)
 
 
-def _commands() -> dict[str, str]:
+def read_commands(project: Path) -> dict[str, str]:
     """Return the commands of the processes that pyproject.toml declares."""
-    project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))
-    tasks = project["tool"]["poe"]["tasks"]
+    text = (project / "pyproject.toml").read_text(encoding="utf-8")
+    tasks = tomllib.loads(text)["tool"]["poe"]["tasks"]
     return {
         name: tasks[name]["cmd"].removeprefix("python -m ")
         for name in COLOURS

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from inspect import signature
 from types import FunctionType
 from typing import Any, Unpack, cast
@@ -16,7 +17,7 @@ from afterward import tasks
 from afterward.database import Database
 from afterward.outbox import claims
 from afterward.outbox.claims import ClaimedRun
-from afterward.outbox.insert import insert_runs
+from afterward.outbox.insert import NO_DELAY, insert_runs
 from afterward.outbox.models import now, row, task_runs
 from afterward.tasks import CallOptions, Task, TaskOptions, TaskRun
 
@@ -65,10 +66,10 @@ class Outbox:
 
     database: Database
 
-    def insert(self, *runs: TaskRun) -> list[str]:
-        """Insert task runs that are due, and return their ids."""
+    def insert(self, *runs: TaskRun, head_start: timedelta = NO_DELAY) -> list[str]:
+        """Insert task runs that are due after the head start, and return their ids."""
         with Session(self.database.sync_engine) as session, session.begin():
-            insert_runs(session, list(runs))
+            insert_runs(session, list(runs), head_start)
         return [run.task_id for run in runs]
 
     def claim(self, task_id: str) -> list[ClaimedRun]:

@@ -98,7 +98,8 @@ def test_dev_starts_the_processes_that_pyproject_declares() -> None:
         '[tool.poe.tasks]\napi.cmd = "uvicorn app.main:app"\n'
         'beat.cmd = "celery beat"\nother.cmd = "python -m other"\n'
     )
-    assert dev._commands() == {"api": "uvicorn app.main:app", "beat": "celery beat"}
+    commands = {"api": "uvicorn app.main:app", "beat": "celery beat"}
+    assert dev.read_commands(Path()) == commands
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ LAYERS = (
     {"schedule", "schedule.periods", "schedule.in_process", "schedule.beat"},
     {"web", "web.admin", "web.errors", "web.health", "web.tasks_api"},
     {
+        *("workers.embedded_broker", "workers.redis_broker"),
         *("workers", "workers.transports", "workers.app", "workers.shutdown"),
         *("workers.execute", "workers.publisher", "workers.setup"),
     },
@@ -38,7 +39,8 @@ LAYERS = (
     },
     {"background"},
     {""},  # afterward/__init__.py
-    {"testing", "testing.database", "testing.server", "dev", "cli"},
+    {"dev"},
+    {"testing", "testing.database", "testing.server", "cli"},
     {"__main__"},
 )
 HEAVY = (

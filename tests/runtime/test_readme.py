@@ -118,14 +118,14 @@ def test_it_is_a_distribution(shop: Path, tmp_path: Path) -> None:
     )
     built = tmp_path / "built"
     build = [
-        Path(sys.executable).parent / "uv",
+        str(Path(sys.executable).parent / "uv"),
         "build",
         "--wheel",
         "--no-build-isolation",
         "--quiet",
     ]
     subprocess.run(
-        [*build, "--python", sys.executable, "--out-dir", built, source],
+        [*build, "--python", sys.executable, "--out-dir", str(built), str(source)],
         check=True,
         timeout=120,
     )

@@ -10,7 +10,6 @@ import sqlalchemy as sa
 
 from afterward.outbox.claims import ClaimedRun
 from afterward.outbox.heartbeat import Heartbeat
-from afterward.outbox.models import now
 from afterward.runner.runner import Runner
 from afterward.settings import Settings
 from tests.runtime.helpers import TIMEOUT, AddTask, Outbox, run_of, wait_for
@@ -120,7 +119,7 @@ def test_an_async_def_task_is_cancelled_on_request(
 
     async def cancel(runner: Runner) -> None:
         await asyncio.to_thread(started.wait, TIMEOUT)
-        outbox.update(task_id, cancel_requested=True)
+        await asyncio.to_thread(outbox.update, task_id, cancel_requested=True)
         await reach(outbox, (task_id, "cancelled"))(runner)
 
     serve(outbox, cancel)
@@ -135,7 +134,7 @@ def test_a_def_task_ignores_a_request_to_cancel(
 
     async def cancel(runner: Runner) -> None:
         await asyncio.to_thread(started.wait, TIMEOUT)
-        outbox.update(task_id, cancel_requested=True)
+        await asyncio.to_thread(outbox.update, task_id, cancel_requested=True)
         await asyncio.to_thread(
             wait_for, lambda: not runner._heartbeat._cancel, "the request to arrive"
         )
@@ -178,10 +177,8 @@ def test_a_request_that_wakes_the_runner_does_not_wait_for_a_sweep(
     task = add_task(wait_at_the_gate)
 
     async def enqueue_and_wake(runner: Runner) -> None:
-        await asyncio.sleep(0)
-        run = run_of(task)
-        await asyncio.to_thread(outbox.insert, run)
-        outbox.update(run.task_id, due_at=now() + settings.lease)  # as in a request
+        run = run_of(task)  # inserted as in a request: only this process may claim it
+        await asyncio.to_thread(outbox.insert, run, head_start=settings.lease)
         runner.wake([run])
         await reach(outbox, (run.task_id, "succeeded"))(runner)
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import os
 import socket
 import sys
 from base64 import urlsafe_b64encode
@@ -155,6 +156,18 @@ def test_attempts_are_counted_in_the_metrics(add_task: AddTask) -> None:
     assert 'task_wait_seconds_count{task="metrics.fail"} 1.0' in text
     assert 'task_running{task="metrics.fail"} 0.0' in text
     assert "outbox_depth" not in text
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # it has threads
+def test_the_metrics_of_a_forked_process_are_added_up() -> None:
+    counted = 'task_attempts_total{outcome="succeeded",task="metrics.forked"}'
+    attempts = get_metrics().attempts.labels("metrics.forked", "succeeded")
+    attempts.inc()
+    if (pid := os.fork()) == 0:
+        attempts.inc()
+        os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
+    assert f"{counted} 2.0" in get_metrics().exposition(BackendStatus())
 
 
 def test_the_metrics_have_a_port_of_their_own_if_it_is_free(

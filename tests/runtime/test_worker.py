@@ -451,7 +451,7 @@ def test_processes_that_start_together_share_the_embedded_broker(
 ) -> None:
     """Kombu's own transport fails when two processes create a queue at one moment."""
     url = f"sqla+sqlite:///{tmp_path}/broker.db"
-    transports.prepare(url)
+    assert transports.prepare(url) == {}
     with CeleryApp(broker=url).connection() as connection:
         channel = connection.default_channel
 

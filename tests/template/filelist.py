@@ -47,7 +47,7 @@ def main() -> None:
 
 def lists(scratch: Path) -> Iterator[tuple[str, set[str]]]:
     """Yield the name and the files of each list."""
-    plain = {pattern: render(scratch, pattern) for pattern in helpers.PATTERNS}
+    plain = {pattern: render(scratch, pattern, "none") for pattern in helpers.PATTERNS}
     base = set.intersection(*plain.values())
     package = {path for path in base if path.startswith(PACKAGE)}
     yield "afterward", package
@@ -58,15 +58,15 @@ def lists(scratch: Path) -> Iterator[tuple[str, set[str]]]:
         yield f"ci-{ci}", render(scratch, "simple", ci) - plain["simple"]
     for feature in ("schedule", "ai"):
         added = {
-            pattern: render(scratch, pattern, **{feature: True}) - files
+            pattern: render(scratch, pattern, "none", **{feature: True}) - files
             for pattern, files in plain.items()
         }
         everywhere = set.intersection(*added.values())
         yield feature, everywhere
         for pattern, files in added.items():
             yield f"{feature}-{pattern}", files - everywhere
-    both = render(scratch, "simple", schedule=True, ai=True)
-    one = [render(scratch, "simple", **{f: True}) for f in ("schedule", "ai")]
+    both = render(scratch, "simple", "none", schedule=True, ai=True)
+    one = [render(scratch, "simple", "none", **{f: True}) for f in ("schedule", "ai")]
     yield "ai-schedule", both.difference(*one)
 
 

@@ -80,12 +80,9 @@ class Attempt:
         self.count(outcome)
         log.log(
             _LEVELS.get(outcome, logging.ERROR),
-            "task %s [%s] %s: attempt %d, %.2f s",
-            self.task,
-            self.task_id,
-            outcome,
-            self.number,
-            self.seconds,
+            "%s",
+            f"task {self.task} [{self.task_id}] {outcome}: attempt {self.number},"
+            f" {self.seconds:.2f} s",
             exc_info=error,
             extra={
                 "task": self.task,

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-import tomllib
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from afterward.dev import read_commands
 from afterward.testing.database import TestDatabase
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ class Server:
         self.folder = folder
         self.url = ""
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._commands = read_commands(project)
         folder.mkdir(parents=True)
         self._database = TestDatabase(folder)
         self._environment = os.environ | {
@@ -136,12 +137,6 @@ class Server:
         # A connection for each request, so that a restarted server is no error.
         limits = httpx2.Limits(max_keepalive_connections=0)
         return httpx2.Client(limits=limits, timeout=TIMEOUT, trust_env=False)
-
-    @cached_property
-    def _commands(self) -> dict[str, str]:
-        pyproject = (self.project / "pyproject.toml").read_text(encoding="utf-8")
-        tasks = tomllib.loads(pyproject)["tool"]["poe"]["tasks"]
-        return {name: task["cmd"] for name, task in tasks.items() if "cmd" in task}
 
     def _spawn(
         self, name: str, command: str, environment: dict[str, str]

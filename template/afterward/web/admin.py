@@ -1,4 +1,4 @@
-"""Administrators: whoever sends ADMIN_TOKEN as a bearer token."""
+"""Administrators: clients that send ADMIN_TOKEN as a bearer token."""
 
 from secrets import compare_digest
 from typing import Annotated

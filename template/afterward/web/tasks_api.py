@@ -1,4 +1,4 @@
-"""The routes below /tasks: the status for whoever has the id, the rest for administrators."""
+"""The routes below /tasks: the status by its id, the rest for administrators."""
 
 import asyncio
 import json

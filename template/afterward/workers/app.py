@@ -17,12 +17,11 @@ from afterward.workers import transports
 def create_celery_app() -> Celery:
     """Return the Celery application, configured from the settings."""
     settings = get_settings()
-    transports.prepare(settings.broker_url)
     app = Celery("app", broker=settings.broker_url)
     app.conf.update(
         broker_connection_retry_on_startup=True,
         broker_connection_timeout=2,
-        broker_transport_options=transports.options(settings.broker_url),
+        broker_transport_options=transports.prepare(settings.broker_url),
         # After a restart, RabbitMQ may still hold the queue of the worker that crashed.
         control_queue_durable=True,
         control_queue_exclusive=False,

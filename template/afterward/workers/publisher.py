@@ -90,7 +90,7 @@ class Publisher:
                 self._ping()
 
     def publish_due(self) -> None:
-        """Publish a wake-up for every due row that the window has room for. Never raises."""
+        """Publish a wake-up for each due row that fits the window. Never raises."""
         try:
             with self._fork_lock:
                 self._sweep()

@@ -20,7 +20,7 @@ from afterward.observability.metrics import get_metrics
 from afterward.schedule.beat import create_scheduler_class
 from afterward.settings import get_settings
 from afterward.tasks import TASKS
-from afterward.workers import shutdown, transports
+from afterward.workers import shutdown
 from afterward.workers.app import all_queues
 from afterward.workers.execute import Executor
 
@@ -107,6 +107,8 @@ def _sweeper_class(application: Application, publisher: Publisher) -> type[Any]:
             # A health check of the container looks at the age of this file.
             Path("var", f"{worker.hostname}.alive").touch()
             if get_settings().uses_embedded_broker:
-                transports.restart_if_pool_process_died(worker)
+                from afterward.workers import embedded_broker
+
+                embedded_broker.restart_if_pool_process_died(worker)
 
     return Sweeper

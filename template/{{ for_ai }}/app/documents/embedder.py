@@ -70,8 +70,10 @@ class OpenAIEmbedder:
     """An endpoint with OpenAI's API: EMBEDDER_URL, EMBEDDER_MODEL, EMBEDDER_KEY."""
 
     def __init__(self) -> None:
-        key = settings.embedder_key
-        headers = {"Authorization": f"Bearer {key.get_secret_value()}"} if key else {}
+        headers: dict[str, str] = {}
+        if settings.embedder_key:
+            key = settings.embedder_key.get_secret_value()
+            headers["Authorization"] = f"Bearer {key}"
         self._client = httpx2.Client(headers=headers, timeout=30)
 
     def embed(self, texts: list[str]) -> list[list[float]]:
@@ -88,7 +90,8 @@ class OpenAIEmbedder:
         url = f"{settings.embedder_url.rstrip('/')}/embeddings"
         body = {"model": settings.embedder_model, "input": texts}
         try:  # `from None`: an error of httpx2 can contain the header with the key
-            response = self._client.post(url, json=body).raise_for_status()
+            response = self._client.post(url, json=body)
+            response.raise_for_status()
             return EmbeddingsResponse.model_validate_json(response.content)
         except httpx2.HTTPStatusError as error:
             raise EmbedderError(f"HTTP {error.response.status_code}") from None

@@ -188,20 +188,39 @@ def split_into_chunks(text: str) -> TextWithProgress:
 
 def split_sections(text: str) -> Iterator[tuple[str, list[str]]]:
     """Yield the paragraphs of each section after its headings: `Guide > Install`."""
-    headings: dict[int, str] = {}
+    headings = Headings()
     body: list[str] = []
     for paragraph in split_paragraphs(text):
-        if heading := HEADING.match(paragraph):
-            yield " > ".join(headings.values()), body
-            level, title = len(heading[1]), heading[2].strip()[:100]
-            headings = {key: headings[key] for key in headings if key < level}
-            headings[level] = title
-            body = [paragraph[heading.end() :]]
-        else:
+        heading = HEADING.match(paragraph)
+        if heading is None:
             body.append(paragraph)
-    if headings and not "".join(body).strip():
-        body = [list(headings.values())[-1]]  # a document of headings is not empty
-    yield " > ".join(headings.values()), body
+            continue
+        yield str(headings), body
+        headings.add(level=len(heading[1]), title=heading[2])
+        body = [paragraph[heading.end() :]]
+    has_text = any(paragraph.strip() for paragraph in body)
+    if headings.titles and not has_text:
+        body = [headings.titles[-1]]  # a document of headings is not empty
+    yield str(headings), body
+
+
+class Headings:
+    """The headings above a paragraph, from the highest to the lowest."""
+
+    def __init__(self) -> None:
+        self._levels: list[int] = []
+        self.titles: list[str] = []
+
+    def add(self, level: int, title: str) -> None:
+        """Add a heading. It replaces those of the same level and below."""
+        while self._levels and self._levels[-1] >= level:
+            self._levels.pop()
+            self.titles.pop()
+        self._levels.append(level)
+        self.titles.append(title.strip()[:100])
+
+    def __str__(self) -> str:
+        return " > ".join(self.titles)
 
 
 def split_paragraphs(text: str) -> Iterator[str]:

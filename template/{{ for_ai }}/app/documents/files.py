@@ -142,8 +142,9 @@ def _decode(start: bytes) -> str | None:
 
 def display_name(name: str | None) -> str:
     """Return a file's name without folders and unprintable characters."""
-    last = re.split(r"[/\\]", name or "")[-1]
-    printable = "".join(character for character in last if character.isprintable())
+    *_folders, last = re.split(r"[/\\]", name or "")
+    characters = [character for character in last if character.isprintable()]
+    printable = "".join(characters)
     return printable[:255].strip() or "unnamed"
 
 

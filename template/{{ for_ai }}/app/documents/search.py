@@ -6,6 +6,7 @@ each ranking that contains it.
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
@@ -59,22 +60,23 @@ class Ranking(NamedTuple):
 async def search(question: str, limit: int = 5) -> list[SearchHit]:
     """Return the best chunks for a question, best first."""
     [vector] = await embedder.embed([question])
-    rankings = [Ranking(VECTOR_WEIGHT, await fetch_all(vector_query(vector)))]
+    nearest = await fetch_all(vector_query(vector))
+    rankings = [Ranking(VECTOR_WEIGHT, nearest)]
     query = keyword_query(question)
     if query is not None:
-        rankings.append(Ranking(KEYWORD_WEIGHT, await fetch_all(query)))
+        matching = await fetch_all(query)
+        rankings.append(Ranking(KEYWORD_WEIGHT, matching))
     return fuse_rankings(rankings)[:limit]
 
 
 def fuse_rankings(rankings: list[Ranking]) -> list[SearchHit]:
     """Combine rankings into one list of hits, best first."""
-    scores: dict[int, float] = {}
+    scores: dict[int, float] = defaultdict(float)
     rows: dict[int, sa.Row[Any]] = {}
     for ranking in rankings:
         for rank, row in enumerate(ranking.rows, 1):
             rows[row.id] = row
-            score = ranking.weight / (RANK_OFFSET + rank)
-            scores[row.id] = scores.get(row.id, 0) + score
+            scores[row.id] += ranking.weight / (RANK_OFFSET + rank)
     minimum = MIN_SCORE * max(scores.values(), default=0)
     best_first = sorted(scores, key=lambda chunk_id: (-scores[chunk_id], chunk_id))
     return [
@@ -109,7 +111,8 @@ def vector_query(vector: list[float]) -> sa.Select[Any]:
     sent = sa.bindparam(None, vector, Chunk.vector.type)
     has_same_length = dimensions(Chunk.vector) == len(vector)
     distance = cosine_distance(Chunk.vector, sent)
-    return _candidates().where(has_same_length).order_by(distance, Chunk.id)
+    comparable = _candidates().where(has_same_length)
+    return comparable.order_by(distance, Chunk.id)
 
 
 def keyword_query(question: str) -> sa.Select[Any] | None:
@@ -123,14 +126,18 @@ def keyword_query(question: str) -> sa.Select[Any] | None:
         return None
     if engine().dialect.name == "postgresql":
         return _postgresql_keyword_query(" | ".join(keywords))
-    return _sqlite_keyword_query(" OR ".join(f'"{word}"' for word in keywords))
+    quoted = [f'"{word}"' for word in keywords]
+    return _sqlite_keyword_query(" OR ".join(quoted))
 
 
 def _sqlite_keyword_query(expression: str) -> sa.Select[Any]:
-    index = sa.table("chunks_fts", sa.column("rowid"), sa.column("rank"))
-    matches = sa.literal_column("chunks_fts").op("MATCH")(expression)
-    ranked = _candidates().join(index, index.c.rowid == Chunk.id)
-    return ranked.where(matches).order_by(index.c.rank, Chunk.id)
+    rowid: sa.ColumnClause[int] = sa.column("rowid")
+    rank: sa.ColumnClause[float] = sa.column("rank")
+    index = sa.table("chunks_fts", rowid, rank)
+    is_match = sa.literal_column("chunks_fts").op("MATCH")
+    query = _candidates().join(index, rowid == Chunk.id)
+    matching = query.where(is_match(expression))
+    return matching.order_by(rank, Chunk.id)
 
 
 def _postgresql_keyword_query(expression: str) -> sa.Select[Any]:
@@ -138,5 +145,6 @@ def _postgresql_keyword_query(expression: str) -> sa.Select[Any]:
     document = func.to_tsvector(english, Chunk.text)
     query = func.to_tsquery(english, expression)
     rank = func.ts_rank_cd(document, query, 1)  # 1: long chunks get no advantage
-    matches = document.op("@@")(query)
-    return _candidates().where(matches).order_by(rank.desc(), Chunk.id)
+    is_match = document.op("@@")
+    matching = _candidates().where(is_match(query))
+    return matching.order_by(rank.desc(), Chunk.id)

@@ -110,7 +110,8 @@ async def _index(run: IndexingRun) -> None:
         async for batch in batches:
             if stored:
                 await anyio.sleep(PAUSE)
-            vectors = await embedder.embed([chunk.text for chunk in batch])
+            texts = [chunk.text for chunk in batch]
+            vectors = await embedder.embed(texts)
             await anyio.to_thread.run_sync(_store, run, stored, batch, vectors)
             stored += len(batch)
             progress(batch[-1].progress, f"{stored} chunks")
@@ -147,7 +148,8 @@ async def _mark_ready(run: IndexingRun, stored: int) -> None:
     is_surplus = sa.and_(Chunk.document_id == run.document_id, Chunk.position >= stored)
     ready = _update_if_current(run, state="ready", progress=1.0, chunks=stored)
     async with engine().begin() as connection:
-        if (await connection.execute(ready)).rowcount:
+        result = await connection.execute(ready)
+        if result.rowcount:
             # An earlier version of the code may have cut the text into more chunks.
             await connection.execute(delete(Chunk).where(is_surplus))
 
@@ -156,7 +158,8 @@ async def _mark_failed(run: IndexingRun, reason: str) -> None:
     failed = _update_if_current(run, state="failed", reason=reason)
     chunks = delete(Chunk).where(Chunk.document_id == run.document_id)
     async with engine().begin() as connection:
-        if (await connection.execute(failed)).rowcount:
+        result = await connection.execute(failed)
+        if result.rowcount:
             await connection.execute(chunks)
 
 

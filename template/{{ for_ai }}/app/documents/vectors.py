@@ -96,7 +96,9 @@ async def add_distance_async(connection: aiosqlite.Connection) -> None:
 
 def compute_distance(left: bytes, right: bytes) -> float:
     """Return the cosine distance, with the same result as sqlite-vec."""
-    a, b = np.frombuffer(left, np.float32), np.frombuffer(right, np.float32)
+    a = np.frombuffer(left, np.float32)
+    b = np.frombuffer(right, np.float32)
     if len(a) != len(b):
         raise ValueError(f"vectors of different lengths: {len(a)} and {len(b)}")
-    return float(1 - a @ b / (np.linalg.norm(a) * np.linalg.norm(b)))
+    norms = np.linalg.norm(a) * np.linalg.norm(b)
+    return float(1 - a @ b / norms)
