@@ -19,9 +19,24 @@ from bgscaffold.analysis.syntax import (
     string_value,
 )
 
-METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE")
+METHODS = (
+    "GET",
+    "POST",
+    "PUT",
+    "PATCH",
+    "DELETE",
+    "HEAD",
+    "OPTIONS",
+    "TRACE",
+)
 OWN_DECORATORS = frozenset([*map(str.lower, METHODS), "websocket"])
-GENERAL_DECORATORS = frozenset(["api_route", "route", "add_api_route"])
+GENERAL_DECORATORS = frozenset(
+    [
+        "add_api_route",
+        "api_route",
+        "route",
+    ]
+)
 
 
 @dataclass(frozen=True)
