@@ -14,7 +14,7 @@ from tests.generator.evolving import like_new, state, status
 
 PAIRS = list(permutations(helpers.PATTERNS, 2))
 ROOMS = {
-    "--with-schedule": "app/cleaning/tasks.py",
+    "--with-schedule": "app/maintenance/tasks.py",
     "--with-ai": "app/documents/tasks.py",
 }
 OPTIONS = [("--with-schedule",), ("--with-ai",), ("--with-schedule", "--with-ai")]

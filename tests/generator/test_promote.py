@@ -125,10 +125,10 @@ def test_says_how_to_drain_on_the_way_down(run: Run, machine: Machine) -> None:
 
 def test_rows_stay_between_durable_patterns(run: Run, machine: Machine) -> None:
     evolving.copy("celery", machine.here / "shop")
+    done = run("promote", "safe", "shop")
     assert (
-        "  To run on several machines, set DATABASE_URL to a PostgreSQL.\n"
-        "  Unfinished tasks: safe runs them. Stop the old version first.\n"
-    ) in run("promote", "safe", "shop").out
+        "  Unfinished tasks: safe runs them. Stop the old version first.\n" in done.out
+    )
 
 
 def test_the_same_pattern_is_nothing_to_do(run: Run, shop: Path) -> None:
