@@ -18,7 +18,7 @@ Options:
                                   [default: simple; asked in a terminal]
   --with-celery                   The same as --pattern celery.
   --with-ai                       Documents to upload and search, and a chat.
-  --with-schedule                 Tasks that run by the clock.
+  --with-schedule                 Scheduled tasks, with @task(cron=...).
   --ci <github|gitlab|none>       Where its tests run on each push.  [default:
                                   github]
   --no-git                        Create no repository and no first commit.
@@ -38,7 +38,7 @@ Arguments:
   PATH <str>                      A folder of the project.  [default: .]
 
 Options:
-  --dry-run  Show what would change; change nothing.
+  --dry-run  Preview the changes, and change nothing.
   --json     Print one JSON object.
   --help     Show this message and exit.
 """
@@ -53,8 +53,8 @@ Arguments:
 Options:
   --to VERSION     Such as 0.2.0.  [default: this one]
   --with-ai        Documents to upload and search, and a chat.
-  --with-schedule  Tasks that run by the clock.
-  --dry-run        Show what would change; change nothing.
+  --with-schedule  Scheduled tasks, with @task(cron=...).
+  --dry-run        Preview the changes, and change nothing.
   --json           Print one JSON object.
   --help           Show this message and exit.
 """
@@ -69,7 +69,7 @@ Arguments:
 
 Options:
   --async          Make it an `async def`.
-  --cron EXPR      Run it by the clock, as in '0 3 * * *'.
+  --cron EXPR      Run it on a schedule, such as '0 3 * * *'.
   --timezone ZONE  The time zone of --cron. [default: SCHEDULE_TIMEZONE]
   --route          Add a route that enqueues it, too.
   --path PATH      A folder of the project. [default: .]
@@ -88,6 +88,24 @@ Options:
   --json  Print one JSON object.
   --help  Show this message and exit.
 """
+VERIFY = """\
+Usage: bgscaffold verify [OPTIONS] [PATH]
+
+  Run the contract tests against a copy of a project.
+
+Arguments:
+  PATH <str>  A folder of the project.  [default: .]
+
+Options:
+  --faults         Also break its processes under load (about 20 minutes).
+  --quick          With --faults: only a few faults (about 2 minutes).
+  --seed <int>     Seed of the faults.  [default: a random one]
+  --database URL   A PostgreSQL server.  [default: SQLite]
+  --broker URL     Redis or RabbitMQ.  [default: embedded]
+  --env-file FILE  Settings that the project requires.
+  --json           Print one JSON object.
+  --help           Show this message and exit.
+"""
 
 
 @pytest.mark.parametrize(
@@ -98,6 +116,7 @@ Options:
         ("update", UPDATE),
         ("add task", ADD_TASK),
         ("doctor", DOCTOR),
+        ("verify", VERIFY),
     ],
 )
 def test_help(

@@ -14,7 +14,7 @@ from tests.generator.evolving import like_new, state, status
 
 PAIRS = list(permutations(helpers.PATTERNS, 2))
 ROOMS = {
-    "--with-schedule": "app/cleaning/tasks.py",
+    "--with-schedule": "app/maintenance/tasks/mail.py",
     "--with-ai": "app/documents/tasks.py",
 }
 OPTIONS = [("--with-schedule",), ("--with-ai",), ("--with-schedule", "--with-ai")]
@@ -69,7 +69,7 @@ def test_schedules_and_ai_come_along(
 
 def rooms_of_the_user(project: Path) -> dict[str, bytes]:
     """Return the tasks and the routes of a project, which no promote may touch."""
-    room = re.compile(r"app/(?!background/)\w+/(tasks|router)\.py")
+    room = re.compile(r"app/(?!background/)\w+/(tasks|router)(/\w+)?\.py")
     return {k: v for k, v in helpers.tree(project).items() if room.fullmatch(k)}
 
 

@@ -130,7 +130,7 @@ def test_tells_how_to_get_the_same_schedules_again(run: Run, machine: Machine) -
         said["command"]
         == "bgscaffold new shop --pattern=safe --ci=none --with-schedule"
     )
-    assert (machine.here / "shop/app/cleaning/tasks.py").exists()
+    assert (machine.here / "shop/app/maintenance/tasks/mail.py").exists()
 
 
 def test_commits_every_file_in_the_users_name(run: Run, machine: Machine) -> None:

@@ -37,7 +37,7 @@ health, metrics, JSON logs         yes              yes              yes        
 enqueued in your transaction       -                -                yes              yes
 servers in development             none             none             none             none
 servers in production              none             none             none             broker, db
-many machines                      own requests     own requests     with PostgreSQL  yes
+many machines                      no               no               no               yes
 
 Delivery is at least once: after a crash a task may run twice, so make it idempotent.
 """
@@ -54,19 +54,22 @@ def test_it_fits_on_a_terminal() -> None:
 
 # A row of the command, and the row of docs/patterns.md that says the same at length.
 SAME = {
-    "a failing task stops only itself": "one failing task does not stop the next",
+    "a failing task stops only itself": "a failing task does not stop the next one",
     "a wrong argument fails the request": "a wrong argument fails the request, not the task",
-    "on SIGTERM, in the grace period": "SIGTERM",
-    "not finished in the grace period": "cut off by the end of the grace",
-    "on kill -9 or power loss": "`kill -9`, power cut",
+    "on SIGTERM, in the grace period": "on SIGTERM",
+    "not finished in the grace period": "not finished within the grace period",
+    "on kill -9 or power loss": "on `kill -9` or power loss",
     "retries with backoff, then dead": (
-        "retry with backoff and jitter, then dead; permanent errors at once"
+        "retries with backoff and jitter, then `dead`; `dead` at once for a permanent"
+        " error"
     ),
     "idempotency key, delay, priority": "idempotency key, delay, priority",
     "GET /tasks/{id}: state, progress": "`GET /tasks/{id}`: state, progress, events",
-    "list, cancel, retry dead tasks": "list, cancel, retry a dead one, with `ADMIN_TOKEN`",
-    "separate queues": "queues of their own",
-    "health, metrics, JSON logs": "`/health/live`, `/health/ready`, `/metrics`, JSON logs",
+    "list, cancel, retry dead tasks": "list, cancel, retry a dead run, with `ADMIN_TOKEN`",
+    "separate queues": "separate queues",
+    "health, metrics, JSON logs": (
+        "`/health/live`, `/health/ready`, `/metrics`, JSON logs"
+    ),
     "enqueued in your transaction": "enqueued in the caller's own transaction",
     "many machines": "many machines",
 }
@@ -103,7 +106,12 @@ def test_no_command_shows_the_help(run: Run) -> None:
     assert "Create a project." in run("--help").out
 
 
-BACKENDS = {"simple": "simple", "async": "async_", "safe": "safe", "celery": "celery_"}
+BACKENDS = {
+    "simple": "in_process",
+    "async": "in_process",
+    "safe": "safe",
+    "celery": "celery_",
+}
 ABILITIES = {"status", "start_after_response"}  # no options of tasks or calls
 
 
