@@ -92,7 +92,7 @@ def process(*arguments: str) -> list[str]:
 
 @cache
 def can_unshare() -> bool:
-    """Tell whether this machine lets a test cut off the network or mount a small disk."""
+    """Return whether this machine lets a test cut off the network or mount a small disk."""
     command = ["unshare", "--user", "--map-root-user", "--net", "--mount", "true"]
     with suppress(FileNotFoundError):
         return subprocess.run(command, capture_output=True, check=False).returncode == 0

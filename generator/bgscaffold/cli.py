@@ -175,7 +175,7 @@ def describe_usage(message: str) -> str:
 
 
 def cwd_is_missing() -> bool:
-    """Tell whether the current folder was removed."""
+    """Return whether the current folder was removed."""
     try:
         os.getcwd()
     except FileNotFoundError:

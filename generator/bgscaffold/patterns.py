@@ -151,7 +151,8 @@ RECORDS = {
         dev="start the API, the worker and beat",
         production=(
             "In production set BROKER_URL (Redis or RabbitMQ) and DATABASE_URL"
-            " (PostgreSQL), and start a worker and beat beside the API."
+            " (PostgreSQL), and start a worker and beat beside the API. A new database"
+            " is empty, so first copy your data into it."
         ),
     ),
 }

@@ -244,8 +244,8 @@ class RequestBackgroundTasks(BackgroundTasks):
 
         register = getattr(event, action)
         register(self._sync_session, "before_commit", self._write)
-        register(self._sync_session, "after_commit", self._note_commit)
-        register(self._sync_session, "after_soft_rollback", self._note_rollback)
+        register(self._sync_session, "after_commit", self._after_commit)
+        register(self._sync_session, "after_soft_rollback", self._after_rollback)
 
     def _write(self, session: Session) -> None:
         if session.in_nested_transaction() or not self._runs:
@@ -253,11 +253,11 @@ class RequestBackgroundTasks(BackgroundTasks):
         self._written, self._runs = self._runs, []
         self._application.backend.insert(session, self._written, in_request=True)
 
-    def _note_commit(self, session: Session) -> None:
+    def _after_commit(self, session: Session) -> None:
         if not session.in_nested_transaction():
             self._committed, self._written = [*self._committed, *self._written], []
 
-    def _note_rollback(self, _session: Session, ended: SessionTransaction) -> None:
+    def _after_rollback(self, _session: Session, ended: SessionTransaction) -> None:
         if ended.parent is None:
             self._runs, self._written = [], []
         else:

@@ -24,12 +24,12 @@ REQUIREMENTS: dict[str, dict[str, str]] = {
 REMEDIES = {"schedule": "bgscaffold update --with-schedule"}
 
 
-def require(feature: str, who: str) -> None:
+def require(feature: str, needed_by: str) -> None:
     """Check that the packages of a backend or feature are installed.
 
     Args:
         feature: A key of `REQUIREMENTS`.
-        who: The subject of the message.
+        needed_by: The subject of the message, such as "Pattern celery".
 
     Raises:
         StartupError: It names the missing package and the remedy.
@@ -37,7 +37,7 @@ def require(feature: str, who: str) -> None:
     for module, package in REQUIREMENTS[feature].items():
         if find_spec(module) is None:
             raise StartupError(
-                f"{who} needs {package}, which is not installed. Run:"
+                f"{needed_by} needs {package}, which is not installed. Run:"
                 f" {REMEDIES.get(feature, 'uv sync')}"
             )
 

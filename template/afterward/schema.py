@@ -44,8 +44,8 @@ def _require_newest_revision(connection: Connection, config: Config) -> None:
     needed = ScriptDirectory.from_config(config).get_heads()
     if set(present) != set(needed):
         raise StartupError(
-            f"The database's schema is at {present or 'no revision'}, and this code needs"
-            f" {needed}. Run: uv run poe migrate"
+            f"The database is at {', '.join(present) or 'no revision'}, and this code"
+            f" needs {', '.join(needed)}. Run: uv run poe migrate"
         )
 
 
@@ -61,7 +61,7 @@ def _connect(engine: Engine) -> Connection:
     except (DBAPIError, OSError) as error:
         url = engine.url.set(query={})  # a query may contain a password
         is_sqlite = url.get_backend_name() == "sqlite"
-        remedy = "allow this user to write there" if is_sqlite else "start it"
+        remedy = "allow this user to write there" if is_sqlite else "start the server"
         raise StartupError(
             f"The database {url} cannot be used: {first_line(error)}. Correct"
             f" DATABASE_URL, or {remedy}."

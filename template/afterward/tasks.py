@@ -96,7 +96,8 @@ def task(
     def register(func: Callable[P, R]) -> Callable[P, R]:
         if not isinstance(func, FunctionType) or "<" in func.__qualname__:
             raise TypeError(
-                f"@task({name!r}) needs a function at module level, not {func!r}."
+                f"@task({name!r}) needs a function at module level, not"
+                f" {getattr(func, '__qualname__', func)}."
             )
         _check_name_is_free(name, func)
         signature = inspect.signature(func)
@@ -196,5 +197,6 @@ def check_known(where: str, options: Mapping[str, Any], known: type) -> None:
     """
     if unknown := options.keys() - known.__annotations__:
         raise TypeError(
-            f"{where}: unknown {sorted(unknown)}, use {sorted(known.__annotations__)}."
+            f"{where}: unknown option {', '.join(sorted(unknown))}. Options are"
+            f" {', '.join(sorted(known.__annotations__))}."
         )

@@ -114,5 +114,5 @@ def state(project: Path) -> str:
 
 
 def like_new(project: Path, pattern: str, *options: str) -> bool:
-    """Tell whether a project equals one that was created under a pattern."""
+    """Return whether a project equals one that was created under a pattern."""
     return helpers.tree(project) == helpers.tree(original(pattern, *options))

@@ -56,7 +56,7 @@ def graph() -> dict[str, set[str]]:
 
 
 def is_own(name: str) -> bool:
-    """Tell whether an imported name belongs to the generator."""
+    """Return whether an imported name belongs to the generator."""
     return name.partition(".")[0] == "bgscaffold"
 
 
@@ -117,7 +117,7 @@ def test_only_render_imports_copier() -> None:
 
 
 def is_copier(name: str) -> bool:
-    """Tell whether an imported name belongs to Copier."""
+    """Return whether an imported name belongs to Copier."""
     return name.partition(".")[0] == "copier"
 
 

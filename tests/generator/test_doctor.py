@@ -287,7 +287,7 @@ def revision(file: str, name: str, *follows: str) -> Revision:
     [
         (
             [revision("a", "10"), revision("b", "20", "10"), revision("c", "20", "10")],
-            f"{FOLDER}/b.py and {FOLDER}/c.py are both 20",
+            f"{FOLDER}/b.py and {FOLDER}/c.py have revision 20",
             "Change `revision` in the newer file",
         ),
         (
@@ -297,7 +297,7 @@ def revision(file: str, name: str, *follows: str) -> Revision:
         ),
         (
             [revision("a", "10"), revision("b", "20", "10"), revision("c", "30", "10")],
-            f"several are the newest: {FOLDER}/b.py, {FOLDER}/c.py",
+            f"several heads: {FOLDER}/b.py, {FOLDER}/c.py",
             "Run: uv run alembic merge heads -m merge",
         ),
     ],
@@ -337,9 +337,8 @@ def test_conflicts(run: Run, tracked: Path) -> None:
     state, detail, remedy = find(run, "conflicts")
     assert (state, detail) == ("FAIL", "unresolved: .env.example, README.md")
     assert remedy == (
-        "Resolve them: edit each file between <<<<<<< and >>>>>>> and `git add` it, or"
-        " `git rm` it, then `git commit`; or `git reset --hard` to drop all"
-        " uncommitted changes"
+        "Resolve them: edit each file, `git add` it and run `git commit`. Or drop all"
+        " uncommitted changes with `git reset --hard`"
     )
 
 
@@ -461,8 +460,8 @@ def test_code_that_ends_the_probe(
     end = f"; its last output: {output}" if output else ""
     assert find(run, "tasks") == (
         "FAIL",
-        f"the project's code ended the check ({status}){end}",
-        "Look at what the modules do when they are imported",
+        f"importing the project ended the check ({status}){end}",
+        "Find the module that ends the process when it is imported",
     )
     assert find(run, "settings") == ("ok", "valid", "")
 
@@ -473,7 +472,7 @@ def test_processes_that_the_code_starts_are_not_waited_for(
     started = time.monotonic()
     install(shop, VERSIONS, SETTINGS, STARTED, script="/bin/sleep 60 & exit 3")
     _, detail, _ = find(run, "tasks")
-    assert detail == "the project's code ended the check (exit code 3)"
+    assert detail == "importing the project ended the check (exit code 3)"
     assert time.monotonic() - started < 30
 
 

@@ -24,7 +24,7 @@ AI_SETTINGS = """\
 """
 STEPS = """\
   uv run poe test                     run its tests
-  git commit                          keep it; git has a message ready
+  git commit                          commit it; the message is prepared
 
 To undo it:
   uv run alembic downgrade 0001       if the database is migrated (in development: rm -r var)
@@ -60,7 +60,7 @@ def test_says_what_changed_and_what_comes_next(run: Run, shop: Path) -> None:
     assert foreseen == Outcome(
         0,
         f"Would add AI to shop:\n\n{listed(shop)}\nBefore you run it:\n{AI_SETTINGS}\nNext:\n"
-        "  bgscaffold update --with-ai --to=v0.1.0  do it\n"
+        "  bgscaffold update --with-ai --to=v0.1.0  apply the changes\n"
         "\n"
         "Nothing was changed.\n",
         "",
@@ -307,7 +307,7 @@ def test_says_how_to_join_and_how_to_part_again(run: Run, shop: Path) -> None:
         "  git add app/migrations                          add the migration that joins them\n"
         "  uv run poe migrate                              PostgreSQL only; SQLite migrates at the start\n"
         "  uv run poe test                                 run its tests\n"
-        "  git commit                                      keep it; git has a message ready\n"
+        "  git commit                                      commit it; the message is prepared\n"
         "\n"
         "To undo it:\n"
         "  uv run alembic downgrade 0002_documents@0001  "

@@ -273,7 +273,7 @@ def test_the_installed_command_names_the_missing_extra(
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "not installed: 'httpx2, psycopg, pytest'" in done.stderr
-    assert "uv tool install 'bgscaffold[verify]'" in done.stderr
+    assert "uv tool install 'bgscaffold[verify] @ git+https" in done.stderr
 
 
 def test_a_project_costs_little_more_than_loading_copier(

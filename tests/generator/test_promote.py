@@ -59,7 +59,7 @@ def listed(project: Path) -> str:
 GRACE = "  Unfinished tasks: on SIGTERM the old version finishes them within its grace period.\n"
 NEXT = """\
   uv run poe test                     run its tests
-  git commit                          keep it; git has a message ready
+  git commit                          commit it; the message is prepared
 
 To undo it: git reset --hard
 Equivalent command: bgscaffold promote {}
@@ -69,7 +69,8 @@ CELERY_SETTINGS = """\
     TASK_BACKOFF, TASK_LEASE, TASK_SWEEP, TASK_RETENTION, WORKER_METRICS_PORT,
     PUBLISH_WINDOW.
   In production set BROKER_URL (Redis or RabbitMQ) and DATABASE_URL (PostgreSQL), and
-    start a worker and beat beside the API.
+    start a worker and beat beside the API. A new database is empty, so first copy your
+    data into it.
 """
 
 
@@ -116,7 +117,7 @@ def test_says_how_to_drain_on_the_way_down(run: Run, machine: Machine) -> None:
         "  Rows that remain in task_runs run again if you promote back.\n"
         "\n"
         "Next:\n"
-        "  bgscaffold promote simple shop      do it\n"
+        "  bgscaffold promote simple shop      apply the changes\n"
         "\n"
         "Nothing was changed.\n",
         "",

@@ -95,7 +95,7 @@ def test_moves_a_project_to_this_version(
     assert foreseen == Outcome(
         0,
         f"Would update shop from {OLD} to {NOW}:\n\n{changes}"
-        f"  bgscaffold update --to={NOW}       do it\n"
+        f"  bgscaffold update --to={NOW}       apply the changes\n"
         "\n"
         "Nothing was changed.\n",
         "",
@@ -104,7 +104,7 @@ def test_moves_a_project_to_this_version(
         0,
         f"Updated shop from {OLD} to {NOW}; not committed yet:\n\n{changes}"
         "  uv run poe test                     run its tests\n"
-        "  git commit                          keep it; git has a message ready\n"
+        "  git commit                          commit it; the message is prepared\n"
         "\n"
         "To undo it: git reset --hard\n"
         f"Equivalent command: bgscaffold update --to={NOW}\n",

@@ -432,9 +432,9 @@ def not_settled(root: Path, files: str) -> Outcome:
         "The repository has unresolved merge conflicts",
         root,
         (
-            "Resolve them: edit each file between <<<<<<< and >>>>>>> and `git"
-            " add` it, or `git rm` it, then `git commit`; or `git reset --hard`"
-            " to drop all uncommitted changes. Then run the command again."
+            "Resolve them: edit each file, `git add` it and run `git commit`. Or drop"
+            " all uncommitted changes with `git reset --hard`. Then run the command"
+            " again."
         ),
         files,
     )

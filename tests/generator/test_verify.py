@@ -107,7 +107,7 @@ def test_the_missing_extra_is_named(
     outcome = run("verify", str(shop))
     assert outcome.code == 1
     assert "not installed: 'no_such_package'" in outcome.err
-    assert "uv tool install 'bgscaffold[verify]'" in outcome.err
+    assert "uv tool install 'bgscaffold[verify] @ git+https" in outcome.err
 
 
 def test_an_environment_that_is_not_installed_is_named(

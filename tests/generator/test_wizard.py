@@ -179,7 +179,7 @@ def test_in_this_process(
     typed = iter(["2", "1", ""])
     assert run("new", "shop", "--no-git", "--with-ai").out.endswith(
         "\nEquivalent command: bgscaffold new shop --pattern=async --ci=github --with-ai --no-git"
-        "\nAlso available: --with-schedule (tasks that run by the clock)\n"
+        "\nAlso available: --with-schedule (tasks that run on a schedule)\n"
     )
 
     def leave(_prompt: str) -> str:
@@ -194,7 +194,7 @@ def test_in_this_process(
     assert [path.name for path in Path(machine.here).iterdir()] == ["shop"]
 
 
-BOTH = "--with-schedule (tasks that run by the clock), --with-ai (documents and a chat)"
+BOTH = "--with-schedule (tasks that run on a schedule), --with-ai (documents and a chat)"
 
 
 @pytest.mark.parametrize(

@@ -128,6 +128,6 @@ def test_every_pattern_gets_the_same_code(rendered: Render) -> None:
 
 
 def is_in_domain(path: str, domains: set[str]) -> bool:
-    """Tell whether a file of a project is in one of these domains."""
+    """Return whether a file of a project is in one of these domains."""
     top, *rest = path.split("/")
     return top in ("app", "tests") and rest[0] in domains

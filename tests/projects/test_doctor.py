@@ -23,7 +23,7 @@ from tests.projects.environments import PRIVATE, Environment
 Render = Callable[..., Path]
 Examine = Callable[..., dict[str, Finding]]
 TIME_LIMIT = 40.0  # seconds, more than the limits of all checks that may wait
-FIX_CODE = "Fix it: the application does not start"
+FIX_CODE = "Fix this file: the application cannot start"
 FIX_SETTINGS = "Correct it in the environment or in .env"
 SKIPPED = warn(
     "skipped", "all other checks", "Fix the problem above, and run the command again"
@@ -279,7 +279,7 @@ def test_settings_and_names_of_your_own(rendered: Render, examine: Examine) -> N
 def test_a_dotenv_that_is_not_a_file(rendered: Render, examine: Examine) -> None:
     project = rendered("simple")
     (project / ".env").mkdir()
-    assert examine(project)["env file"] == ok("env file", "not a file")
+    assert examine(project)["env file"] == ok("env file", "not a regular file")
 
 
 def test_no_admin_token_in_production(rendered: Render, examine: Examine) -> None:
@@ -423,12 +423,12 @@ def test_an_option_that_the_pattern_does_not_support(
     [
         (
             "import os\nos.kill(os.getpid(), 9)\n",
-            "the project's code ended the check (exit code -9)",
+            "importing the project ended the check (exit code -9)",
         ),
         (
             "import os\nprint('no licence', flush=True)\nos.abort()\n",
             (
-                "the project's code ended the check (exit code -6); its last output:"
+                "importing the project ended the check (exit code -6); its last output:"
                 " no licence"
             ),
         ),
@@ -455,7 +455,7 @@ def test_code_that_misbehaves_when_it_is_imported(
 # ---- The database --------------------------------------------------------------------
 
 MIGRATE = "from app.database import prepare; prepare()"
-FIX_DATABASE = "Start it, or correct DATABASE_URL"
+FIX_DATABASE = "Start the database, or correct DATABASE_URL"
 RUN_MIGRATE = "Run: uv run poe migrate"
 
 
@@ -587,7 +587,7 @@ def test_the_embedded_broker_in_production(rendered: Render, examine: Examine) -
     )
     [broker] = problems(findings)
     assert broker.detail.startswith("BROKER_URL is 'sqla+sqlite:///var/broker.db'")
-    assert broker.remedy == ("Start it, or set BROKER_URL to redis://... or amqp://...")
+    assert broker.remedy == ("Start the broker, or set BROKER_URL to redis://... or amqp://...")
 
 
 def test_redis(rendered: Render, examine: Examine) -> None:

@@ -43,7 +43,7 @@ class RouteTakenError(BgscaffoldError):
 
 
 class UnsupportedRouterError(BgscaffoldError):
-    """The code of the domain's router does not tell how its routes behave."""
+    """The code of the domain's router does not show how its routes behave."""
 
     what = "Cannot add a route beside this router"
     allowed = (

@@ -33,15 +33,15 @@ class SourceFile:
         return "\r\n" if "\r\n" in self.text else "\n"
 
     def is_taken(self, name: str) -> bool:
-        """Tell whether the module binds a name, by an import or otherwise."""
+        """Return whether the module binds a name, by an import or otherwise."""
         return self.is_imported(name) or self.is_assigned(name)
 
     def is_imported(self, name: str) -> bool:
-        """Tell whether the module imports a name."""
+        """Return whether the module imports a name."""
         return self._has(name) and self.names.lookup(name).is_imported()
 
     def is_assigned(self, name: str) -> bool:
-        """Tell whether the module binds a name otherwise than by an import."""
+        """Return whether the module binds a name otherwise than by an import."""
         return self._has(name) and self.names.lookup(name).is_assigned()
 
     def _has(self, name: str) -> bool:
@@ -160,7 +160,7 @@ def leading_imports(tree: ast.Module) -> list[ast.Import | ast.ImportFrom]:
 
 
 def is_own(statement: ast.Import | ast.ImportFrom, packages: tuple[str, ...]) -> bool:
-    """Tell whether an import is of the project's own packages."""
+    """Return whether an import is of the project's own packages."""
     if isinstance(statement, ast.ImportFrom):
         module = statement.module or ""
     else:
@@ -169,12 +169,12 @@ def is_own(statement: ast.Import | ast.ImportFrom, packages: tuple[str, ...]) ->
 
 
 def is_relative(statement: ast.Import | ast.ImportFrom) -> bool:
-    """Tell whether an import is relative. Those come last."""
+    """Return whether an import is relative. Those come last."""
     return isinstance(statement, ast.ImportFrom) and statement.level > 0
 
 
 def sorts_later(statement: ast.Import | ast.ImportFrom) -> bool:
-    """Tell whether an import of the project's own packages comes after that of `task`.
+    """Return whether an import of the project's own packages comes after that of `task`.
 
     All statements `import x` come before the first `from x import y`.
     """
@@ -191,7 +191,7 @@ def first_line(statement: ast.stmt) -> int:
 
 
 def splits_statement(tree: ast.Module, line: int) -> bool:
-    """Tell whether a statement begins by a line and ends after it."""
+    """Return whether a statement begins by a line and ends after it."""
     return any(
         statement.lineno <= line < (statement.end_lineno or 0)
         for statement in tree.body

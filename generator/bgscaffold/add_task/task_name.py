@@ -67,6 +67,6 @@ def part_problem(part: str) -> str:
 
 
 def is_reserved_function(name: str) -> bool:
-    """Tell whether a function of this name means something else in generated code."""
+    """Return whether a function of this name means something else in generated code."""
     is_builtin = hasattr(builtins, name)
     return is_builtin or name in RESERVED_FUNCTIONS or bool(PYTEST_NAMES.match(name))

@@ -60,7 +60,7 @@ def find_collisions(project: Path, old: Path, new: Path) -> list[str]:
 
 
 def is_in(package: Path, file: Path) -> bool:
-    """Tell whether a file of a package is in one of its domains, or beside them."""
+    """Return whether a file of a package is in one of its domains, or beside them."""
     return file.relative_to(package).parts[0] not in NOT_DOMAINS
 
 

@@ -52,7 +52,7 @@ class Route:
         return f"{self.method} {self.path}"
 
     def overlaps(self, other: "Route") -> bool:
-        """Tell whether there is a request that both routes match."""
+        """Return whether there is a request that both routes match."""
         return self.method == other.method and paths_overlap(self.path, other.path)
 
 
@@ -115,7 +115,7 @@ def router_prefix(tree: ast.Module) -> str | None:
 
 
 def assigns_prefix(tree: ast.Module) -> bool:
-    """Tell whether a module assigns to `router.prefix`."""
+    """Return whether a module assigns to `router.prefix`."""
     for node in all_nodes(tree):
         match node:
             case ast.Attribute(ast.Name("router"), "prefix", ast.Store()):
@@ -124,12 +124,12 @@ def assigns_prefix(tree: ast.Module) -> bool:
 
 
 def paths_overlap(one: str, other: str) -> bool:
-    """Tell whether there is a URL that both paths match."""
+    """Return whether there is a URL that both paths match."""
     return path_matches(one, other) or path_matches(other, one)
 
 
 def path_matches(pattern: str, path: str) -> bool:
-    """Tell whether a path matches the URLs of another path."""
+    """Return whether a path matches the URLs of another path."""
     parts = re.split(r"(\{[^}]*\})", pattern)
     expression = "".join(map(part_expression, parts))
     return re.fullmatch(expression, re.sub(r"\{[^}]*\}", "7", path)) is not None

@@ -113,7 +113,7 @@ def assigned_name(statement: ast.stmt) -> str:
 
 
 def is_bound_once(tree: ast.Module, name: str) -> bool:
-    """Tell whether one place in a module, and no other, binds this name."""
+    """Return whether one place in a module, and no other, binds this name."""
     return sum(name in bound_names(node) for node in all_nodes(tree)) == 1
 
 

@@ -64,7 +64,7 @@ def option_uses_in(tree: ast.Module, path: str) -> Iterator[OptionUse]:
 
 
 def is_absent_key(keyword: ast.keyword) -> bool:
-    """Tell whether an argument is `key=None`, which every pattern supports."""
+    """Return whether an argument is `key=None`, which every pattern supports."""
     is_none = isinstance(keyword.value, ast.Constant) and keyword.value.value is None
     return keyword.arg == "key" and is_none
 

@@ -158,7 +158,7 @@ def check_migrations(found: list[Revision]) -> Iterator[Finding]:
     for revision in found:
         other = first.setdefault(revision.name, revision)
         if other is not revision:
-            detail = f"{other.file} and {revision.file} are both {revision.name}"
+            detail = f"{other.file} and {revision.file} have revision {revision.name}"
             remedy = "Change `revision` in the newer file"
             yield fail(
                 check="revisions",
@@ -179,6 +179,6 @@ def check_migrations(found: list[Revision]) -> Iterator[Finding]:
         remedy = "Run: uv run alembic merge heads -m merge"
         yield fail(
             check="revisions",
-            detail=f"several are the newest: {files}",
+            detail=f"several heads: {files}",
             remedy=remedy,
         )

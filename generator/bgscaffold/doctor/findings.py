@@ -43,5 +43,5 @@ def fail(check: str, detail: str, remedy: str) -> Finding:
 
 
 def has_failures(findings: list[Finding]) -> bool:
-    """Tell whether something must be fixed."""
+    """Return whether something must be fixed."""
     return any(finding.state == "FAIL" for finding in findings)

@@ -85,13 +85,13 @@ def check_from_inside(
     yield from report.findings
     if check := report.unfinished:
         output = report.last_output
-        detail = f"the project's code ended the check ({report.status})"
+        detail = f"importing the project ended the check ({report.status})"
         if output:
             detail += f"; its last output: {output}"
         yield fail(
             check=check,
             detail=detail,
-            remedy="Look at what the modules do when they are imported",
+            remedy="Find the module that ends the process when it is imported",
         )
 
 

@@ -30,7 +30,7 @@ WORKER_TIMEOUT = 30.0  # seconds since a worker's last sign of life
 MAX_MESSAGE = 8_000  # characters of an error; a part of a secret cannot be redacted
 SIMILARITY = 0.85  # of a misspelt name; 1 is the same
 MIGRATE = "Run: uv run poe migrate"
-FIX_CODE = "Fix it: the application does not start"
+FIX_CODE = "Fix this file: the application cannot start"
 # What to do when a check fails with an error.
 REMEDIES = {
     "packages": "Fix pyproject.toml",
@@ -38,10 +38,10 @@ REMEDIES = {
     "background": FIX_CODE,
     "tasks": FIX_CODE,
     "env file": "Make the file readable",
-    "database": "Start it, or correct DATABASE_URL",
+    "database": "Start the database, or correct DATABASE_URL",
     "migrations": "Check the files in migrations/versions/",
     "admin token": "Correct it in the environment or in .env",
-    "broker": "Start it, or set BROKER_URL to redis://... or amqp://...",
+    "broker": "Start the broker, or set BROKER_URL to redis://... or amqp://...",
     "worker": "Make the folder var/ readable",
 }
 
@@ -112,7 +112,7 @@ class Probe:
             self.run_check(self.check_worker, NETWORK_TIMEOUT)
 
     def run_check(self, check: Callable[[], Finding], timeout: float) -> bool:
-        """Run one check within a time limit, and tell whether all is well."""
+        """Run one check within a time limit, and return whether all is well."""
         name = check.__name__.removeprefix("check_").replace("_", " ")
         remedy = REMEDIES[name]
         self.send({"started": name})
@@ -206,7 +206,7 @@ class Probe:
         """Find names in `.env` that are almost those of settings."""
         file = Path(".env")
         if not file.is_file():  # a pipe would be emptied
-            return ok("env file", "not a file" if file.exists() else "none")
+            return ok("env file", "not a regular file" if file.exists() else "no .env")
         from dotenv import dotenv_values
 
         given = dotenv_values(file, interpolate=False)
@@ -233,7 +233,7 @@ class Probe:
         return found
 
     def mentions(self, name: str) -> bool:
-        """Tell whether the application's own code contains a name."""
+        """Return whether the application's own code contains a name."""
         word = re.compile(rf"\b{re.escape(name)}\b", re.IGNORECASE)
         for file in self.package.rglob("*.py"):
             if file.is_file() and word.search(file.read_text("utf-8", "replace")):
@@ -505,7 +505,7 @@ def format_place(file: str, line: int) -> str:
 
 
 def is_explained(error: BaseException) -> bool:
-    """Tell whether the message of an error says what to correct."""
+    """Return whether the message of an error says what to correct."""
     is_of_driver = hasattr(error, "orig")
     is_of_runtime = type(error).__name__ == "StartupError"
     return is_of_driver or is_of_runtime or bool(invalid_settings(error))

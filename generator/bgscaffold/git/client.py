@@ -164,7 +164,7 @@ def user_identity(folder: Path) -> dict[str, str]:
 
 
 def identity_is_complete(identity: dict[str, str], folder: Path) -> bool:
-    """Tell whether git can commit with an identity, without guessing any of it."""
+    """Return whether git can commit with an identity, without guessing any of it."""
     env = isolated_env(identity | {"user.useConfigOnly": "true"})
     try:
         git("var", "GIT_AUTHOR_IDENT", cwd=folder, env=env)
@@ -175,7 +175,7 @@ def identity_is_complete(identity: dict[str, str], folder: Path) -> bool:
 
 
 def commit_all(folder: Path, message: str) -> bool:
-    """Create a repository with all files; tell whether the user is the author."""
+    """Create a repository with all files, and return whether the user is the author."""
     git("init", "--quiet", "--initial-branch=main", cwd=folder)
     return commit(folder, f"--message={message}")
 
@@ -186,7 +186,7 @@ def amend_all(folder: Path) -> None:
 
 
 def commit(folder: Path, *options: str) -> bool:
-    """Commit all files; tell whether the user is the author."""
+    """Commit all files, and return whether the user is the author."""
     git("add", "--all", cwd=folder)
     identity = user_identity(folder)
     complete = identity_is_complete(identity, folder)

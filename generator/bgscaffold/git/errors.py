@@ -4,8 +4,8 @@ from bgscaffold.errors import BgscaffoldError
 
 AGAIN = "then run the command again."
 RESOLVE_CONFLICTS = (
-    "edit each file between <<<<<<< and >>>>>>> and `git add` it, or `git rm` it,"
-    " then `git commit`; or `git reset --hard` to drop all uncommitted changes"
+    "edit each file, `git add` it and run `git commit`. Or drop all uncommitted changes"
+    " with `git reset --hard`"
 )
 
 

@@ -102,7 +102,7 @@ class Repository:
         return posixpath.relpath(f"/{path}", f"/{self.prefix}")
 
     def tracks(self, path: str) -> bool:
-        """Tell whether git tracks a file of the project."""
+        """Return whether git tracks a file of the project."""
         return bool(self.git(LITERAL, "ls-files", "-z", "--", f"{self.prefix}{path}"))
 
     def with_object_directory(self, objects: Path) -> "Repository":

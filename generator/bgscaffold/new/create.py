@@ -26,7 +26,7 @@ class GitOutcome(StrEnum):
 
     @property
     def is_own(self) -> bool:
-        """Tell whether the project has a repository of its own."""
+        """Return whether the project has a repository of its own."""
         return self in (GitOutcome.COMMITTED, GitOutcome.COMMITTED_AS_BGSCAFFOLD)
 
 

@@ -76,7 +76,7 @@ ADVICE = {
 
 
 def is_interactive() -> bool:
-    """Tell whether the command runs in a terminal."""
+    """Return whether the command runs in a terminal."""
     streams = (sys.stdin, sys.stdout)
     return all(stream is not None and stream.isatty() for stream in streams)
 
@@ -123,7 +123,7 @@ def read_choice(prompt: str, choices: list[str]) -> str:
 def other_features_hint(spec: ProjectSpec) -> str:
     """Return a line with the features that were not chosen, '' if all were."""
     features = {
-        "--with-schedule (tasks that run by the clock)": spec.schedule,
+        "--with-schedule (tasks that run on a schedule)": spec.schedule,
         "--with-ai (documents and a chat)": spec.ai,
     }
     others = [option for option, chosen in features.items() if not chosen]

@@ -84,6 +84,6 @@ class ProjectSpec:
 
 
 def is_reserved(name: str) -> bool:
-    """Tell whether a name means something else to Python, to Windows or to uv."""
+    """Return whether a name means something else to Python, to Windows or to uv."""
     is_dependency = name.replace("_", "-") in DEPENDENCIES.split()
     return iskeyword(name) or name in WINDOWS_DEVICES or is_dependency

@@ -75,7 +75,7 @@ def move_contents(folder: Path, destination: Path) -> None:
 
 
 def is_current_folder(folder: Path) -> bool:
-    """Tell whether a folder is the current one."""
+    """Return whether a folder is the current one."""
     return folder.exists() and folder.samefile(Path.cwd())
 
 

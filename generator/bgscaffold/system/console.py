@@ -7,7 +7,7 @@ from typing import TextIO
 
 
 def echo(text: str, *, to_stderr: bool = False) -> bool:
-    """Print a text, and tell whether it could be written.
+    """Print a text, and return whether it could be written.
 
     What the terminal cannot show is escaped.
     """

@@ -37,7 +37,7 @@ def run_interruptibly(
 
 
 def is_interrupt(error: BaseException | None) -> bool:
-    """Tell whether Ctrl-C caused an error.
+    """Return whether Ctrl-C caused an error.
 
     Python wraps a KeyboardInterrupt that arrives while a class is being created.
     """

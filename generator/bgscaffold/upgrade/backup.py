@@ -68,17 +68,17 @@ def remove(path: Path) -> None:
 
 
 def is_folder(path: Path) -> bool:
-    """Tell whether a path is a folder, and not a link to one."""
+    """Return whether a path is a folder, and not a link to one."""
     return path.is_dir() and not path.is_symlink()
 
 
 def is_file(path: Path) -> bool:
-    """Tell whether a path is a file or a link."""
+    """Return whether a path is a file or a link."""
     return path.is_file() or path.is_symlink()
 
 
 def is_same(file: Path, copy: Path) -> bool:
-    """Tell whether a file equals its copy."""
+    """Return whether a file equals its copy."""
     if copy.is_symlink():
         return file.is_symlink() and file.readlink() == copy.readlink()
     if file.is_symlink() or not file.is_file():

@@ -12,7 +12,7 @@ class TemporaryFolderFullError(BgscaffoldError):
     )
 
 
-class UnknownOriginError(BgscaffoldError):
+class VersionNotAvailableError(BgscaffoldError):
     """The project was created from a version that this bgscaffold does not have."""
 
     what = "This bgscaffold does not have the version the project was created from"

@@ -136,12 +136,12 @@ def kind_of(stages: Stages) -> str:
 
 
 def is_deleted(stages: Stages) -> bool:
-    """Tell whether the user has deleted a file that the new version changes."""
+    """Return whether the user has deleted a file that the new version changes."""
     return kind_of(stages) == "DU"
 
 
 def is_resolved(stages: Stages) -> bool:
-    """Tell whether a conflict ends without a file, because no line is the user's.
+    """Return whether a conflict ends without a file, because no line is the user's.
 
     The user has deleted the file, or has moved without an edit what the new version
     drops.
@@ -219,7 +219,7 @@ def require_no_untracked(repository: Repository, paths: list[str]) -> None:
 
 
 def is_file_or_link(path: Path) -> bool:
-    """Tell whether a path is something else than a folder."""
+    """Return whether a path is something else than a folder."""
     return path.is_symlink() or path.is_file()
 
 

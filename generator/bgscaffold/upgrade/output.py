@@ -258,7 +258,7 @@ def next_steps(report: UpgradeReport) -> list[Step]:
     if report.nothing_to_do:
         return []
     if report.dry_run:
-        return [(equivalent_command(report), "do it")]
+        return [(equivalent_command(report), "apply the changes")]
     here = relative_to_cwd(report.project.root)
     steps = [] if here == "." else [(f"cd {shlex.quote(here)}", "")]
     if report.conflicts:
@@ -270,7 +270,7 @@ def next_steps(report: UpgradeReport) -> list[Step]:
         *join_steps(report),
         *migrate_steps(report),
         ("uv run poe test", "run its tests"),
-        ("git commit", "keep it; git has a message ready"),
+        ("git commit", "commit it; the message is prepared"),
     ]
 
 

@@ -27,7 +27,7 @@ class UpgradeReport:
 
     @property
     def nothing_to_do(self) -> bool:
-        """Tell whether the project has reached the target already."""
+        """Return whether the project has reached the target already."""
         return self.target.is_reached_by(self.project)
 
     @property

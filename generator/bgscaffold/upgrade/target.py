@@ -16,7 +16,7 @@ class UpgradeTarget:
     added: tuple[Feature, ...] = ()  # features that the project does not have yet
 
     def is_reached_by(self, project: Project) -> bool:
-        """Tell whether the project is there already."""
+        """Return whether the project is there already."""
         return self == UpgradeTarget(pattern=project.pattern, commit=project.commit)
 
 

@@ -106,5 +106,5 @@ def missing_files(root: Path, files: Files) -> list[str]:
 
 
 def is_behind_link(root: Path, path: str) -> bool:
-    """Tell whether a folder of a path is a symbolic link."""
+    """Return whether a folder of a path is a symbolic link."""
     return any((root / parent).is_symlink() for parent in PurePosixPath(path).parents)

@@ -23,7 +23,7 @@ from bgscaffold.template.source import check_out, clone, resolve_commit, version
 from bgscaffold.upgrade.errors import (
     TemporaryFolderFullError,
     UnknownFeatureError,
-    UnknownOriginError,
+    VersionNotAvailableError,
 )
 from bgscaffold.upgrade.target import UpgradeTarget
 
@@ -112,7 +112,7 @@ def require_commit(template: Path, version: str, project: Project) -> str:
     commit = resolve_commit(template, version)
     if commit is None:
         known = ", ".join(versions(template)) or "none"
-        raise UnknownOriginError(project.commit, f"it has {known}")
+        raise VersionNotAvailableError(project.commit, f"it has {known}")
     return commit
 
 

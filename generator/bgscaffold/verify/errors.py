@@ -8,7 +8,10 @@ class ExtraMissingError(BgscaffoldError):
 
     what = "The packages of the suites are not installed"
     allowed = "The suites need the extra `verify` of bgscaffold."
-    remedy = "Run: uv tool install 'bgscaffold[verify]'"
+    remedy = (
+        "Run: uv tool install 'bgscaffold[verify] @"
+        " git+https://github.com/bgscaffold/bgscaffold.git'"
+    )
 
 
 class NotInstalledError(BgscaffoldError):

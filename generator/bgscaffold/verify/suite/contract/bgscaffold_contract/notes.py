@@ -1,4 +1,4 @@
-"""Rows of this domain, and the marks that tell the tests what has run."""
+"""Rows of this domain, and the marks that show what has run."""
 
 # mypy: disable-error-code="import-not-found,misc"
 

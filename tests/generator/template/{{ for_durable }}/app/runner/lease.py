@@ -12,5 +12,5 @@ class Lease:
     renewed: float = field(default_factory=time.monotonic)
 
     def is_over(self) -> bool:
-        """Tell whether another process may claim the row."""
+        """Return whether another process may claim the row."""
         return time.monotonic() > self.renewed + self.seconds
