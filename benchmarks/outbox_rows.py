@@ -48,7 +48,7 @@ def create(url: str, name: str) -> str:
 def measure(
     newest: InstalledEnvironment, folder: Path, *settings: dict[str, str]
 ) -> dict[str, list[tuple[float, float]]]:
-    """Return the seconds of each statement at both sizes, for each turn."""
+    """Return the seconds of each statement of each turn, at both sizes."""
     with ExitStack() as stack:
         processes = []
         for size, variables in zip(SIZES, settings, strict=True):

@@ -10,7 +10,7 @@ import pytest
 
 import bgscaffold.template.source
 from bgscaffold.__main__ import main
-from tests.generator import evolving
+from tests.generator import upgrading
 
 GITCONFIG = "[user]\n\tname = Ada\n\temail = ada@example.com\n"
 
@@ -24,7 +24,7 @@ class Machine:
     here: Path
 
     def install(self, name: str, script: str) -> None:
-        """Put a shell script on PATH in place of what stands there."""
+        """Put a shell script on PATH in place of the program of that name."""
         program = self.bin / name
         program.unlink(missing_ok=True)
         program.write_text(f"#!/bin/sh\n{script}\n")
@@ -55,7 +55,7 @@ def real_template(monkeypatch: pytest.MonkeyPatch, template_repo: Path) -> None:
 
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
-    """Give a fresh machine with git and uv, and stand in an empty folder of it."""
+    """Give a fresh machine with git and uv. An empty folder is the current one."""
     made = Machine(tmp_path / "home", tmp_path / "bin", tmp_path / "here")
     for folder in (made.home, made.bin, made.here):
         folder.mkdir()
@@ -99,5 +99,5 @@ def run(
 @pytest.fixture
 def small_template(real_template: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Render from the small template, whose files cover what a merge may meet."""
-    template = evolving.small_template()
+    template = upgrading.small_template()
     monkeypatch.setattr(bgscaffold.template.source, "location", lambda: template)

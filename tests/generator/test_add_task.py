@@ -15,7 +15,7 @@ import pytest
 import bgscaffold.system.atomic_files
 from bgscaffold.system import locks
 from tests import helpers
-from tests.generator import evolving
+from tests.generator import upgrading
 from tests.generator.conftest import Machine, Outcome, Run
 
 TASKS = '''\
@@ -547,8 +547,8 @@ def test_no_project(run: Run, machine: Machine) -> None:
 def test_open_conflicts(
     run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shop = evolving.copy("simple", machine.here / "shop")
-    evolving.open_conflict(shop, "README.md")
+    shop = upgrading.copy("simple", machine.here / "shop")
+    upgrading.open_conflict(shop, "README.md")
     monkeypatch.chdir(shop)
     line = f"The repository has unresolved merge conflicts: '{shop}' (README.md)."
     assert refused(run, shop, "a.b")[0] == line

@@ -115,7 +115,7 @@ def test_an_option_as_text() -> None:
 
 def test_another_name_of_task(tmp_path: Path) -> None:
     shop = project(tmp_path)
-    code = "from afterward import progress, task as job\n\njob('a.b', retries=1)(f)\n"
+    code = "from afterward import progress, task as declared\n\ndeclared('a.b', retries=1)(f)\n"
     (shop / "app/x.py").write_text(code)
     assert [use.owner for use in find_options(shop)] == ["task 'a.b'"]
 

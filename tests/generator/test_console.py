@@ -31,14 +31,16 @@ def in_shell(
 
 
 @pytest.mark.parametrize("stdout", [">/dev/full", ">&-", "| true", "--json >/dev/full"])
-def test_a_project_is_created_whoever_hears_of_it(stdout: str, tmp_path: Path) -> None:
+def test_a_project_is_created_although_nobody_reads_the_output(
+    stdout: str, tmp_path: Path
+) -> None:
     done = in_shell(f'"$@" new shop {stdout}', cwd=tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert [path.name for path in tmp_path.iterdir()] == ["shop"]
 
 
 @pytest.mark.parametrize("stderr", ["2>/dev/full", "2>&-"])
-def test_a_refusal_keeps_its_exit_code(stderr: str, tmp_path: Path) -> None:
+def test_an_error_keeps_its_exit_code(stderr: str, tmp_path: Path) -> None:
     done = in_shell(
         f'"$@" new shop --with-celery --pattern=safe {stderr}', cwd=tmp_path
     )

@@ -22,7 +22,7 @@ from bgscaffold.system import processes
 from bgscaffold.template.errors import TemplateNotFoundError
 from tests import helpers
 from tests.generator.conftest import Machine, Outcome, Run
-from tests.generator.evolving import open_conflict
+from tests.generator.upgrading import open_conflict
 
 VERSIONS = {"versions": {"python": "3.11.7", "fastapi": "0.150.1"}}
 DONE = {"done": True}

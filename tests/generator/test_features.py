@@ -9,12 +9,12 @@ import pytest
 import bgscaffold.template.source
 from bgscaffold.analysis.migrations import Revision, downgrade_target
 from tests import helpers
-from tests.generator import evolving
+from tests.generator import upgrading
 from tests.generator.conftest import Machine, Outcome, Run
-from tests.generator.evolving import edit, like_new, state, status, write
 from tests.generator.test_promote import listed
-from tests.generator.test_refusals import refused
+from tests.generator.test_errors import refused
 from tests.generator.test_update import FILE, release
+from tests.generator.upgrading import edit, like_new, state, status, write
 
 pytestmark = pytest.mark.usefixtures("small_template")
 
@@ -48,16 +48,16 @@ down_revision = {}
 
 @pytest.fixture
 def shop(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a project of pattern safe, and stand in it."""
-    project = evolving.copy("safe", machine.here / "shop")
+    """Give a project of pattern safe, and make it the current folder."""
+    project = upgrading.copy("safe", machine.here / "shop")
     monkeypatch.chdir(project)
     return project
 
 
 def test_says_what_changed_and_what_comes_next(run: Run, shop: Path) -> None:
-    foreseen = run("update", "--with-ai", "--dry-run")
+    preview = run("update", "--with-ai", "--dry-run")
     done = run("update", "--with-ai")
-    assert foreseen == Outcome(
+    assert preview == Outcome(
         0,
         f"Would add AI to shop:\n\n{listed(shop)}\nBefore you run it:\n{AI_SETTINGS}\nNext:\n"
         "  bgscaffold update --with-ai --to=v0.1.0  apply the changes\n"
@@ -84,23 +84,23 @@ def test_says_what_changed_and_what_comes_next(run: Run, shop: Path) -> None:
 
 def test_a_lock_file_that_is_tracked_is_added(run: Run, shop: Path) -> None:
     write(shop, "uv.lock", "version = 1\n")
-    told = json.loads(run("update", "--with-ai", "--json").out)
-    assert told["next_steps"][:2] == ["uv sync", "git add uv.lock"]
+    report = json.loads(run("update", "--with-ai", "--json").out)
+    assert report["next_steps"][:2] == ["uv sync", "git add uv.lock"]
 
 
 def test_a_lock_file_that_does_not_change_is_not_added(
     run: Run, machine: Machine
 ) -> None:
-    shop = evolving.copy("simple", machine.here / "shop")
+    shop = upgrading.copy("simple", machine.here / "shop")
     write(shop, "uv.lock", "version = 1\n")
-    told = json.loads(run("promote", "async", "shop", "--json").out)
-    assert told["next_steps"] == ["cd shop", "uv run poe test", "git commit"]
+    report = json.loads(run("promote", "async", "shop", "--json").out)
+    assert report["next_steps"] == ["cd shop", "uv run poe test", "git commit"]
 
 
 def test_says_it_in_json(run: Run, shop: Path) -> None:
-    told = json.loads(run("update", *BOTH, "--json").out)
-    assert len(told.pop("changes")) == len(listed(shop).splitlines()) - 1
-    assert told == {
+    report = json.loads(run("update", *BOTH, "--json").out)
+    assert len(report.pop("changes")) == len(listed(shop).splitlines()) - 1
+    assert report == {
         "project_name": "shop",
         "path": str(shop),
         "from": {"pattern": "safe", "commit": helpers.TAG},
@@ -137,7 +137,7 @@ def test_what_the_user_wrote_stays(run: Run, shop: Path) -> None:
         "Added AI and schedules to shop, with 1 conflict; not committed "
     )
     assert "\n  AA  app/page/router.py\n      both sides added it\n" in done.out
-    fresh = helpers.tree(evolving.original("safe", *BOTH))
+    fresh = helpers.tree(upgrading.original("safe", *BOTH))
     assert fresh.pop("app/page/router.py")
     mine = helpers.tree(shop)
     assert b"# MINE\n" in mine.pop("app/page/router.py")
@@ -153,12 +153,12 @@ def test_a_promote_keeps_what_was_added(run: Run, shop: Path) -> None:
 
 
 def test_what_is_there_already_is_nothing_to_do(run: Run, machine: Machine) -> None:
-    evolving.copy("safe", machine.here / "shop", *BOTH)
-    said = (
+    upgrading.copy("safe", machine.here / "shop", *BOTH)
+    expected = (
         "Nothing to do: shop has pattern safe, version v0.1.0, with AI and schedules.\n"
     )
     for options in (BOTH, ("--with-ai",), ("--with-schedule", "--to=0.1.0"), ()):
-        assert run("update", "shop", *options) == Outcome(0, said, "")
+        assert run("update", "shop", *options) == Outcome(0, expected, "")
     assert status(machine.here / "shop") == ""
 
 
@@ -169,7 +169,7 @@ def versions(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Path:
     helpers.git(
         "clone",
         "--quiet",
-        str(evolving.small_template()),
+        str(upgrading.small_template()),
         str(folder),
         cwd=machine.home,
     )
@@ -188,7 +188,7 @@ def versions(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Path:
 def old_shop(
     run: Run, machine: Machine, versions: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Path:
-    """Give a project of the version that knew no AI yet, and stand in it."""
+    """Give a project of the version that knew no AI yet, and make it the current folder."""
     with monkeypatch.context() as patch:
         patch.setattr(bgscaffold.template.source, "TAG", "v0.0.9")
         assert run("new", "shop", "--pattern=safe").code == 0
@@ -207,16 +207,16 @@ def test_an_older_project_is_updated_as_well(run: Run, old_shop: Path) -> None:
     assert helpers.git("log", "-1", "--format=%s", cwd=old_shop) == (
         "Update shop from bgscaffold v0.0.9 to v0.1.0, with AI and schedules"
     )
-    said = (
+    expected = (
         "Nothing to do: shop has pattern safe, version v0.1.0, with AI and schedules.\n"
     )
-    assert run("update", *BOTH) == Outcome(0, said, "")
+    assert run("update", *BOTH) == Outcome(0, expected, "")
 
 
 def test_the_version_to_reach_may_be_named(run: Run, old_shop: Path) -> None:
-    foreseen = run("update", "--to=0.2.0", "--with-ai", "--dry-run", "--json")
+    preview = run("update", "--to=0.2.0", "--with-ai", "--dry-run", "--json")
     assert (
-        json.loads(foreseen.out)["command"] == "bgscaffold update --with-ai --to=v0.2.0"
+        json.loads(preview.out)["command"] == "bgscaffold update --with-ai --to=v0.2.0"
     )
     assert status(old_shop) == ""
     assert run("update", "--to=0.2.0", "--with-ai").code == 0
@@ -283,14 +283,14 @@ def test_migrations_of_the_user_are_to_be_joined(
     text = REVISION.format(name, follows)
     write(shop, "app/migrations/versions/0002_invoices.py", text)
     write(shop, "app/migrations/versions/notes.py", NOTES)
-    told = json.loads(run("update", "--with-ai", *dry, "--json").out)
-    assert told["notes"][1:] == notes
+    report = json.loads(run("update", "--with-ai", *dry, "--json").out)
+    assert report["notes"][1:] == notes
     joined = [JOINED] if notes else []
-    assert told["undo_first"] == [f"uv run alembic downgrade {branch}", *joined]
+    assert report["undo_first"] == [f"uv run alembic downgrade {branch}", *joined]
     if not dry:
         rename = [RENAME] if TWINS in notes else []
         steps = [*rename, "uv sync", *(JOIN if notes else []), "uv run poe migrate"]
-        assert told["next_steps"] == [*steps, "uv run poe test", "git commit"]
+        assert report["next_steps"] == [*steps, "uv run poe test", "git commit"]
 
 
 def test_says_how_to_join_and_how_to_part_again(run: Run, shop: Path) -> None:
@@ -328,16 +328,16 @@ def test_no_migration_that_is_new_no_need_to_join(run: Run, shop: Path) -> None:
         write(
             shop, f"app/migrations/versions/{name}.py", REVISION.format(name, '"0001"')
         )
-    told = json.loads(run("update", "--with-schedule", "--json").out)
+    report = json.loads(run("update", "--with-schedule", "--json").out)
     settings = f"New settings, explained in .env.example: {SCHEDULE_SETTINGS}."
-    assert (told["notes"], told["undo_first"]) == ([settings], [])
+    assert (report["notes"], report["undo_first"]) == ([settings], [])
 
 
 def test_migrations_of_a_renamed_package(run: Run, shop: Path) -> None:
     helpers.git("mv", "app", "my app", cwd=shop)
     write(shop, "my app/migrations/versions/own.py", REVISION.format("own", '"0001"'))
-    told = json.loads(run("update", "--with-ai", "--json").out)
-    assert told["notes"][1] == PARTED
-    assert "git add 'my app/migrations'" in told["next_steps"]
-    assert told["undo_first"][1] == "git add 'my app/migrations'/versions/*_merge.py"
+    report = json.loads(run("update", "--with-ai", "--json").out)
+    assert report["notes"][1] == PARTED
+    assert "git add 'my app/migrations'" in report["next_steps"]
+    assert report["undo_first"][1] == "git add 'my app/migrations'/versions/*_merge.py"
     assert (shop / "my app/migrations/versions/0002_documents.py").is_file()

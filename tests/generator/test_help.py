@@ -127,7 +127,7 @@ def test_help(
 
 
 @pytest.mark.parametrize("group", [(), ("add",)])
-def test_a_summary_is_told_whole(
+def test_a_summary_is_not_shortened(
     group: tuple[str, ...], run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests import helpers
-from tests.generator import evolving
+from tests.generator import upgrading
 
 
 def start(folder: Path) -> subprocess.Popen[str]:
@@ -19,7 +19,7 @@ def start(folder: Path) -> subprocess.Popen[str]:
         [
             "env",
             "--default-signal=INT",
-            *evolving.process("new", "a/shop", "--pattern=celery"),
+            *upgrading.process("new", "a/shop", "--pattern=celery"),
         ],
         cwd=folder,
         stdout=subprocess.PIPE,
@@ -78,7 +78,7 @@ def test_nothing_or_everything_is_left(after: float, tmp_path: Path) -> None:
     "after", [0.1, 0.3, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 1.0]
 )
 def test_a_promote_is_done_whole_or_not_at_all(after: float, tmp_path: Path) -> None:
-    project = evolving.copy("simple", tmp_path / "shop")
+    project = upgrading.copy("simple", tmp_path / "shop")
     with start_promote(project) as process:
         time.sleep(after)
         os.killpg(process.pid, signal.SIGINT)
@@ -90,7 +90,7 @@ def test_a_promote_is_done_whole_or_not_at_all(after: float, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("script", ["hold; exec {git} $*", "{git} $*; hold"])
 def test_nothing_interrupts_the_merge_itself(script: str, tmp_path: Path) -> None:
-    project = evolving.copy("simple", tmp_path / "shop")
+    project = upgrading.copy("simple", tmp_path / "shop")
     slow = slow_merge(tmp_path, script)
     with start_promote(project, PATH=f"{slow}:{os.environ['PATH']}") as process:
         wait_for(tmp_path, "merging", process)
@@ -102,7 +102,7 @@ def test_nothing_interrupts_the_merge_itself(script: str, tmp_path: Path) -> Non
 
 
 def slow_merge(folder: Path, script: str) -> Path:
-    """Return a folder for PATH, with a git that waits before or after its merge until it may go on."""
+    """Return a folder for PATH, with a git that waits before or after its merge until it may continue."""
     git = shutil.which("git")
     lines = [
         "#!/bin/sh",
@@ -119,7 +119,7 @@ def slow_merge(folder: Path, script: str) -> Path:
 def start_promote(project: Path, **variables: str) -> subprocess.Popen[str]:
     """Start `bgscaffold promote` as a shell would."""
     return subprocess.Popen(
-        ["env", "--default-signal=INT", *evolving.process("promote", "celery")],
+        ["env", "--default-signal=INT", *upgrading.process("promote", "celery")],
         cwd=project,
         env=os.environ | variables,
         stdout=subprocess.PIPE,
@@ -135,12 +135,12 @@ def assert_whole_or_not_at_all(project: Path, code: int, err: str) -> None:
     A signal may also come before the work has begun, or while what was done is reported.
     """
     assert "Traceback" not in err
-    assert evolving.like_new(project, "celery") or (
-        code and evolving.like_new(project, "simple")
+    assert upgrading.like_new(project, "celery") or (
+        code and upgrading.like_new(project, "simple")
     )
     if err.startswith("Interrupted"):
-        assert evolving.like_new(project, "simple"), err
+        assert upgrading.like_new(project, "simple"), err
     assert not (project / ".git/index.lock").exists()
     helpers.git("reset", "--quiet", "--hard", cwd=project)
-    assert evolving.like_new(project, "simple")
-    assert evolving.status(project) == ""
+    assert upgrading.like_new(project, "simple")
+    assert upgrading.status(project) == ""

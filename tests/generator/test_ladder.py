@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from tests import helpers
-from tests.generator import evolving
+from tests.generator import upgrading
 from tests.generator.conftest import Machine, Run
-from tests.generator.evolving import like_new, state, status
+from tests.generator.upgrading import like_new, state, status
 
 PAIRS = list(permutations(helpers.PATTERNS, 2))
-ROOMS = {
+FEATURE_FILES = {
     "--with-schedule": "app/maintenance/tasks/mail.py",
     "--with-ai": "app/documents/tasks.py",
 }
@@ -29,8 +29,8 @@ def git(project: Path, *arguments: str) -> str:
 def test_a_promote_turns_an_unedited_project_into_a_new_one(
     old: str, new: str, run: Run, machine: Machine
 ) -> None:
-    project = evolving.copy(old, machine.here / "shop")
-    rooms = rooms_of_the_user(project)
+    project = upgrading.copy(old, machine.here / "shop")
+    files = user_files(project)
     before = state(project)
     assert run("promote", new, "shop", "--dry-run").code == 0
     assert state(project) == before
@@ -39,7 +39,7 @@ def test_a_promote_turns_an_unedited_project_into_a_new_one(
 
     assert (done.code, done.err) == (0, "")
     assert like_new(project, new)
-    assert rooms_of_the_user(project) == rooms
+    assert user_files(project) == files
     assert all(
         line[1] == " " for line in status(project).splitlines()
     )  # all of it is staged
@@ -59,18 +59,18 @@ def test_a_promote_turns_an_unedited_project_into_a_new_one(
 def test_schedules_and_ai_come_along(
     old: str, new: str, options: tuple[str, ...], run: Run, machine: Machine
 ) -> None:
-    project = evolving.copy(old, machine.here / "shop", *options)
-    rooms = rooms_of_the_user(project)
+    project = upgrading.copy(old, machine.here / "shop", *options)
+    files = user_files(project)
     assert run("promote", new, "shop").code == 0
     assert like_new(project, new, *options)
-    assert rooms_of_the_user(project) == rooms
-    assert {ROOMS[option] for option in options} <= rooms.keys()
+    assert user_files(project) == files
+    assert {FEATURE_FILES[option] for option in options} <= files.keys()
 
 
-def rooms_of_the_user(project: Path) -> dict[str, bytes]:
+def user_files(project: Path) -> dict[str, bytes]:
     """Return the tasks and the routes of a project, which no promote may touch."""
-    room = re.compile(r"app/(?!background/)\w+/(tasks|router)(/\w+)?\.py")
-    return {k: v for k, v in helpers.tree(project).items() if room.fullmatch(k)}
+    pattern = re.compile(r"app/(?!background/)\w+/(tasks|router)(/\w+)?\.py")
+    return {k: v for k, v in helpers.tree(project).items() if pattern.fullmatch(k)}
 
 
 @pytest.mark.parametrize(
@@ -82,9 +82,9 @@ def test_no_pattern_renames_a_file_of_another(
     # Git would follow it, and carry an edit into a file that has nothing to do with it.
     for old, new in PAIRS:
         folder = tmp_path / f"{old}-{new}"
-        evolving.copy(old, folder, *options)
+        upgrading.copy(old, folder, *options)
         shutil.copytree(
-            evolving.copy(new, tmp_path / "new", *options) / ".git", tmp_path / "git"
+            upgrading.copy(new, tmp_path / "new", *options) / ".git", tmp_path / "git"
         )
         compare = (
             "diff",
@@ -106,8 +106,8 @@ def test_no_pattern_renames_a_file_of_another(
 def test_an_update_adds_features_to_an_unedited_project(
     pattern: str, options: tuple[str, ...], run: Run, machine: Machine
 ) -> None:
-    project = evolving.copy(pattern, machine.here / "shop")
-    rooms = rooms_of_the_user(project)
+    project = upgrading.copy(pattern, machine.here / "shop")
+    files = user_files(project)
     before = state(project)
     assert run("update", "shop", *options, "--dry-run").code == 0
     assert state(project) == before
@@ -116,7 +116,7 @@ def test_an_update_adds_features_to_an_unedited_project(
 
     assert (done.code, done.err) == (0, "")
     assert like_new(project, pattern, *options)
-    assert rooms.items() <= rooms_of_the_user(project).items()
+    assert files.items() <= user_files(project).items()
     assert all(
         line[1] == " " for line in status(project).splitlines()
     )  # all of it is staged

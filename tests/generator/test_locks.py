@@ -9,19 +9,19 @@ import pytest
 from bgscaffold.git.repository import Repository, repository_of
 from bgscaffold.system import locks
 from bgscaffold.upgrade.backup import Backup, back_up
-from tests.generator import evolving
+from tests.generator import upgrading
 from tests.generator.conftest import Machine, Run
-from tests.generator.evolving import commit, edit, like_new, process, status
 from tests.generator.test_interrupt import slow_merge, start_promote, wait_for
-from tests.generator.test_refusals import refused
+from tests.generator.test_errors import refused
+from tests.generator.upgrading import commit, edit, like_new, process, status
 
 pytestmark = pytest.mark.usefixtures("small_template")
 
 
 @pytest.fixture
 def shop(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a project of pattern simple, and stand in it."""
-    project = evolving.copy("simple", machine.here / "shop")
+    """Give a project of pattern simple, and make it the current folder."""
+    project = upgrading.copy("simple", machine.here / "shop")
     monkeypatch.chdir(project)
     return project
 
@@ -65,7 +65,7 @@ def test_two_projects_of_one_repository(
     run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mono = machine.here / "mono"
-    evolving.copy("simple", mono / "a/shop")
+    upgrading.copy("simple", mono / "a/shop")
     (mono / "a/shop/.git").rename(mono / ".git")
     commit(mono)
     monkeypatch.setattr(locks, "TIMEOUT", 0.2)

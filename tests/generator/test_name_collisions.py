@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bgscaffold.analysis.name_collisions import find_collisions
-from tests.generator import evolving
+from tests.generator import upgrading
 from tests.generator.conftest import Machine, Run
 
 BOTH = ("--with-ai", "--with-schedule")
@@ -36,12 +36,12 @@ THE_NEW_ONE = "Domains are included in alphabetical order, so the new one answer
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
     """Return a project without features."""
-    return evolving.copy("safe", tmp_path / "shop")
+    return upgrading.copy("safe", tmp_path / "shop")
 
 
 def collisions(shop: Path) -> list[str]:
     """Return what is reported when both features are added."""
-    old, new = evolving.original("safe"), evolving.original("safe", *BOTH)
+    old, new = upgrading.original("safe"), upgrading.original("safe", *BOTH)
     return find_collisions(shop, old, new)
 
 
@@ -73,7 +73,7 @@ def test_compiled_files_are_no_domain(shop: Path) -> None:
 
 
 def test_what_an_earlier_update_added_does_not_collide() -> None:
-    new = evolving.original("safe", *BOTH)
+    new = upgrading.original("safe", *BOTH)
     assert find_collisions(new, new, new) == []
 
 
@@ -213,11 +213,11 @@ def test_a_setting_with_the_name_of_a_new_one(shop: Path) -> None:
 def test_an_update_reports_collisions(
     dry: tuple[str, ...], run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shop = evolving.copy("safe", machine.here / "shop")
+    shop = upgrading.copy("safe", machine.here / "shop")
     monkeypatch.chdir(shop)
     router = ROUTER.format("", 'get("/")')
-    evolving.write(shop, "app/billing/router.py", router)
-    evolving.write(shop, "app/billing/models.py", "\n__tablename__ = 'messages'\n")
+    upgrading.write(shop, "app/billing/router.py", router)
+    upgrading.write(shop, "app/billing/models.py", "\n__tablename__ = 'messages'\n")
     notes = json.loads(run("update", "--with-ai", *dry, "--json").out)["notes"]
     assert notes[1:] == [
         TABLE.format("messages", "app/billing/models.py", 2, "app/chat/models.py"),

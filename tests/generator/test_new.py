@@ -124,10 +124,10 @@ def test_tells_how_to_get_the_same_schedules_again(run: Run, machine: Machine) -
     done = run(
         "new", "shop", "--pattern=safe", "--ci=none", "--with-schedule", "--json"
     )
-    said = json.loads(done.out)
-    assert said["schedule"] is True
+    output = json.loads(done.out)
+    assert output["schedule"] is True
     assert (
-        said["command"]
+        output["command"]
         == "bgscaffold new shop --pattern=safe --ci=none --with-schedule"
     )
     assert (machine.here / "shop/app/maintenance/tasks/mail.py").exists()
@@ -272,7 +272,7 @@ def test_commits_in_the_name_that_the_environment_gives(
     )
 
 
-def test_commits_in_the_name_that_is_meant_for_that_place(
+def test_the_commit_has_the_identity_for_that_folder(
     run: Run, machine: Machine
 ) -> None:
     (machine.home / "work").write_text(

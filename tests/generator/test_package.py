@@ -230,8 +230,8 @@ def test_the_installed_wheel_updates_offline(installed: Path, tmp_path: Path) ->
     (tmp_path / "shop/more.txt").write_text("more\n")
     helpers.git("add", "--all", cwd=tmp_path / "shop")
     helpers.git("commit", "--quiet", "--message=as it was", cwd=tmp_path / "shop")
-    said = call(*command, "update", cwd=tmp_path / "shop")
-    assert said.startswith(
+    output = call(*command, "update", cwd=tmp_path / "shop")
+    assert output.startswith(
         f"Updated shop from v0.0.9 to {helpers.TAG}; not committed yet:\n"
     )
     assert helpers.tree(tmp_path / "shop") == fresh

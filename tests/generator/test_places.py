@@ -1,4 +1,4 @@
-"""Where a project lies: in the folder one stands in, behind links, under odd names."""
+"""Where a project is: in the current folder, behind links, under odd names."""
 
 import json
 import os
@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests import helpers
-from tests.generator import evolving
+from tests.generator import upgrading
 from tests.generator.conftest import Machine, Outcome, Run
-from tests.generator.evolving import commit, like_new, state, status, write
-from tests.generator.test_refusals import refused
+from tests.generator.test_errors import refused
+from tests.generator.upgrading import commit, like_new, state, status, write
 
 pytestmark = pytest.mark.usefixtures("small_template")
 
@@ -30,7 +30,7 @@ ODD = [
 
 
 @pytest.mark.parametrize("path", [".", "./", "../shop/.", "app/.."])
-def test_new_fills_the_folder_that_one_stands_in(
+def test_new_fills_the_current_folder(
     path: str, run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop = machine.here / "shop"
@@ -56,7 +56,7 @@ def test_new_fills_the_folder_that_one_stands_in(
     assert os.listdir(machine.here) == ["shop"]
 
 
-def test_new_refuses_the_folder_that_one_stands_in(
+def test_new_refuses_a_current_folder_with_content(
     run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (machine.here / "My Shop").mkdir()
@@ -105,9 +105,9 @@ def test_new_goes_through_links(
 ) -> None:
     (machine.here / "real/deep").mkdir(parents=True)
     (machine.here / "link").symlink_to("real/deep")
-    told = json.loads(run("new", "link/shop", "--json").out)
-    assert told["path"] == str(machine.here / "real/deep/shop")
-    assert told["next_steps"][0] == "cd real/deep/shop"
+    report = json.loads(run("new", "link/shop", "--json").out)
+    assert report["path"] == str(machine.here / "real/deep/shop")
+    assert report["next_steps"][0] == "cd real/deep/shop"
     assert run("new", "link/../stall").code == 0
     assert sorted(os.listdir(machine.here / "real")) == ["deep", "stall"]
 
@@ -116,21 +116,21 @@ def test_new_goes_through_links(
 def test_a_project_behind_a_link(
     path: str, run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shop = evolving.copy("simple", machine.here / "shop")
+    shop = upgrading.copy("simple", machine.here / "shop")
     (machine.here / "link").symlink_to("shop")
     monkeypatch.chdir(machine.here / "link")
     monkeypatch.setenv("PWD", str(machine.here / "link"))  # as a shell calls it
-    told = json.loads(run("promote", "async", path, "--json").out)
-    assert told["path"] == str(shop)
-    assert told["command"] == "bgscaffold promote async"
-    assert ".copier-answers.yml" in [change["path"] for change in told["changes"]]
-    assert told["next_steps"] == ["uv run poe test", "git commit"]
+    report = json.loads(run("promote", "async", path, "--json").out)
+    assert report["path"] == str(shop)
+    assert report["command"] == "bgscaffold promote async"
+    assert ".copier-answers.yml" in [change["path"] for change in report["changes"]]
+    assert report["next_steps"] == ["uv run poe test", "git commit"]
     assert like_new(shop, "async")
 
 
 @pytest.mark.parametrize("name", ODD)
 def test_a_folder_with_an_odd_name(name: str, run: Run, machine: Machine) -> None:
-    shop = evolving.copy("simple", machine.here / name)
+    shop = upgrading.copy("simple", machine.here / name)
     before = state(shop)
     assert run("promote", "celery", name, "--dry-run").code == 0
     assert state(shop) == before
@@ -143,14 +143,14 @@ def test_an_odd_name_in_a_larger_repository(
     name: str, run: Run, machine: Machine
 ) -> None:
     mono = machine.here / "mono"
-    shop = evolving.copy("simple", mono / name)
+    shop = upgrading.copy("simple", mono / name)
     (shop / ".git").rename(mono / ".git")
     ignored = "/tests/background/workers/\n"
     write(shop, ".gitignore", (shop / ".gitignore").read_text() + ignored)
-    told = json.loads(run("promote", "celery", str(shop), "--json").out)
-    assert "tests/background/workers/tasks.py" in told["written"]
+    report = json.loads(run("promote", "celery", str(shop), "--json").out)
+    assert "tests/background/workers/tasks.py" in report["written"]
     (shop / ".gitignore").write_bytes(
-        (evolving.original("celery") / ".gitignore").read_bytes()
+        (upgrading.original("celery") / ".gitignore").read_bytes()
     )
     assert like_new(shop, "celery")
 
@@ -159,7 +159,7 @@ def test_an_odd_name_in_a_larger_repository(
 def test_a_temporary_folder_with_an_odd_name(
     name: str, run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shop = evolving.copy("simple", machine.here / "shop")
+    shop = upgrading.copy("simple", machine.here / "shop")
     (machine.home / name).mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(machine.home / name))
     assert run("promote", "celery", "shop", "--dry-run").code == 0
@@ -179,8 +179,8 @@ def outside(machine: Machine) -> Path:
 
 @pytest.fixture
 def shop(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a project of pattern simple, and stand in it."""
-    project = evolving.copy("simple", machine.here / "shop")
+    """Give a project of pattern simple, and make it the current folder."""
+    project = upgrading.copy("simple", machine.here / "shop")
     monkeypatch.chdir(project)
     return project
 
@@ -192,11 +192,11 @@ def test_a_link_in_place_of_a_folder(
     helpers.git("rm", "-r", "--quiet", folder, cwd=shop)
     (shop / folder).symlink_to(outside)
     commit(shop)
-    foreseen = json.loads(run("promote", "celery", "--dry-run", "--json").out)
+    preview = json.loads(run("promote", "celery", "--dry-run", "--json").out)
     done = json.loads(run("promote", "celery", "--json").out)
     assert helpers.tree(outside) == {"background.md": b"mine\n"}
     for fact in ("changes", "conflicts", "stay_deleted"):
-        assert foreseen[fact] == done[fact]
+        assert preview[fact] == done[fact]
     assert done["conflicts"] == [
         {
             "kind": "AU",

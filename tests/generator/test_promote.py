@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests import helpers
-from tests.generator import evolving
+from tests.generator import upgrading
 from tests.generator.conftest import Machine, Outcome, Run
-from tests.generator.evolving import commit, edit, like_new, state, status, write
-from tests.generator.test_refusals import refused
+from tests.generator.test_errors import refused
+from tests.generator.upgrading import commit, edit, like_new, state, status, write
 
 pytestmark = pytest.mark.usefixtures("small_template")
 
@@ -20,8 +20,8 @@ UNDO = ("reset", "--quiet", "--hard")
 
 @pytest.fixture
 def shop(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a project of pattern simple, and stand in it."""
-    project = evolving.copy("simple", machine.here / "shop")
+    """Give a project of pattern simple, and make it the current folder."""
+    project = upgrading.copy("simple", machine.here / "shop")
     monkeypatch.chdir(project)
     return project
 
@@ -102,7 +102,7 @@ def test_says_what_a_server_needs_and_what_to_install(
 
 
 def test_says_how_to_drain_on_the_way_down(run: Run, machine: Machine) -> None:
-    shop = evolving.copy("safe", machine.here / "shop")
+    shop = upgrading.copy("safe", machine.here / "shop")
     done = run("promote", "simple", "shop", "--dry-run")
     run("promote", "simple", "shop")
     assert done == Outcome(
@@ -125,7 +125,7 @@ def test_says_how_to_drain_on_the_way_down(run: Run, machine: Machine) -> None:
 
 
 def test_rows_stay_between_durable_patterns(run: Run, machine: Machine) -> None:
-    evolving.copy("celery", machine.here / "shop")
+    upgrading.copy("celery", machine.here / "shop")
     done = run("promote", "safe", "shop")
     assert (
         "  Unfinished tasks: safe runs them. Stop the old version first.\n" in done.out
@@ -135,10 +135,14 @@ def test_rows_stay_between_durable_patterns(run: Run, machine: Machine) -> None:
 def test_the_same_pattern_is_nothing_to_do(run: Run, shop: Path) -> None:
     (shop / "README.md").write_text("dirty")
     before = state(shop)
-    said = f"Nothing to do: shop has pattern simple, version {helpers.TAG}.\n"
-    assert run("promote", "simple") == Outcome(0, said, "")
-    told = json.loads(run("promote", "simple", "--dry-run", "--json").out)
-    assert (told["changes"], told["conflicts"], told["next_steps"]) == ([], [], [])
+    expected = f"Nothing to do: shop has pattern simple, version {helpers.TAG}.\n"
+    assert run("promote", "simple") == Outcome(0, expected, "")
+    report = json.loads(run("promote", "simple", "--dry-run", "--json").out)
+    assert (report["changes"], report["conflicts"], report["next_steps"]) == (
+        [],
+        [],
+        [],
+    )
     assert state(shop) == before
 
 
@@ -152,7 +156,7 @@ def test_edits_on_other_lines_are_merged(run: Run, shop: Path) -> None:
     )
     done = run("promote", "async")
     assert (done.code, done.err) == (0, "")
-    fresh = (evolving.original("async") / "README.md").read_text()
+    fresh = (upgrading.original("async") / "README.md").read_text()
     assert (shop / "README.md").read_text() == fresh.replace("# shop\n", "# My shop\n")
     assert "import asyncio  # mine\n" in (shop / "app/runner/backend.py").read_text()
 
@@ -190,9 +194,9 @@ def test_a_file_that_the_pattern_drops_is_kept_when_it_was_edited(
 ) -> None:
     path = "app/runner/perform.py"
     write(shop, path, mine := (shop / path).read_text() + "# MINE\n")
-    foreseen = run("promote", "celery", "--dry-run")
+    preview = run("promote", "celery", "--dry-run")
     done = run("promote", "celery")
-    assert (foreseen.code, done.code) == (3, 3)
+    assert (preview.code, done.code) == (3, 3)
     assert (
         f"  UD  {path}\n"
         "      you edited it, and the new version removes it\n"
@@ -215,7 +219,7 @@ def test_a_file_that_both_add_has_both_versions(run: Run, shop: Path) -> None:
     ) in done.out
     lines = (shop / "app/runner/worker.py").read_text().splitlines()
     fresh = (
-        (evolving.original("celery") / "app/runner/worker.py").read_text().splitlines()
+        (upgrading.original("celery") / "app/runner/worker.py").read_text().splitlines()
     )
     assert [line for line in lines if line in ("# MINE", *fresh)] == ["# MINE", *fresh]
 
@@ -223,16 +227,16 @@ def test_a_file_that_both_add_has_both_versions(run: Run, shop: Path) -> None:
 def test_a_file_that_was_deleted_stays_deleted(run: Run, shop: Path) -> None:
     (shop / "docs/background.md").unlink()
     commit(shop)
-    foreseen = run("promote", "celery", "--dry-run", "--json")
+    preview = run("promote", "celery", "--dry-run", "--json")
     done = run("promote", "celery")
-    assert (foreseen.code, done.code) == (0, 0)
-    assert json.loads(foreseen.out)["stay_deleted"] == ["docs/background.md"]
+    assert (preview.code, done.code) == (0, 0)
+    assert json.loads(preview.out)["stay_deleted"] == ["docs/background.md"]
     assert (
         "  docs/background.md: stays deleted, although the new version changes it\n"
     ) in done.out
     assert "  created  docs/background.md" not in done.out
     assert not (shop / "docs/background.md").exists()
-    fresh = helpers.tree(evolving.original("celery"))
+    fresh = helpers.tree(upgrading.original("celery"))
     assert helpers.tree(shop) == {
         k: v for k, v in fresh.items() if k != "docs/background.md"
     }
@@ -268,7 +272,7 @@ def test_changes_follow_a_renamed_package(run: Run, shop: Path) -> None:
         "  Your package is named store: change `app` in the imports of new files.\n"
         in done.out
     )
-    fresh = helpers.tree(evolving.original("celery"))
+    fresh = helpers.tree(upgrading.original("celery"))
     moved = {
         k.replace("app/", "store/") if k.startswith("app/") else k: v
         for k, v in fresh.items()
@@ -283,7 +287,7 @@ def test_an_added_domain_goes_through_the_whole_ladder(run: Run, shop: Path) -> 
     own = {k: v for k, v in helpers.tree(shop).items() if k.startswith("app/orders/")}
     for pattern in ("async", "safe", "celery", "safe", "simple"):
         assert run("promote", pattern).code == 0
-        assert helpers.tree(shop) == helpers.tree(evolving.original(pattern)) | own
+        assert helpers.tree(shop) == helpers.tree(upgrading.original(pattern)) | own
         git(shop, "commit", "--quiet", "--no-edit")
 
 
@@ -296,15 +300,15 @@ def test_ignored_files_are_left_alone(run: Run, shop: Path) -> None:
     git(shop, "commit", "--quiet", "--message=no docs")
     (shop / ".env").write_text("ADMIN_TOKEN=mine\n")
     (shop / "docs/background.md").write_text("mine\n")
-    foreseen = run("promote", "celery", "--dry-run")
+    preview = run("promote", "celery", "--dry-run")
     assert not (shop / "app/runner/worker.py").exists()
     done = run("promote", "celery")
-    assert (foreseen.code, done.code) == (0, 0)
+    assert (preview.code, done.code) == (0, 0)
     assert "  app/runner/worker.py: created, but git ignores it\n" in done.out
     assert "docs/" not in done.out
     assert (shop / ".env").read_text() == "ADMIN_TOKEN=mine\n"
     assert (shop / "docs/background.md").read_text() == "mine\n"
-    fresh = evolving.original("celery")
+    fresh = upgrading.original("celery")
     assert (shop / "app/runner/worker.py").read_bytes() == (
         fresh / "app/runner/worker.py"
     ).read_bytes()
@@ -315,7 +319,7 @@ def test_an_ignored_file_that_is_tracked_all_the_same_is_merged(
 ) -> None:
     write(shop, ".gitignore", (shop / ".gitignore").read_text() + "compose.yaml\n")
     run("promote", "celery")
-    fresh = evolving.original("celery")
+    fresh = upgrading.original("celery")
     assert (shop / "compose.yaml").read_bytes() == (fresh / "compose.yaml").read_bytes()
 
 
@@ -345,7 +349,7 @@ def test_a_dry_run_foretells_what_happens(run: Run, shop: Path) -> None:
     git(shop, "mv", "README.md", "LIESMICH.md")
     commit(shop)
     before = state(shop)
-    foreseen = json.loads(run("promote", "celery", "--dry-run", "--json").out)
+    preview = json.loads(run("promote", "celery", "--dry-run", "--json").out)
     assert state(shop) == before
     done = json.loads(run("promote", "celery", "--json").out)
     kinds = {each["path"]: each["kind"] for each in done["conflicts"]}
@@ -355,27 +359,27 @@ def test_a_dry_run_foretells_what_happens(run: Run, shop: Path) -> None:
         "compose.yaml": "UU",
         "app/runner/worker.py": "AA",
     }
-    assert foreseen.pop("next_steps") == ["bgscaffold promote celery"]
+    assert preview.pop("next_steps") == ["bgscaffold promote celery"]
     assert done.pop("next_steps")[0] == "git status"
-    assert (foreseen.pop("dry_run"), done.pop("dry_run")) == (True, False)
-    assert foreseen == done
+    assert (preview.pop("dry_run"), done.pop("dry_run")) == (True, False)
+    assert preview == done
 
 
 def test_a_folder_where_a_file_has_to_go_and_the_reverse(run: Run, shop: Path) -> None:
     git(shop, "rm", "-r", "--quiet", "tests/background")
     write(shop, "tests/background", "mine\n")
     write(shop, "app/runner/worker.py/notes.txt", "mine\n")
-    foreseen = json.loads(run("promote", "celery", "--dry-run", "--json").out)
+    preview = json.loads(run("promote", "celery", "--dry-run", "--json").out)
     done = json.loads(run("promote", "celery", "--json").out)
-    assert foreseen["changes"] == done["changes"]
-    assert foreseen["conflicts"] == done["conflicts"]
+    assert preview["changes"] == done["changes"]
+    assert preview["conflicts"] == done["conflicts"]
     aside = next(
         each["path"]
         for each in done["conflicts"]
         if each["path"].startswith("app/runner/worker.py~")
     )
     assert (shop / aside).read_bytes() == (
-        evolving.original("celery") / "app/runner/worker.py"
+        upgrading.original("celery") / "app/runner/worker.py"
     ).read_bytes()
     assert aside.endswith(" (Promote shop from simple to celery)")
     assert {each["path"]: each["kind"] for each in done["conflicts"]} == {
@@ -404,15 +408,15 @@ def test_a_package_in_src_is_read_as_well(run: Run, shop: Path) -> None:
 
 
 def test_says_it_in_json(run: Run, shop: Path) -> None:
-    told = json.loads(run("promote", "async", "--json").out)
-    changes = told.pop("changes")
+    report = json.loads(run("promote", "async", "--json").out)
+    changes = report.pop("changes")
     assert {
         "path": ".copier-answers.yml",
         "kind": "changed",
         "added": 1,
         "removed": 1,
     } in changes
-    assert told == {
+    assert report == {
         "project_name": "shop",
         "path": str(shop),
         "from": {"pattern": "simple", "commit": helpers.TAG},
@@ -437,7 +441,7 @@ def test_a_folder_of_a_larger_repository(
 ) -> None:
     root = machine.here / "mono"
     for name in ("a", "b"):
-        shutil.rmtree(evolving.copy("simple", root / "services" / name) / ".git")
+        shutil.rmtree(upgrading.copy("simple", root / "services" / name) / ".git")
     git(root, "init", "--quiet")
     commit(root)
     # Without care git would take this for renamed to its twin in b, and change that.
@@ -446,14 +450,14 @@ def test_a_folder_of_a_larger_repository(
     twin = helpers.tree(root / "services/b")
     monkeypatch.chdir(root / "services/a")
 
-    foreseen = run("promote", "celery", "--dry-run")
+    preview = run("promote", "celery", "--dry-run")
     done = run("promote", "celery")
 
-    assert (foreseen.code, done.code) == (0, 0)
+    assert (preview.code, done.code) == (0, 0)
     assert "  created  app/runner/worker.py " in done.out
     assert "  docs/background.md: stays deleted, although" in done.out
     assert helpers.tree(root / "services/b") == twin
-    fresh = helpers.tree(evolving.original("celery"))
+    fresh = helpers.tree(upgrading.original("celery"))
     assert fresh.pop("docs/background.md")
     assert helpers.tree(root / "services/a") == fresh
     assert git(root, "status", "--porcelain", "services/b") == ""
@@ -517,7 +521,7 @@ def test_line_endings_are_the_users(run: Run, machine: Machine, shop: Path) -> N
     subprocess.run(["git", *UNDO], cwd=shop, check=True)
     assert b"\r\n" in (shop / "README.md").read_bytes()
     assert run("promote", "celery").code == 0
-    for path, content in helpers.tree(evolving.original("celery")).items():
+    for path, content in helpers.tree(upgrading.original("celery")).items():
         assert (shop / path).read_bytes().replace(b"\r\n", b"\n") == content
     assert b"\r\n" in (shop / "app/runner/worker.py").read_bytes()
     subprocess.run(["git", *UNDO], cwd=shop, check=True)

@@ -129,16 +129,16 @@ def test_the_longest_secret_is_hidden_first() -> None:
 
 
 def test_a_value_is_hidden_after_the_name_of_a_secret() -> None:
-    said = "host=h password=geheim dbname=x ADMIN_TOKEN='ge heim' pwd=\"ge heim\" key=, work=1"
-    told = "host=h password=*** dbname=x ADMIN_TOKEN=*** pwd=*** key=***, work=1"
-    assert hidden(said.replace("key=,", "key=k ,")) == told.replace(
+    text = "host=h password=geheim dbname=x ADMIN_TOKEN='ge heim' pwd=\"ge heim\" key=, work=1"
+    redacted = "host=h password=*** dbname=x ADMIN_TOKEN=*** pwd=*** key=***, work=1"
+    assert hidden(text.replace("key=,", "key=k ,")) == redacted.replace(
         "***, work", "*** , work"
     )
 
 
 def test_texts_without_secrets_are_shown() -> None:
-    said = "postgresql://ada@localhost:5432/shop, http://localhost:8000/x, mail to ada@example.com"
-    assert hidden(said, EMPTY_TOKEN="", PATH="/bin") == said
+    text = "postgresql://ada@localhost:5432/shop, http://localhost:8000/x, mail to ada@example.com"
+    assert hidden(text, EMPTY_TOKEN="", PATH="/bin") == text
 
 
 def test_long_values_are_fast() -> None:

@@ -10,10 +10,10 @@ import pytest
 import bgscaffold.upgrade.transaction
 from bgscaffold.upgrade.backup import back_up, restore
 from tests import helpers
-from tests.generator import evolving
+from tests.generator import upgrading
 from tests.generator.conftest import Machine, Outcome, Run
-from tests.generator.evolving import commit, edit, process, status, write
-from tests.generator.test_refusals import refused
+from tests.generator.test_errors import refused
+from tests.generator.upgrading import commit, edit, process, status, write
 
 pytestmark = pytest.mark.usefixtures("small_template")
 
@@ -24,8 +24,8 @@ AS_BEFORE = "The merge failed and was rolled back; no file was changed"
 
 @pytest.fixture
 def shop(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a project of pattern simple with files of the user's of all kinds, and stand in it."""
-    project = evolving.copy("simple", machine.here / "shop")
+    """Give a project of pattern simple with files of the user's of all kinds, and make it the current folder."""
+    project = upgrading.copy("simple", machine.here / "shop")
     monkeypatch.chdir(project)
     edit(project, "README.md", "# shop\n", "# My shop\n")
     (project / "docs/operating.md").unlink()
@@ -39,7 +39,7 @@ def shop(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def whole(project: Path) -> dict[str, object]:
-    """Return all that stands in a project's work tree, and what git says of it."""
+    """Return the files of a work tree, and what `git status` prints."""
     found: dict[str, object] = {
         str(path.relative_to(project)): path.lstat().st_mode
         for path in sorted(project.rglob("*"))
@@ -215,8 +215,8 @@ def without_rights(*command: str, cwd: Path) -> Outcome:
 )
 def test_a_disk_that_is_full(shop: Path, tmp_path: Path) -> None:
     before = helpers.tree(shop)
-    said = ""
-    for room in (
+    output = ""
+    for space in (
         0,
         16,
         32,
@@ -226,25 +226,25 @@ def test_a_disk_that_is_full(shop: Path, tmp_path: Path) -> None:
         96,
         120,
     ):  # the more there is, the later git fails
-        after = tmp_path / f"after-{room}"
-        done = on_a_disk(room, shop, after)
-        said += done.err
+        after = tmp_path / f"after-{space}"
+        done = on_a_disk(space, shop, after)
+        output += done.err
         if done.code == 1:
             assert (done.out, helpers.tree(after)) == ("?? notes.txt\n", before)
-    assert said.startswith("A git command failed: 'git hash-object'")
-    assert f"\n{AS_BEFORE}" in said
-    assert "Traceback" not in said
+    assert output.startswith("A git command failed: 'git hash-object'")
+    assert f"\n{AS_BEFORE}" in output
+    assert "Traceback" not in output
 
 
-def on_a_disk(room: int, project: Path, after: Path) -> Outcome:
-    """Promote a copy of a project on a disk with so much room, in KiB; copy it from there."""
+def on_a_disk(space: int, project: Path, after: Path) -> Outcome:
+    """Promote a copy of a project on a disk with so much space, in KiB; copy it from there."""
     script = f"""
         mkdir "$1.disk"
         mount -t tmpfs -o size=8m tmpfs "$1.disk"
         cp -a "$2"/. "$1.disk"
         cd "$1.disk"
         cat /dev/zero >.git/fill 2>/dev/null || true
-        truncate --size=-{room}k .git/fill
+        truncate --size=-{space}k .git/fill
         to=$1 code=0
         shift 2
         "$@" || code=$?

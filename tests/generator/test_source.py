@@ -42,7 +42,7 @@ def test_a_checkout_may_be_another_users(
 
 
 def test_git_ends_when_what_is_done_meanwhile_is_interrupted(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe")  # for which git would wait for ever
+    os.mkfifo(tmp_path / "pipe")  # git would wait for it forever
     reading = git_in_background("hash-object", "pipe", cwd=tmp_path, env=isolated_env())
     with pytest.raises(KeyboardInterrupt), reading:
         raise KeyboardInterrupt
@@ -50,7 +50,7 @@ def test_git_ends_when_what_is_done_meanwhile_is_interrupted(tmp_path: Path) -> 
         os.open(tmp_path / "pipe", os.O_WRONLY | os.O_NONBLOCK)
 
 
-def test_git_tells_why_it_failed_meanwhile(tmp_path: Path) -> None:
+def test_git_reports_why_it_failed_meanwhile(tmp_path: Path) -> None:
     checking_out = git_in_background("checkout", "v1", cwd=tmp_path, env=isolated_env())
     with (
         pytest.raises(
@@ -62,7 +62,7 @@ def test_git_tells_why_it_failed_meanwhile(tmp_path: Path) -> None:
         pass
 
 
-def test_a_text_means_what_the_options_of_its_template_say(tmp_path: Path) -> None:
+def test_the_options_of_the_template_apply_to_a_text(tmp_path: Path) -> None:
     assert rendered_name(tmp_path / "curly", "{{", "}}") == "2 [[ 1 + 1 ]].txt"
     assert rendered_name(tmp_path / "square", "[[", "]]") == "{{ 1 + 1 }} 2.txt"
 

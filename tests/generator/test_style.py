@@ -20,7 +20,7 @@ DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 # House words, and the field's words for them.
 BANNED = re.compile(
-    r"\b(mend\w*|anew|settl\w+|unsettl\w+|foresee\w*|foresaw|foreseen|foretell\w*"
+    r"\b(mend\w*|anew|settl\w+|unsettl\w+|foresee\w*|foresaw|preview|foretell\w*"
     r"|foretold|told|whoever|fares|goes on|his|by now|made good|as good as once)\b",
     re.IGNORECASE,
 )

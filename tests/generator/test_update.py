@@ -8,11 +8,11 @@ import pytest
 
 import bgscaffold.template.source
 from tests import helpers
-from tests.generator import evolving
+from tests.generator import upgrading
 from tests.generator.conftest import Machine, Outcome, Run
-from tests.generator.evolving import commit, edit, state, status, write
 from tests.generator.test_copier import copier
-from tests.generator.test_refusals import refused
+from tests.generator.test_errors import refused
+from tests.generator.upgrading import commit, edit, state, status, write
 
 pytestmark = pytest.mark.usefixtures("small_template")
 
@@ -28,7 +28,7 @@ def versions(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Path:
     helpers.git(
         "clone",
         "--quiet",
-        str(evolving.small_template()),
+        str(upgrading.small_template()),
         str(folder),
         cwd=machine.home,
     )
@@ -64,7 +64,7 @@ Make = Callable[..., Path]
 def make(
     run: Run, machine: Machine, versions: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[str], Path]:
-    """Give a function that makes a committed project with a version, and stands in it."""
+    """Give a function that makes a committed project with a version, and makes it the current folder."""
 
     def made(tag: str) -> Path:
         with monkeypatch.context() as patch:
@@ -81,7 +81,7 @@ def test_moves_a_project_to_this_version(
 ) -> None:
     shop = make(OLD)
     before = state(shop)
-    foreseen = run("update", "--dry-run")
+    preview = run("update", "--dry-run")
     assert state(shop) == before
     done = run("update")
     changes = (
@@ -92,7 +92,7 @@ def test_moves_a_project_to_this_version(
         "\n"
         "Next:\n"
     )
-    assert foreseen == Outcome(
+    assert preview == Outcome(
         0,
         f"Would update shop from {OLD} to {NOW}:\n\n{changes}"
         f"  bgscaffold update --to={NOW}       apply the changes\n"
@@ -116,8 +116,8 @@ def test_moves_a_project_to_this_version(
     )
     assert run("new", "../fresh/shop", "--pattern=safe").code == 0
     assert helpers.tree(shop) == helpers.tree(machine.here / "fresh/shop")
-    said = f"Nothing to do: shop has pattern safe, version {NOW}.\n"
-    assert run("update") == Outcome(0, said, "")
+    expected = f"Nothing to do: shop has pattern safe, version {NOW}.\n"
+    assert run("update") == Outcome(0, expected, "")
 
 
 @pytest.mark.parametrize("to", ["0.2.0rc1", "v0.2.0rc1"])
@@ -180,7 +180,7 @@ def test_a_checkout_without_versions(
     run: Run, make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make(NOW)
-    untagged = ("--quiet", "--no-tags", str(evolving.small_template()), "untagged")
+    untagged = ("--quiet", "--no-tags", str(upgrading.small_template()), "untagged")
     helpers.git("clone", *untagged, cwd=tmp_path)
     monkeypatch.setattr(
         bgscaffold.template.source, "location", lambda: tmp_path / "untagged"
@@ -304,8 +304,8 @@ def test_a_file_that_copier_writes_once_is_left_alone(
         "template/a.once": "a\n",
     }
     release(versions, "v0.3.0", files)
-    foreseen = run("update", "--to=0.3.0", "--dry-run")
-    assert "  a.once: would be created, but git ignores it\n" in foreseen.out
+    preview = run("update", "--to=0.3.0", "--dry-run")
+    assert "  a.once: would be created, but git ignores it\n" in preview.out
     assert not (shop / "a.once").exists()
     assert run("update", "--to=0.3.0").code == 0
     assert (shop / "gone.txt").read_text() == "MINE\n"
@@ -322,10 +322,10 @@ def test_a_template_that_the_answers_do_not_fit(
         "Cannot render the template: 'UndefinedError'"
     )
     assert state(shop) == before
-    assert not evolving.like_new(shop, "celery")
+    assert not upgrading.like_new(shop, "celery")
 
 
-def test_a_deleted_folder_is_told_file_by_file(
+def test_each_file_of_a_deleted_folder_is_listed(
     run: Run, make: Make, versions: Path
 ) -> None:
     shop = make(NEXT)
@@ -340,13 +340,13 @@ def test_a_deleted_folder_is_told_file_by_file(
     release(versions, "v0.4.0", more)
     helpers.git("rm", "-r", "--quiet", "docs", cwd=shop)
     commit(shop)
-    foreseen = run("update", "--to=0.4.0", "--dry-run")
+    preview = run("update", "--to=0.4.0", "--dry-run")
     done = run("update", "--to=0.4.0")
-    assert (foreseen.code, done.code) == (0, 0)
-    told = (
+    assert (preview.code, done.code) == (0, 0)
+    report = (
         "  docs/a.md: stays deleted, although the new version changes it\n"
         "  docs/b.md: stays deleted, although the new version changes it\n\n"
     )
-    assert told in foreseen.out
-    assert told in done.out
+    assert report in preview.out
+    assert report in done.out
     assert not (shop / "docs").exists()

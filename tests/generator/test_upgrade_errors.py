@@ -1,4 +1,4 @@
-"""What promote and update refuse, in whole words; nothing is changed by a refusal."""
+"""The errors of promote and update, as whole texts. An error changes nothing."""
 
 import errno
 import json
@@ -15,10 +15,10 @@ import bgscaffold.upgrade.transaction
 import bgscaffold.upgrade.workspace
 from bgscaffold.git.errors import GitCommandError
 from tests import helpers
-from tests.generator import evolving
+from tests.generator import upgrading
 from tests.generator.conftest import Machine, Outcome, Run
-from tests.generator.evolving import commit, edit, open_conflict, state, write
-from tests.generator.test_refusals import refused
+from tests.generator.test_errors import refused
+from tests.generator.upgrading import commit, edit, open_conflict, state, write
 
 pytestmark = pytest.mark.usefixtures("small_template")
 
@@ -31,8 +31,8 @@ FROM_HISTORY = (
 
 @pytest.fixture
 def shop(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a project of pattern safe, and stand in it."""
-    project = evolving.copy("safe", machine.here / "shop")
+    """Give a project of pattern safe, and make it the current folder."""
+    project = upgrading.copy("safe", machine.here / "shop")
     monkeypatch.chdir(project)
     return project
 
@@ -67,7 +67,7 @@ def test_a_path_that_is_no_folder_of_the_project(
 
 
 def no_project(folder: Path, reason: str) -> Outcome:
-    """Return the refusal of a folder that lies in no project."""
+    """Return the error for a folder that is in no project."""
     return refused(
         "Not a bgscaffold project",
         folder,
@@ -102,7 +102,7 @@ def test_a_folder_inside_the_project_is_enough(
         ("", "it is not a mapping of names to answers"),
         ("pattern: safe\n", "_commit is missing"),
         ("_commit: 1.0\npattern: safe\n", "_commit is missing"),
-        ("_commit: v0.1.0\n_src_path: [x]\npattern: safe\n", "_src_path is not a text"),
+        ("_commit: v0.1.0\n_src_path: [x]\npattern: safe\n", "_src_path is not a string"),
         (
             "_commit: v0.1.0\npattern: flask\n",
             "pattern: 'flask' is none of simple, async, safe, celery",
@@ -164,8 +164,8 @@ def test_a_list_for_an_answer(name: str, run: Run, shop: Path) -> None:
     )
     write(shop, ANSWERS, text)
     before = state(shop)
-    told = json.loads(run("promote", "celery", "--json").out)
-    assert (told["error"], told["value"]) == ("AnswersError", str(shop / ANSWERS))
+    error = json.loads(run("promote", "celery", "--json").out)
+    assert (error["error"], error["value"]) == ("AnswersError", str(shop / ANSWERS))
     assert state(shop) == before
 
 
@@ -246,7 +246,7 @@ def test_answers_edited_within_what_is_allowed(run: Run, shop: Path) -> None:
     edit(shop, ANSWERS, "# Written by Copier", "# MINE")
     edit(shop, ANSWERS, "ci: github", "ci: none")
     assert run("promote", "celery").code == 0
-    fresh = (evolving.original("celery") / ANSWERS).read_text()
+    fresh = (upgrading.original("celery") / ANSWERS).read_text()
     assert (shop / ANSWERS).read_text() == fresh.replace("ci: github", "ci: none")
 
 
@@ -292,7 +292,7 @@ def test_a_bare_repository(run: Run, shop: Path) -> None:
 def test_a_repository_that_keeps_its_files_elsewhere(
     elsewhere: str, arguments: tuple[str, ...], run: Run, shop: Path
 ) -> None:
-    other = evolving.copy("safe", shop.parent / "other")
+    other = upgrading.copy("safe", shop.parent / "other")
     git(shop, "config", "core.worktree", str(shop.parent / elsewhere))
     before = state(shop), state(other)
     assert run("promote", "celery", *arguments) == refused(
@@ -312,15 +312,15 @@ def test_a_repository_beside_its_files(run: Run, shop: Path) -> None:
     (shop / ".git").write_text("gitdir: ../shop.git\n")
     git(shop, "config", "core.worktree", "../shop")
     assert run("promote", "celery").code == 0
-    assert evolving.like_new(shop, "celery")
+    assert upgrading.like_new(shop, "celery")
 
 
 @pytest.mark.parametrize("text", ["gitdir: /nowhere\n", "rubbish\n"])
 def test_a_git_file_that_leads_nowhere(text: str, run: Run, shop: Path) -> None:
     shutil.rmtree(shop / ".git")
     (shop / ".git").write_text(text)
-    told = json.loads(run("promote", "celery", "--json").out)
-    assert told["error"] == (
+    error = json.loads(run("promote", "celery", "--json").out)
+    assert error["error"] == (
         "NoRepositoryError" if text.startswith("gitdir") else "GitCommandError"
     )
 
@@ -330,21 +330,24 @@ def test_a_git_file_that_leads_nowhere(text: str, run: Run, shop: Path) -> None:
 def test_a_broken_object(
     broken: str, arguments: tuple[str, ...], run: Run, machine: Machine
 ) -> None:
-    shop = evolving.copy("simple", machine.here / "broken")
+    shop = upgrading.copy("simple", machine.here / "broken")
     name = git(shop, "rev-parse", broken)
     file = shop / ".git/objects" / name[:2] / name[2:]
     file.chmod(0o644)
     file.write_bytes(b"rubbish")
     before = state(shop)
-    told = json.loads(run("promote", "celery", "broken", *arguments, "--json").out)
-    assert (told["error"], told["what"]) == ("GitCommandError", "A git command failed")
-    assert told["value"] == (
+    error = json.loads(run("promote", "celery", "broken", *arguments, "--json").out)
+    assert (error["error"], error["what"]) == (
+        "GitCommandError",
+        "A git command failed",
+    )
+    assert error["value"] == (
         "git diff" if broken == "HEAD:README.md" else "git ls-tree"
     )
     after = state(shop)
     assert after == before or not arguments
     assert (shop / "README.md").read_bytes() == (
-        evolving.original("simple") / "README.md"
+        upgrading.original("simple") / "README.md"
     ).read_bytes()
 
 
@@ -385,7 +388,7 @@ def test_the_middle_of_something_else(
 
 
 def not_clean(shop: Path, *, files: str) -> object:
-    """Return the refusal of a repository with changes."""
+    """Return the error for a repository with changes."""
     return refused(
         "The repository has uncommitted changes",
         shop,
@@ -426,8 +429,8 @@ COMMANDS = [
 BOTH = "app/runner/worker.py, docs/background.md"
 
 
-def not_settled(root: Path, files: str) -> Outcome:
-    """Return the refusal of a repository with conflicts."""
+def unresolved(root: Path, files: str) -> Outcome:
+    """Return the error for a repository with conflicts."""
     return refused(
         "The repository has unresolved merge conflicts",
         root,
@@ -450,46 +453,46 @@ def promoted(run: Run, shop: Path) -> Path:
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_conflicts_that_are_not_settled(
+def test_conflicts_that_are_unresolved(
     command: tuple[str, ...], run: Run, promoted: Path
 ) -> None:
     before = state(promoted)
-    assert run(*command) == not_settled(promoted, BOTH)
+    assert run(*command) == unresolved(promoted, BOTH)
     assert state(promoted) == before
 
 
-def test_conflicts_that_are_not_settled_in_json(run: Run, promoted: Path) -> None:
-    told = json.loads(run("promote", "celery", "--json").out)
-    assert (told["error"], told["value"], told["reason"]) == (
+def test_unresolved_conflicts_in_json(run: Run, promoted: Path) -> None:
+    error = json.loads(run("promote", "celery", "--json").out)
+    assert (error["error"], error["value"], error["reason"]) == (
         "UnresolvedConflictsError",
         str(promoted),
         BOTH,
     )
 
 
-def test_conflicts_are_settled_by_git_add(run: Run, promoted: Path) -> None:
+def test_git_add_resolves_conflicts(run: Run, promoted: Path) -> None:
     git(promoted, "add", "docs/background.md")
-    assert run("promote", "celery") == not_settled(promoted, "app/runner/worker.py")
+    assert run("promote", "celery") == unresolved(promoted, "app/runner/worker.py")
     git(promoted, "rm", "--quiet", "app/runner/worker.py")
     assert run("promote", "async").err.startswith(
         "The repository has uncommitted changes: "
     )
     git(promoted, "commit", "--quiet", "--no-edit")
-    said = "Nothing to do: shop has pattern celery, version v0.1.0.\n"
-    assert run("promote", "celery") == Outcome(0, said, "")
+    expected = "Nothing to do: shop has pattern celery, version v0.1.0.\n"
+    assert run("promote", "celery") == Outcome(0, expected, "")
 
 
 def test_conflicts_are_taken_back_by_git_reset(run: Run, promoted: Path) -> None:
     git(promoted, "reset", "--quiet", "--hard")
-    said = "Nothing to do: shop has pattern safe, version v0.1.0.\n"
-    assert run("promote", "safe") == Outcome(0, said, "")
+    expected = "Nothing to do: shop has pattern safe, version v0.1.0.\n"
+    assert run("promote", "safe") == Outcome(0, expected, "")
 
 
 def test_many_conflicts_are_counted(run: Run, shop: Path) -> None:
     open_conflict(shop, "app/signup", "docs")
     files = git(shop, "ls-files", "app/signup", "docs").splitlines()
     names = list(dict.fromkeys(files))
-    assert run("update") == not_settled(
+    assert run("update") == unresolved(
         shop, f"{', '.join(names[:5])} and {len(names) - 5} more"
     )
 
@@ -499,7 +502,7 @@ def test_a_conflict_in_the_answers(run: Run, shop: Path) -> None:
     (shop / ANSWERS).write_text(
         "<<<<<<< HEAD\npattern: safe\n=======\n>>>>>>> theirs\n"
     )
-    assert run("update") == not_settled(shop, ANSWERS)
+    assert run("update") == unresolved(shop, ANSWERS)
 
 
 def test_a_conflict_of_the_users_own_merge(run: Run, shop: Path) -> None:
@@ -517,22 +520,22 @@ def test_a_conflict_of_the_users_own_merge(run: Run, shop: Path) -> None:
 def test_a_conflict_beside_the_project(run: Run, machine: Machine) -> None:
     root = machine.here / "mono"
     for name in ("a", "b"):
-        shutil.rmtree(evolving.copy("safe", root / name) / ".git")
+        shutil.rmtree(upgrading.copy("safe", root / name) / ".git")
     git(root, "init", "--quiet")
     commit(root)
     open_conflict(root, "a/README.md")
     for dry in ((), ("--dry-run",)):
-        assert run("promote", "celery", "mono/b", *dry) == not_settled(
+        assert run("promote", "celery", "mono/b", *dry) == unresolved(
             root, "a/README.md"
         )
     assert run("promote", "safe", "mono/b").out.startswith("Nothing to do: ")
     assert run("add", "task", "invoices.tidy", "--path=mono/b").code == 0
-    assert run("add", "task", "invoices.tidy", "--path=mono/a") == not_settled(
+    assert run("add", "task", "invoices.tidy", "--path=mono/a") == unresolved(
         root, "a/README.md"
     )
 
 
-def test_no_git_that_could_tell_of_conflicts(
+def test_git_is_missing_when_conflicts_are_listed(
     run: Run, machine: Machine, shop: Path
 ) -> None:
     (machine.bin / "git").unlink()
@@ -591,7 +594,7 @@ def test_another_source_is_kept(source: str, run: Run, shop: Path) -> None:
 
 
 DECLARES = """\
-from app.background import background_tasks, task as job
+from app.background import background_tasks, task as declared
 from app import background
 
 OPTIONS = {"timeout": 1}
@@ -599,7 +602,7 @@ OPTIONS = {"timeout": 1}
 @background.task("orders.print", retries=5, timeout=3)
 def print_order(): ...
 
-@job("orders.pack", queue="slow", retry_on=(OSError, ValueError))
+@declared("orders.pack", queue="slow", retry_on=(OSError, ValueError))
 def pack(): ...
 
 @background.task("orders.count", **OPTIONS)
@@ -648,7 +651,7 @@ def test_an_option_that_is_deeply_nested(run: Run, shop: Path) -> None:
 
 
 def test_a_queue_needs_celery(run: Run, machine: Machine) -> None:
-    shop = evolving.copy("celery", machine.here / "shop")
+    shop = upgrading.copy("celery", machine.here / "shop")
     text = '@task("orders.pack", queue="slow")\ndef pack(): ...\n'
     write(shop, "app/orders/tasks.py", text)
     assert (
@@ -666,14 +669,14 @@ def test_a_git_command_that_fails(
         "git",
         f'if [ "$1" = {command} ]; then echo no >&2; exit 9; fi; exec {real} "$@"',
     )
-    before = evolving.status(shop)
+    before = upgrading.status(shop)
     assert run("promote", "celery", "--dry-run").err.startswith(
         f"A git command failed: 'git {command}' (no).\n"
     )
-    assert evolving.status(shop) == before == ""
+    assert upgrading.status(shop) == before == ""
 
 
-def test_no_room_for_the_renders(
+def test_no_space_for_the_renders(
     run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
@@ -689,8 +692,8 @@ def test_no_room_for_the_renders(
 @pytest.mark.parametrize(
     "error",
     [
-        GitCommandError("git checkout", "error: unable to write a.py\nfatal: no room"),
-        OSError(errno.ENOSPC, "no room", "a.py"),
+        GitCommandError("git checkout", "error: unable to write a.py\nfatal: no space"),
+        OSError(errno.ENOSPC, "no space", "a.py"),
     ],
 )
 def test_a_full_folder_for_what_is_temporary(
@@ -713,7 +716,7 @@ def test_a_full_folder_for_what_is_temporary(
         ),
         done.err.partition("(")[2].partition(")")[0],
     )
-    assert "(no room)" in done.err.replace("fatal: ", "")
+    assert "(no space)" in done.err.replace("fatal: ", "")
 
 
 def test_an_update_to_what_cannot_be_rendered(
@@ -767,7 +770,7 @@ def test_an_interrupt_during_the_merge_comes_too_late(
 
     monkeypatch.setattr(bgscaffold.upgrade.transaction, "merge", interrupted)
     assert run("promote", "celery").code == 0
-    assert evolving.like_new(shop, "celery")
+    assert upgrading.like_new(shop, "celery")
 
 
 def test_a_commit_beside_the_project_is_enough(run: Run, shop: Path) -> None:
@@ -803,13 +806,13 @@ def test_a_sparse_checkout_around_the_project_is_enough(
 ) -> None:
     root = machine.here / "mono"
     for name in ("a", "b"):
-        shutil.rmtree(evolving.copy("safe", root / name) / ".git")
+        shutil.rmtree(upgrading.copy("safe", root / name) / ".git")
     git(root, "init", "--quiet")
     commit(root)
     git(root, "sparse-checkout", "set", "a")
     assert not (root / "b").exists()
     assert run("promote", "celery", "mono/a").code == 0
-    assert evolving.like_new(root / "a", "celery")
+    assert upgrading.like_new(root / "a", "celery")
     git(root, "reset", "--quiet", "--hard")
     git(root, "sparse-checkout", "set", "--no-cone", "a", "!a/docs")
     assert "(a/docs/background.md, " in run("promote", "celery", "mono/a").err
@@ -845,7 +848,7 @@ def test_a_change_in_a_submodule_is_a_change(
 def test_a_partial_clone(run: Run, machine: Machine) -> None:
     root = machine.here / "mono"
     for name in ("a", "b"):
-        shutil.rmtree(evolving.copy("safe", root / name) / ".git")
+        shutil.rmtree(upgrading.copy("safe", root / name) / ".git")
     git(root, "init", "--quiet")
     git(root, "config", "uploadpack.allowFilter", "true")
     commit(root)
@@ -858,11 +861,11 @@ def test_a_partial_clone(run: Run, machine: Machine) -> None:
     shutil.rmtree(root)  # nothing can be fetched any more
     assert run("promote", "celery", "clone/a", "--dry-run").code == 0
     assert run("promote", "celery", "clone/a").code == 0
-    assert evolving.like_new(clone / "a", "celery")
+    assert upgrading.like_new(clone / "a", "celery")
 
 
 @pytest.mark.parametrize("strategy", ["ours", "recursive", "resolve", "nonsense"])
 def test_the_users_strategy_of_merging(strategy: str, run: Run, shop: Path) -> None:
     git(shop, "config", "pull.twohead", strategy)
     assert run("promote", "celery").code == 0
-    assert evolving.like_new(shop, "celery")
+    assert upgrading.like_new(shop, "celery")

@@ -26,7 +26,7 @@ from bgscaffold.upgrade.report import UpgradeReport
 from bgscaffold.upgrade.target import UpgradeTarget
 from bgscaffold.upgrade.workspace import Renders
 from tests import helpers
-from tests.generator import evolving
+from tests.generator import upgrading
 from tests.generator.conftest import Machine
 
 pytestmark = pytest.mark.usefixtures("small_template")
@@ -60,22 +60,22 @@ def rendered(pattern: str, options: tuple[str, ...], to: Path) -> Path:
     """Copy what a pattern renders to."""
     unwanted = shutil.ignore_patterns(".git")
     return shutil.copytree(
-        evolving.original(pattern, *options), to / "shop", ignore=unwanted
+        upgrading.original(pattern, *options), to / "shop", ignore=unwanted
     )
 
 
 @dataclass
 class Walker:
-    """A user who edits at random, and knows which lines are his, and in which file they stand."""
+    """A user who edits at random, and remembers the lines and their files."""
 
     project: Path
     random: random.Random
     lines: dict[str, str] = field(default_factory=dict)
     deleted: set[str] = field(default_factory=set)
-    said: list[str] = field(default_factory=list)
+    steps: list[str] = field(default_factory=list)
 
     def files(self) -> list[str]:
-        """Return the files that he may edit, in an order that depends on nothing else."""
+        """Return the files that the user may edit, in a fixed order."""
         return sorted(
             path for path in helpers.tree(self.project) if path != ".copier-answers.yml"
         )
@@ -90,14 +90,14 @@ class Walker:
         text[at : at + (self.random.random() < 0.4 and not own)] = [line]
         (self.project / path).write_text("".join(text))
         self.lines[line.strip()] = path
-        self.said.append(f"edit {path}:{at}")
+        self.steps.append(f"edit {path}:{at}")
 
     def add(self) -> None:
-        """Add a file of his own, sometimes with the name of one of another pattern."""
+        """Add a file of the user, sometimes with the name of one of another pattern."""
         others = [
             path
             for name in helpers.PATTERNS
-            for path in helpers.tree(evolving.original(name))
+            for path in helpers.tree(upgrading.original(name))
         ]
         free = [
             path for path in sorted(set(others)) if not (self.project / path).exists()
@@ -107,7 +107,7 @@ class Walker:
         (self.project / path).parent.mkdir(parents=True, exist_ok=True)
         (self.project / path).write_text(f"{line}\n")
         self.lines[line] = path
-        self.said.append(f"add {path}")
+        self.steps.append(f"add {path}")
 
     def delete(self) -> None:
         """Delete a file, and with it the lines in it."""
@@ -116,18 +116,18 @@ class Walker:
         self.lines = {
             line: where for line, where in self.lines.items() if where != path
         }
-        self.said.append(f"delete {path}")
+        self.steps.append(f"delete {path}")
 
     def rename(self) -> None:
         """Rename a file."""
         path = self.random.choice(self.files())
-        self.move(path, f"{path}.{len(self.said)}")
+        self.move(path, f"{path}.{len(self.steps)}")
 
     def rename_folder(self) -> None:
         """Rename a folder."""
         folders = sorted({str(Path(path).parent) for path in self.files()} - {"."})
         folder = self.random.choice(folders)
-        self.move(folder, f"{folder}_{len(self.said)}")
+        self.move(folder, f"{folder}_{len(self.steps)}")
 
     def move(self, old: str, new: str) -> None:
         """Move a path, and note where its lines are now."""
@@ -135,11 +135,11 @@ class Walker:
         for line, where in self.lines.items():
             if where == old or where.startswith(f"{old}/"):
                 self.lines[line] = new + where[len(old) :]
-        self.said.append(f"rename {old} to {new}")
+        self.steps.append(f"rename {old} to {new}")
 
     def commit(self) -> None:
         """Commit everything."""
-        evolving.commit(self.project)
+        upgrading.commit(self.project)
 
     def edit_at_random(self) -> None:
         """Do some of this, mostly editing."""
@@ -154,24 +154,24 @@ class Walker:
         )
 
     def promote(self, pattern: Pattern) -> UpgradeReport:
-        """Promote as foretold, having tried whether it can be undone."""
-        whole, before = helpers.tree(self.project), evolving.state(self.project)
-        foreseen = promote(str(self.project), pattern, dry_run=True)
-        assert evolving.state(self.project) == before
+        """Promote as previewed; sometimes try first that it can be undone."""
+        whole, before = helpers.tree(self.project), upgrading.state(self.project)
+        preview = promote(str(self.project), pattern, dry_run=True)
+        assert upgrading.state(self.project) == before
         if self.random.random() < 0.3:
             promote(str(self.project), pattern)
             helpers.git("reset", "--quiet", "--hard", cwd=self.project)
             assert helpers.tree(self.project) == whole
-            assert evolving.status(self.project) == ""
+            assert upgrading.status(self.project) == ""
         done = promote(str(self.project), pattern)
-        assert replace(done, dry_run=True) == foreseen
+        assert replace(done, dry_run=True) == preview
         assert changes_in(self.project) == done.changes
         assert conflicts_in(self.project) == done.conflicts
-        self.said.append(f"promote {pattern}")
+        self.steps.append(f"promote {pattern}")
         return done
 
-    def settle(self, done: UpgradeReport) -> None:
-        """Settle every conflict by keeping both sides."""
+    def resolve(self, done: UpgradeReport) -> None:
+        """Resolve every conflict by keeping both sides."""
         for path in done.conflicts:
             file = self.project / path
             if file.exists():
@@ -233,25 +233,25 @@ def steps(walker: Walker) -> Iterator[Pattern]:
 @pytest.mark.parametrize("seed", range(SEED, SEED + WALKS))
 @pytest.mark.usefixtures("renders")
 def test_no_line_is_ever_lost(seed: int, machine: Machine) -> None:
-    project = evolving.copy(
+    project = upgrading.copy(
         "simple", machine.here / "shop", *OPTIONS[seed % len(OPTIONS)]
     )
     walker = Walker(project, random.Random(seed))
     for pattern in steps(walker):
         walker.edit_at_random()
         done = walker.promote(pattern)
-        assert walker.lost() == [], walker.said
+        assert walker.lost() == [], walker.steps
         assert f"pattern: {pattern}\n" in (project / ".copier-answers.yml").read_text()
-        walker.settle(done)
-        assert walker.lost() == [], walker.said
-        assert evolving.status(project) == ""
+        walker.resolve(done)
+        assert walker.lost() == [], walker.steps
+        assert upgrading.status(project) == ""
         walker.note_where_lines_are()
     print(f"seed {seed}: {len(walker.lines)} lines, 0 lost")
 
 
 @pytest.mark.usefixtures("renders")
 def test_a_walk_notices_what_is_lost(machine: Machine) -> None:
-    walker = Walker(evolving.copy("simple", machine.here / "shop"), random.Random(1))
+    walker = Walker(upgrading.copy("simple", machine.here / "shop"), random.Random(1))
     walker.edit()
     [path] = walker.lines.values()
     (walker.project / path).unlink()
@@ -260,10 +260,10 @@ def test_a_walk_notices_what_is_lost(machine: Machine) -> None:
 
 @pytest.mark.usefixtures("renders")
 def test_there_and_back_is_where_it_began(machine: Machine) -> None:
-    walker = Walker(evolving.copy("simple", machine.here / "shop"), random.Random(1))
+    walker = Walker(upgrading.copy("simple", machine.here / "shop"), random.Random(1))
     (walker.project / "app/signup/tasks.py").write_text("# mine\n")
     walker.commit()
     before = helpers.tree(walker.project)
     for pattern in (Pattern.CELERY, Pattern.ASYNC, Pattern.SAFE, Pattern.SIMPLE):
-        walker.settle(walker.promote(pattern))
+        walker.resolve(walker.promote(pattern))
     assert helpers.tree(walker.project) == before

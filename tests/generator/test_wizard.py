@@ -34,14 +34,14 @@ def test_two_questions_decide() -> None:
     assert list(ADVICE) == sorted(
         itertools.product(*answers), key=lambda pair: pair[::-1]
     )
-    told = {
+    advised = {
         (first, second): ADVICE[one, two].pattern.value
         for (one, first), (two, second) in itertools.product(
             enumerate(("a moment", "seconds", "longer")),
             enumerate(("yes", "no", "no, and")),
         )
     }
-    assert told == ADVISED
+    assert advised == ADVISED
     for beginning, question in zip(zip(*ADVISED, strict=True), QUESTIONS, strict=True):
         for begun, answer in zip(
             dict.fromkeys(beginning), question.answers, strict=True
@@ -149,7 +149,7 @@ def test_who_leaves_gets_nothing(
 
 
 @pytest.mark.parametrize("option", ["--pattern=simple", "--with-celery", "--json"])
-def test_who_has_said_it_all_is_asked_nothing(option: str, machine: Machine) -> None:
+def test_a_complete_command_asks_nothing(option: str, machine: Machine) -> None:
     with at_terminal(machine, "new", "shop", "--no-git", option) as terminal:
         assert terminal.process.wait(60) == 0
         assert "1. " not in terminal.screen
@@ -194,7 +194,9 @@ def test_in_this_process(
     assert [path.name for path in Path(machine.here).iterdir()] == ["shop"]
 
 
-BOTH = "--with-schedule (tasks that run on a schedule), --with-ai (documents and a chat)"
+BOTH = (
+    "--with-schedule (tasks that run on a schedule), --with-ai (documents and a chat)"
+)
 
 
 @pytest.mark.parametrize(
@@ -205,14 +207,12 @@ BOTH = "--with-schedule (tasks that run on a schedule), --with-ai (documents and
         (True, True, ""),
     ],
 )
-def test_what_is_left_to_choose_is_told_in_a_line(
-    schedule: bool, ai: bool, line: str
-) -> None:
+def test_one_line_names_the_other_features(schedule: bool, ai: bool, line: str) -> None:
     project = ProjectSpec("shop", Path("shop"), Pattern.SAFE, schedule=schedule, ai=ai)
     assert wizard.other_features_hint(project) == line
 
 
-def test_who_was_not_asked_is_told_of_no_more(run: Run) -> None:
+def test_without_questions_no_features_are_named(run: Run) -> None:
     done = run("new", "shop", "--no-git")
     assert done.out.splitlines()[-1].startswith(
         "Equivalent command: bgscaffold new shop "

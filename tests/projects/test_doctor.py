@@ -88,7 +88,7 @@ def examine(
     return examined
 
 
-def problems(findings: dict[str, Finding]) -> list[Finding]:
+def not_ok(findings: dict[str, Finding]) -> list[Finding]:
     """Return the findings that are not ok."""
     return [each for each in findings.values() if each.state != "ok"]
 
@@ -109,7 +109,7 @@ def test_a_new_project_has_no_problem_and_stays_as_it_is(
     project = rendered(pattern)
     before = source(project)
     findings = examine(project)
-    assert problems(findings) == []
+    assert not_ok(findings) == []
     machine = ["uv", "git", "answers", "template", "environment", "fastapi"]
     code = ["packages", "settings", "background", "tasks", "env file"]
     durable = ["admin token"] if pattern in ("safe", "celery") else []
@@ -128,7 +128,7 @@ def test_an_application_in_src(rendered: Render, examine: Examine) -> None:
     project = rendered("simple")
     (project / "src").mkdir()
     (project / "app").rename(project / "src/app")
-    assert problems(examine(project)) == []
+    assert not_ok(examine(project)) == []
 
 
 def test_an_application_without_a_database(rendered: Render, examine: Examine) -> None:
@@ -140,7 +140,7 @@ def test_an_application_without_a_database(rendered: Render, examine: Examine) -
         code = code.replace(f"    {option},\n", "")
     file.write_text(code)
     findings = examine(project)
-    assert problems(findings) == []
+    assert not_ok(findings) == []
     assert "database" not in findings
 
 
@@ -155,7 +155,7 @@ def test_the_newest_fastapi_was_tested(rendered: Render, examine: Examine) -> No
 
 def test_a_project_that_is_not_installed(rendered: Render, examine: Examine) -> None:
     findings = examine(rendered("simple"), UV_PROJECT_ENVIRONMENT="nowhere")
-    assert problems(findings) == [
+    assert not_ok(findings) == [
         fail("environment", "the project is not installed", "Run: uv sync")
     ]
 
@@ -166,7 +166,7 @@ def test_a_package_that_is_not_installed(rendered: Render, examine: Examine) -> 
     added = '    "no-such-thing",\n    "another; sys_platform == \'x\'",\n    "anyio'
     file.write_text(file.read_text().replace('    "anyio', added))
     missing = fail("packages", "not installed: no-such-thing", "Run: uv sync")
-    assert problems(examine(project)) == [missing, SKIPPED]
+    assert not_ok(examine(project)) == [missing, SKIPPED]
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_a_pyproject_that_cannot_be_read(
 ) -> None:
     project = rendered("simple")
     (project / "pyproject.toml").write_text(text)
-    [finding, skipped] = problems(examine(project))
+    [finding, skipped] = not_ok(examine(project))
     assert (finding.check, finding.remedy) == ("packages", "Fix pyproject.toml")
     assert finding.detail.startswith(detail)
     assert skipped == SKIPPED
@@ -218,7 +218,7 @@ def test_an_invalid_setting_is_named_without_its_value(
     variables: dict[str, str], detail: str, rendered: Render, examine: Examine
 ) -> None:
     findings = examine(rendered("celery"), **variables)
-    assert problems(findings) == [fail("settings", detail, FIX_SETTINGS), SKIPPED]
+    assert not_ok(findings) == [fail("settings", detail, FIX_SETTINGS), SKIPPED]
 
 
 @pytest.mark.parametrize(
@@ -231,7 +231,7 @@ def test_a_syntax_error(
     code = (project / "app" / file).read_text()
     (project / "app" / file).write_text(f"{code}x = (\n")
     line = code.count("\n") + 1
-    [finding, skipped] = problems(examine(project))
+    [finding, skipped] = not_ok(examine(project))
     error = "SyntaxError: '(' was never closed"
     assert (finding.check, finding.detail) == (
         check,
@@ -258,7 +258,7 @@ def test_a_misspelt_setting(
     project = rendered("celery")
     (project / ".env").write_text(dotenv)
     detail, remedy = f"no setting has the name {names}", f"Did you mean {settings}?"
-    assert problems(examine(project)) == [warn("env file", detail, remedy)]
+    assert not_ok(examine(project)) == [warn("env file", detail, remedy)]
 
 
 def test_settings_and_names_of_your_own(rendered: Render, examine: Examine) -> None:
@@ -284,7 +284,7 @@ def test_a_dotenv_that_is_not_a_file(rendered: Render, examine: Examine) -> None
 
 def test_no_admin_token_in_production(rendered: Render, examine: Examine) -> None:
     project = rendered("safe")
-    assert problems(examine(project, ENVIRONMENT="production")) == [
+    assert not_ok(examine(project, ENVIRONMENT="production")) == [
         warn(
             "admin token",
             "ADMIN_TOKEN is not set, so nobody can list, retry or cancel tasks",
@@ -371,7 +371,7 @@ def test_a_domain_that_stops_the_start(
     examine: Examine,
 ) -> None:
     project = with_domain(rendered(pattern), file, text)
-    [finding] = problems(examine(project))
+    [finding] = not_ok(examine(project))
     assert (finding.check, finding.remedy) == ("tasks", FIX_CODE)
     assert finding.detail.startswith(detail)
     assert finding.detail.endswith((detail, "'/no/file'"))
@@ -380,7 +380,7 @@ def test_a_domain_that_stops_the_start(
 def test_a_task_that_workers_do_not_know(rendered: Render, examine: Examine) -> None:
     router = "from fastapi import APIRouter\nrouter = APIRouter()\n"
     project = with_domain(rendered("celery"), "router.py", TASK.format("") + router)
-    assert problems(examine(project)) == [
+    assert not_ok(examine(project)) == [
         fail(
             "tasks",
             "the worker does not know: odd.work",
@@ -397,7 +397,7 @@ def test_a_task_that_two_modules_declare(rendered: Render, examine: Examine) -> 
         "app/odd/tasks.py, line 4: ValueError: @task('odd.work'):"
         " app.even.tasks.work already has this name."
     )
-    assert problems(examine(project)) == [fail("tasks", detail, FIX_CODE)]
+    assert not_ok(examine(project)) == [fail("tasks", detail, FIX_CODE)]
 
 
 @pytest.mark.parametrize(
@@ -409,7 +409,7 @@ def test_an_option_that_the_pattern_does_not_support(
     task = TASK.format(f", {options}")
     project = with_domain(rendered("async"), "tasks.py", f"\n{task}")
     names = ", ".join(sorted(option.split("=")[0] for option in options.split(", ")))
-    assert problems(examine(project)) == [
+    assert not_ok(examine(project)) == [
         fail(
             "tasks",
             f"app/odd/tasks.py, line 5: pattern async does not support {names}",
@@ -467,20 +467,20 @@ def test_a_sqlite_database(
     file.parent.mkdir()
     file.touch()
     detail = "the database is at no revision, and the code needs 0001"
-    assert problems(examine(project)) == [
+    assert not_ok(examine(project)) == [
         warn("migrations", f"{detail}; the next start applies it", RUN_MIGRATE)
     ]
 
     newest.run(project, "python", "-c", MIGRATE)
     findings = examine(project)
-    assert problems(findings) == []
+    assert not_ok(findings) == []
     assert findings["database"].detail == "sqlite:///var/app.db"
     assert findings["migrations"].detail == "current (0001)"
 
     execute(file, "UPDATE afterward_schema SET version = 0")
     detail = "the outbox has schema 0, and the code needs 1"
     remedy = f"Run: uv run python -m afterward migration. Then {RUN_MIGRATE}"
-    assert problems(examine(project)) == [fail("migrations", detail, remedy)]
+    assert not_ok(examine(project)) == [fail("migrations", detail, remedy)]
 
     execute(file, "UPDATE alembic_version SET version_num = '9999'")
     detail = "the database is at 9999, which this code lacks"
@@ -488,7 +488,7 @@ def test_a_sqlite_database(
         "Run the code that migrated it, or downgrade the database with that code:"
         " uv run alembic downgrade"
     )
-    assert problems(examine(project)) == [fail("migrations", detail, remedy)]
+    assert not_ok(examine(project)) == [fail("migrations", detail, remedy)]
 
 
 def execute(file: Path, statement: str) -> None:
@@ -514,7 +514,7 @@ def test_migrations_that_alembic_cannot_order(
     project = rendered("safe")
     file = "app/migrations/versions/ab12_merge.py"
     (project / file).write_text("revision = 'ab12'\ndown_revision = ('0001', '0002')\n")
-    revisions, migrations = problems(examine(project))
+    revisions, migrations = not_ok(examine(project))
     assert revisions == fail(
         "revisions",
         f"{file} follows 0002, which does not exist",
@@ -540,7 +540,7 @@ def test_a_database_that_cannot_be_used(
     url: str, detail: str, rendered: Render, examine: Examine
 ) -> None:
     findings = examine(rendered("simple"), DATABASE_URL=url)
-    assert problems(findings) == [fail("database", detail, FIX_DATABASE)]
+    assert not_ok(findings) == [fail("database", detail, FIX_DATABASE)]
     assert "migrations" not in findings
 
 
@@ -560,7 +560,7 @@ def test_a_database_and_a_broker_that_never_answer(
             DATABASE_URL=f"postgresql+psycopg://ada:geheim@{database}/app",
             BROKER_URL=f"redis://:geheim@{broker}/0",
         )
-    assert [finding.check for finding in problems(findings)] == ["database", "broker"]
+    assert [finding.check for finding in not_ok(findings)] == ["database", "broker"]
     assert findings["broker"].detail == "no answer within 3 s"
 
 
@@ -569,12 +569,12 @@ def test_postgresql(rendered: Render, examine: Examine, newest: Environment) -> 
     with services.postgres() as database:
         url = database.url.replace("test@", "test:geheim@")
         detail = "the database is at no revision, and the code needs 0001"
-        assert problems(examine(project, DATABASE_URL=url)) == [
+        assert not_ok(examine(project, DATABASE_URL=url)) == [
             fail("migrations", detail, RUN_MIGRATE)
         ]
         newest.run(project, "poe", "migrate", DATABASE_URL=url)
         findings = examine(project, DATABASE_URL=url)
-    assert problems(findings) == []
+    assert not_ok(findings) == []
     assert findings["database"].detail == url.replace("geheim", "***")
 
 
@@ -585,19 +585,21 @@ def test_the_embedded_broker_in_production(rendered: Render, examine: Examine) -
     findings = examine(
         rendered("celery"), ENVIRONMENT="production", ADMIN_TOKEN="geheim"
     )
-    [broker] = problems(findings)
+    [broker] = not_ok(findings)
     assert broker.detail.startswith("BROKER_URL is 'sqla+sqlite:///var/broker.db'")
-    assert broker.remedy == ("Start the broker, or set BROKER_URL to redis://... or amqp://...")
+    assert broker.remedy == (
+        "Start the broker, or set BROKER_URL to redis://... or amqp://..."
+    )
 
 
 def test_redis(rendered: Render, examine: Examine) -> None:
     project = rendered("celery")
     with services.redis() as redis:
         findings = examine(project, BROKER_URL=redis.url)
-        assert problems(findings) == []
+        assert not_ok(findings) == []
         assert findings["broker"].detail == redis.url
         redis.assert_used()
-    [broker] = problems(examine(project, BROKER_URL=redis.url))
+    [broker] = not_ok(examine(project, BROKER_URL=redis.url))
     assert "Connection refused" in broker.detail
 
 
@@ -610,6 +612,6 @@ def test_a_running_worker(
     with newest.dev(project) as dev:
         dev.wait_until_succeeded(dev.post("/actions", action_name="sign in"))
         findings = examine(project)
-    assert problems(findings) == []
+    assert not_ok(findings) == []
     assert findings["worker"].detail == f"alive: celery@{socket.gethostname()}"
     assert findings["migrations"].detail == "current (0001)"

@@ -12,7 +12,7 @@ import pytest
 
 import bgscaffold.template.source
 from tests import helpers
-from tests.generator import evolving
+from tests.generator import upgrading
 from tests.projects.environments import Environment
 
 LADDER = ("simple", "async", "safe", "celery", "safe", "async", "simple")
@@ -78,12 +78,12 @@ def shop(tmp_path: Path) -> Path:
 
 def with_orders(pattern: str, folder: Path) -> Path:
     """Create a committed project with a domain of the user's own."""
-    project = evolving.copy(pattern, folder / "shop")
+    project = upgrading.copy(pattern, folder / "shop")
     ignored = (project / ".gitignore").read_text() + "/orders.log\n/wait\n"
-    evolving.write(project, ".gitignore", ignored)
-    evolving.write(project, "app/orders/__init__.py", "")
-    evolving.write(project, "app/orders/tasks.py", TASKS)
-    evolving.write(project, "app/orders/router.py", ROUTER)
+    upgrading.write(project, ".gitignore", ignored)
+    upgrading.write(project, "app/orders/__init__.py", "")
+    upgrading.write(project, "app/orders/tasks.py", TASKS)
+    upgrading.write(project, "app/orders/router.py", ROUTER)
     return project
 
 
@@ -142,13 +142,13 @@ def test_ai_is_added_to_a_project_with_migrations_of_its_own(
     tmp_path: Path, newest: Environment
 ) -> None:
     shop = with_orders("safe", tmp_path)
-    evolving.write(shop, "app/orders/models.py", MODELS)
+    upgrading.write(shop, "app/orders/models.py", MODELS)
     tasks = f"from app.orders.models import Invoice\n{TASKS}"
-    evolving.write(shop, "app/orders/tasks.py", tasks)
+    upgrading.write(shop, "app/orders/tasks.py", tasks)
     newest.run(shop, "poe", "migrate")
     newest.run(shop, "alembic", "revision", "--autogenerate", "-m", "invoices")
     newest.run(shop, "poe", "migrate")
-    evolving.commit(shop)
+    upgrading.commit(shop)
 
     before = status(shop)
     command = helpers.process("update", "--with-ai", "--json")

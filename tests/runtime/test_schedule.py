@@ -291,7 +291,7 @@ def ticks(outbox: Outbox) -> list[Any]:
     return [found for found in outbox.rows() if found.name == "test.tick"]
 
 
-def refuse(*_: object) -> None:
+def raise_error(*_: object) -> None:
     """Fail as a database that is down."""
     raise ConnectionError("the database is down")
 
@@ -302,7 +302,7 @@ def test_a_period_that_could_not_be_enqueued_stays_due(
     moment = now()
     settings.schedule_grace = 86_400
     scheduled = every_night(moment - timedelta(days=1))
-    monkeypatch.setattr(BackgroundTasks, "__aexit__", refuse)
+    monkeypatch.setattr(BackgroundTasks, "__aexit__", raise_error)
     period = scheduled.due_period(moment)
     assert period is not None
     with pytest.raises(ConnectionError):
@@ -375,7 +375,7 @@ def test_beat_keeps_a_period_due_that_it_could_not_enqueue(
     scheduler: Any, every_night: EveryNight, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scheduled = every_night(NIGHT - timedelta(hours=1))
-    monkeypatch.setattr(BackgroundTasks, "__exit__", refuse)
+    monkeypatch.setattr(BackgroundTasks, "__exit__", raise_error)
     with pytest.raises(ConnectionError):
         scheduler.enqueue_due_period(scheduled, NIGHT)
     assert scheduled.due_period(NIGHT) == NIGHT

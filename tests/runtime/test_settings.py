@@ -290,7 +290,9 @@ def test_a_database_that_cannot_be_used_is_named_without_its_password(
     with pytest.raises(StartupError) as refused:
         prepare_database(engine, alembic(tmp_path))
     engine.dispose()
-    remedy = "allow this user to write there" if "sqlite" in shown else "start the server"
+    remedy = (
+        "allow this user to write there" if "sqlite" in shown else "start the server"
+    )
     assert str(refused.value) == (
         f"The database {shown} cannot be used: {reason}. Correct DATABASE_URL, or"
         f" {remedy}."

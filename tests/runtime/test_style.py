@@ -1,6 +1,6 @@
 """Style marks of the package: short functions, few nodes on a line, few lines in all.
 
-`docs/decisions/0015-size-of-afterward.md` says why the package has as many lines as it has.
+`docs/decisions/0020-size-of-afterward.md` says why the package has as many lines as it has.
 """
 
 import ast

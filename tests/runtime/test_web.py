@@ -105,10 +105,10 @@ def test_without_its_database_it_is_alive_but_not_ready(
     monkeypatch: pytest.MonkeyPatch,
     error: Exception,
 ) -> None:
-    def refuse() -> None:
+    def raise_error() -> None:
         raise error
 
-    monkeypatch.setattr(database, "_engine_function", refuse)
+    monkeypatch.setattr(database, "_engine_function", raise_error)
     assert client.get("/health/live").json() == {"status": "ok", "degraded": []}
     response = client.get("/health/ready")
     down = {"status": "database down", "degraded": ["database"]}

@@ -36,7 +36,7 @@ def read_answers(root: Path) -> Answers:
     if not isinstance(commit, str) or not commit:
         raise AnswersError(str(file), "_commit is missing")
     if not isinstance(source, str):
-        raise AnswersError(str(file), "_src_path is not a text")
+        raise AnswersError(str(file), "_src_path is not a string")
     values = {name: content[name] for name in content if str(name)[:1] != "_"}
     require_boolean_features(values, file)
     pattern = values.get("pattern")

@@ -194,7 +194,7 @@ class Runner:
             await self._finish_failed(claim, error)
         else:
             claim.attempt.finish("succeeded")
-            await self._save(results.mark_succeeded(claim))
+            await self._save(claim, results.mark_succeeded(claim))
 
     async def _execute(self, claim: ClaimedRun) -> None:
         current = asyncio.current_task()
@@ -209,29 +209,29 @@ class Runner:
     async def _finish_failed(self, claim: ClaimedRun, error: BaseException) -> None:
         claim.record_failure(error)
         backoff = claim.backoff()
-        await self._save(results.mark_failed(claim, error, backoff))
+        await self._save(claim, results.mark_failed(claim, error, backoff))
         self._loop.call_later(backoff.total_seconds(), self._sweep_now)
 
     async def _finish_cancelled(self, claim: ClaimedRun, error: BaseException) -> None:
         if claim.run.task_id in self._cancelled:
             self._cancelled.remove(claim.run.task_id)
             claim.attempt.finish("cancelled")
-            await self._save(results.mark_cancelled(claim))
+            await self._save(claim, results.mark_cancelled(claim))
         elif is_cancelled_from_outside():
             claim.attempt.finish("released")
             is_async = claim.run.task.is_async
             give_back = results.release if is_async else results.refund_attempt
-            await self._save(give_back(claim))
+            await self._save(claim, give_back(claim))
         else:  # the task cancelled itself
             await self._finish_failed(claim, error)
 
-    async def _save(self, outcome: sa.Update) -> None:
+    async def _save(self, claim: ClaimedRun, outcome: sa.Update) -> None:
         """Write an outcome, and try again while the database is down.
 
         The lease is renewed meanwhile.
         """
         for delay in write_delays():
-            with logging_errors("write an outcome"):
+            with logging_errors(f"write the outcome of task {claim.run}"):
                 await self._database.execute_async(outcome)
                 return
             await asyncio.sleep(delay)

@@ -38,7 +38,7 @@ class Executor:
             for found in self._claim(task_id, attempts):  # one, or none
                 claim = ClaimedRun.from_row(found)
                 try:
-                    self._save(self._outcome(claim))
+                    self._save(claim, self._outcome(claim))
                 finally:
                     self._heartbeat.untrack(claim)
 
@@ -102,13 +102,13 @@ class Executor:
                 raise _CancelRequested from None
             raise
 
-    def _save(self, outcome: sa.Update) -> None:
+    def _save(self, claim: ClaimedRun, outcome: sa.Update) -> None:
         """Write an outcome, and try again while the database is down.
 
         The lease is renewed meanwhile.
         """
         for delay in write_delays():
-            with logging_errors("write an outcome"):
+            with logging_errors(f"write the outcome of task {claim.run}"):
                 self._database.execute(outcome)
                 return
             time.sleep(delay)

@@ -47,20 +47,20 @@ def test_a_database_that_is_down_for_longer_than_a_lease_doubles_nothing(
 def test_a_task_that_ends_its_process_takes_no_other_with_it(server: Server) -> None:
     innocent = server.enqueue("wait/innocent")
     server.wait_for_marks("waiting innocent")
-    deadly = server.enqueue("die/deadly")
-    server.wait_for_marks("deadly")
+    crashing = server.enqueue("die/crashing")
+    server.wait_for_marks("crashing")
     server.open_gate("innocent")
 
     def is_dead() -> bool:
         with suppress(AssertionError):  # it may end again before it serves
             server.start()  # where the API runs the task, it ends too
-        return column(server, deadly, "state") == "dead"
+        return column(server, crashing, "state") == "dead"
 
-    until(is_dead, lambda: "the end of the deadly task")
-    assert server.marks("deadly") == ["deadly"] * 2
+    until(is_dead, lambda: "the end of the crashing task")
+    assert server.marks("crashing") == ["crashing"] * 2
     server.start()
     assert server.status(innocent)["state"] == "succeeded"
-    found = server.status(deadly)
+    found = server.status(crashing)
     error = "The process died while running this task."
     ended = (found["state"], found["attempts"], found["error"])
     assert ended == ("dead", 2, error)

@@ -23,7 +23,7 @@ def broker_refused(context: Context) -> None:
 def broker_silent(context: Context) -> None:
     """The broker accepts connections and does not answer, for some seconds."""
     if context.proxy is None:
-        raise LeftOutError("it needs a proxy, and this broker is not its own")
+        raise LeftOutError("it needs a proxy, and --broker names one of yours")
     proxy = context.proxy
     _interrupt(context, "silent", proxy.fall_silent, proxy.pass_on, (6, 9))
 

@@ -63,7 +63,7 @@ class Context:
             LeftOutError: The broker belongs to the user.
         """
         if self.broker is None:
-            raise LeftOutError("it stops the broker, and this one is not its own")
+            raise LeftOutError("it stops the broker, and --broker names one of yours")
         return self.broker
 
     @property
@@ -74,7 +74,7 @@ class Context:
             LeftOutError: The PostgreSQL belongs to the user.
         """
         if self.postgres is None:
-            raise LeftOutError("it stops PostgreSQL, and this one is not its own")
+            raise LeftOutError("it stops PostgreSQL, and --database names one of yours")
         return self.postgres
 
     @property

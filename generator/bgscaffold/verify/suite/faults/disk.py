@@ -47,7 +47,7 @@ class SmallDisk:
 
     def __init__(self, context: Context, name: str) -> None:
         if not can_mount():
-            raise LeftOutError("this machine does not allow to mount a disk")
+            raise LeftOutError("this machine does not allow mounting a disk")
         self._processes = context.processes
         self._name = name
         wrapper = ["unshare", "-Urm", "sh", "-ec", MOUNT, SIZE, "var"]

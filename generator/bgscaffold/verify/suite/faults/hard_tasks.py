@@ -18,16 +18,16 @@ def leaving_task(context: Context) -> None:
 
 
 @fault()
-def deadly_task(context: Context) -> None:
+def crashing_task(context: Context) -> None:
     """A task whose attempts all end its process, beside ten others: only it is dead."""
     context.processes.start(*context.names)
     for _ in range(10):
         context.send("slow", seconds=4)
-    deadly = context.send("leave", seconds=100)
-    context.expected_dead.add(deadly)
+    crashing = context.send("leave", seconds=100)
+    context.expected_dead.add(crashing)
     with context.kept_alive():
-        until(partial(context.task_runs.is_dead, deadly), context.state, TIMEOUT)
-        context.injected += context.load.attempts(deadly)
+        until(partial(context.task_runs.is_dead, crashing), context.state, TIMEOUT)
+        context.injected += context.load.attempts(crashing)
         context.recover()
 
 

@@ -1,9 +1,9 @@
-"""Fixtures of the tests of the mechanism."""
+"""Fixtures of the tests of the backend."""
 
 import pytest
 
 
 @pytest.fixture
-def patience() -> float:
+def timeout() -> float:
     """Return how long a test waits."""
     return 10.0

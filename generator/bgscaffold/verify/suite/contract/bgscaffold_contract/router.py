@@ -228,9 +228,9 @@ async def stream(line: str, background_tasks: BackgroundTasksDep) -> StreamingRe
     return StreamingResponse(_chunks(line, background_tasks), 202)
 
 
-async def _chunks(line: str, request_tasks: BackgroundTasksDep) -> AsyncIterator[str]:
+async def _chunks(line: str, during: BackgroundTasksDep) -> AsyncIterator[str]:
     try:
-        request_tasks.add_task(tasks.note, f"{line} within")
+        during.add_task(tasks.note, f"{line} within")
     except EnqueueError as error:
         yield str(error)
     async with background_tasks() as at_end:

@@ -310,7 +310,7 @@ def test_a_wrong_option_in_json(run: Run, machine: Machine) -> None:
     }
 
 
-def test_a_refusal_in_json(run: Run, machine: Machine) -> None:
+def test_an_error_in_json(run: Run, machine: Machine) -> None:
     done = run("new", "CON", "--json")
     assert (done.code, done.err) == (1, "")
     assert json.loads(done.out) == {
@@ -324,7 +324,7 @@ def test_a_refusal_in_json(run: Run, machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("kind", [RuntimeError, FileNotFoundError])
-def test_what_nobody_foresaw_is_one_line(
+def test_an_unexpected_error_is_one_line(
     kind: type[Exception], run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail() -> None:
@@ -562,7 +562,7 @@ def test_a_full_disk(size: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("blocks", [0, 4, 16])
-def test_no_room_for_a_file(blocks: int, tmp_path: Path) -> None:
+def test_no_space_for_a_file(blocks: int, tmp_path: Path) -> None:
     done = in_shell(
         f'ulimit -f {blocks}; exec "$@" parent/shop --pattern=celery', cwd=tmp_path
     )
