@@ -29,7 +29,21 @@ A_NAME = (
     " with a letter or a digit. Python keywords, device names of Windows and"
     " dependencies of the project are reserved."
 )
+DEVICE = "it is a device name of Windows"
+KEYWORD = "it is a Python keyword"
+DEPENDENCY = "it is a dependency of the project"
+RESERVED = {
+    "con": DEVICE,
+    "nul": DEVICE,
+    "lpt1": DEVICE,
+    "com0": DEVICE,
+    "class": KEYWORD,
+    "async": KEYWORD,
+    "celery": DEPENDENCY,
+    "pydantic_settings": DEPENDENCY,
+}
 NAMES = [
+    *RESERVED,
     "",
     ".",
     "..",
@@ -39,15 +53,7 @@ NAMES = [
     "shop-",
     "Shop",
     "my shop",
-    "con",
     "CON",
-    "nul",
-    "lpt1",
-    "com0",
-    "class",
-    "celery",
-    "pydantic_settings",
-    "async",
     'shop"',
     "shop'",
     "shop\n",
@@ -87,6 +93,7 @@ def test_a_name_that_is_none(name: str, run: Run, machine: Machine) -> None:
         "Not a valid project name",
         name.rstrip("/").split("/")[-1],
         "End the path with another name, such as my-app.",
+        RESERVED.get(name, ""),
         allowed=A_NAME,
     )
     assert left_in(machine.here) == []

@@ -11,8 +11,8 @@ from bgscaffold.analysis.migrations import Revision, downgrade_target
 from tests import helpers
 from tests.generator import upgrading
 from tests.generator.conftest import Machine, Outcome, Run
-from tests.generator.test_promote import listed
 from tests.generator.test_errors import refused
+from tests.generator.test_promote import listed
 from tests.generator.test_update import FILE, release
 from tests.generator.upgrading import edit, like_new, state, status, write
 

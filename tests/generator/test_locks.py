@@ -11,8 +11,8 @@ from bgscaffold.system import locks
 from bgscaffold.upgrade.backup import Backup, back_up
 from tests.generator import upgrading
 from tests.generator.conftest import Machine, Run
-from tests.generator.test_interrupt import slow_merge, start_promote, wait_for
 from tests.generator.test_errors import refused
+from tests.generator.test_interrupt import slow_merge, start_promote, wait_for
 from tests.generator.upgrading import commit, edit, like_new, process, status
 
 pytestmark = pytest.mark.usefixtures("small_template")

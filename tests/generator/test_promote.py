@@ -340,7 +340,7 @@ def test_an_untracked_file_is_not_overwritten(
     assert status(shop) == "?? app/runner/lease.py\n?? app/runner/worker.py"
 
 
-def test_a_dry_run_foretells_what_happens(run: Run, shop: Path) -> None:
+def test_a_dry_run_previews_what_happens(run: Run, shop: Path) -> None:
     edit(shop, SETTINGS, "# threads for", "# MINE: threads for")
     write(shop, "app/runner/perform.py", "# MINE\n")
     write(shop, "app/runner/worker.py", "# MINE\n")

@@ -102,7 +102,10 @@ def test_a_folder_inside_the_project_is_enough(
         ("", "it is not a mapping of names to answers"),
         ("pattern: safe\n", "_commit is missing"),
         ("_commit: 1.0\npattern: safe\n", "_commit is missing"),
-        ("_commit: v0.1.0\n_src_path: [x]\npattern: safe\n", "_src_path is not a string"),
+        (
+            "_commit: v0.1.0\n_src_path: [x]\npattern: safe\n",
+            "_src_path is not a string",
+        ),
         (
             "_commit: v0.1.0\npattern: flask\n",
             "pattern: 'flask' is none of simple, async, safe, celery",

@@ -174,7 +174,7 @@ def is_relative(statement: ast.Import | ast.ImportFrom) -> bool:
 
 
 def sorts_later(statement: ast.Import | ast.ImportFrom) -> bool:
-    """Return whether an import of the project's own packages comes after that of `task`.
+    """Return whether an import of the project comes after that of `task`.
 
     All statements `import x` come before the first `from x import y`.
     """

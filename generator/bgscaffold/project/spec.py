@@ -45,8 +45,9 @@ class ProjectSpec:
     ai: bool = False
 
     def __post_init__(self) -> None:
-        if not NAME.search(self.name) or is_reserved(self.name):
-            raise ProjectNameError(self.name)
+        reason = why_reserved(self.name)
+        if reason or not NAME.search(self.name):
+            raise ProjectNameError(self.name, reason)
 
     @classmethod
     def at(
@@ -83,7 +84,12 @@ class ProjectSpec:
         }
 
 
-def is_reserved(name: str) -> bool:
-    """Return whether a name means something else to Python, to Windows or to uv."""
-    is_dependency = name.replace("_", "-") in DEPENDENCIES.split()
-    return iskeyword(name) or name in WINDOWS_DEVICES or is_dependency
+def why_reserved(name: str) -> str:
+    """Return what a name means to Python, to Windows or to uv, '' if nothing."""
+    if iskeyword(name):
+        return "it is a Python keyword"
+    if name in WINDOWS_DEVICES:
+        return "it is a device name of Windows"
+    if name.replace("_", "-") in DEPENDENCIES.split():
+        return "it is a dependency of the project"
+    return ""
