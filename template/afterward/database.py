@@ -31,21 +31,21 @@ class Database:
         engine: Callable[[], AsyncEngine] | None,
         sync_engine: Callable[[], Engine] | None,
     ) -> None:
-        self._engine_function = engine
-        self._sync_engine_function = sync_engine
+        self._get_engine = engine
+        self._get_sync_engine = sync_engine
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._forget_connections)
 
     @property
     def engine(self) -> AsyncEngine:
         """The engine for `async` code."""
-        return self._engine_function() if self._engine_function else self._derived_engine
+        return self._get_engine() if self._get_engine else self._derived_engine
 
     @property
     def sync_engine(self) -> Engine:
         """The engine for `def` code: workers, scripts, heartbeats."""
-        if self._sync_engine_function:
-            return self._sync_engine_function()
+        if self._get_sync_engine:
+            return self._get_sync_engine()
         return self._derived_sync_engine
 
     @cached_property
@@ -99,7 +99,7 @@ class Database:
 
         Two processes must not share a socket.
         """
-        for given in (self._engine_function, self._sync_engine_function):
+        for given in (self._get_engine, self._get_sync_engine):
             if given and _is_made(given):
                 _dispose(given())
         for name in ("_derived_engine", "_derived_sync_engine"):

@@ -96,8 +96,7 @@ def task(
     def register(func: Callable[P, R]) -> Callable[P, R]:
         if not isinstance(func, FunctionType) or "<" in func.__qualname__:
             raise TypeError(
-                f"@task({name!r}) needs a function at module level, not"
-                f" {getattr(func, '__qualname__', func)}."
+                f"@task({name!r}) needs a function at module level, not {func!r}."
             )
         _check_name_is_free(name, func)
         signature = inspect.signature(func)
@@ -196,7 +195,5 @@ def check_known(where: str, options: Mapping[str, Any], known: type) -> None:
         TypeError: It names the unknown options, and those that exist.
     """
     if unknown := options.keys() - known.__annotations__:
-        raise TypeError(
-            f"{where}: unknown option {', '.join(sorted(unknown))}. Options are"
-            f" {', '.join(sorted(known.__annotations__))}."
-        )
+        names = ", ".join(known.__annotations__)
+        raise TypeError(f"{where}: unknown {', '.join(sorted(unknown))}. Use {names}.")

@@ -311,7 +311,7 @@ def test_an_outcome_is_written_when_the_database_is_back(
     monkeypatch.setattr(outbox.database, "execute_async", fail_twice)
     serve(outbox, reach(outbox, (task_id, "succeeded")))
     retried = [text for text in caplog.messages if "cannot write" in text]
-    outcome = f"cannot write the outcome of task test.wait_at_the_gate [{task_id}]"
+    outcome = f"cannot write the outcome of task test.run [{task_id}]"
     assert retried == [
         f"{outcome}: (builtins.Exception) down; trying again",
         f"{outcome}; trying again",

@@ -108,7 +108,7 @@ def test_without_its_database_it_is_alive_but_not_ready(
     def raise_error() -> None:
         raise error
 
-    monkeypatch.setattr(database, "_engine_function", raise_error)
+    monkeypatch.setattr(database, "_get_engine", raise_error)
     assert client.get("/health/live").json() == {"status": "ok", "degraded": []}
     response = client.get("/health/ready")
     down = {"status": "database down", "degraded": ["database"]}
@@ -464,7 +464,7 @@ def test_without_a_token_production_shows_no_details(
     paths = (("GET", ""), ("POST", f"/{task_id}/retry"), ("POST", f"/{task_id}/cancel"))
     for method, path in paths:
         refused = client.request(method, f"/tasks{path}")
-        off = {"detail": "Administration is off. Set ADMIN_TOKEN to turn it on."}
+        off = {"detail": "Administration is off until ADMIN_TOKEN is set."}
         assert (refused.status_code, refused.json()) == (403, off)
 
 

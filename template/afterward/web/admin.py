@@ -40,7 +40,7 @@ def require_admin(admin: IsAdminDep) -> None:
     if admin:
         return
     if get_settings().admin_token is None:
-        raise HTTPException(403, "Administration is off. Set ADMIN_TOKEN to turn it on.")
+        raise HTTPException(403, "Administration is off until ADMIN_TOKEN is set.")
     raise HTTPException(
         401,
         "Send the header: Authorization: Bearer ADMIN_TOKEN",
