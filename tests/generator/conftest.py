@@ -55,7 +55,7 @@ def real_template(monkeypatch: pytest.MonkeyPatch, template_repo: Path) -> None:
 
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
-    """Give a fresh machine with git and uv. An empty folder is the current one."""
+    """Return a fresh machine with git and uv. An empty folder is the current one."""
     made = Machine(tmp_path / "home", tmp_path / "bin", tmp_path / "here")
     for folder in (made.home, made.bin, made.here):
         folder.mkdir()
@@ -79,7 +79,7 @@ def run(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Run:
-    """Give a function that runs one command on the machine, in this process."""
+    """Return a function that runs one command on the machine, in this process."""
 
     def run_command(*arguments: str) -> Outcome:
         monkeypatch.setattr("sys.argv", ["bgscaffold", *arguments])

@@ -98,9 +98,7 @@ NO_PATH = "line 3: its prefix is not a literal path"
         ("router = APIRouter(dependencies=[Depends(f)])", DEPENDENCIES),
     ],
 )
-def test_a_router_beside_which_no_route_can_be_added(
-    text: str, reason: str, run: Run, shop: Path
-) -> None:
+def test_an_unsupported_router(text: str, reason: str, run: Run, shop: Path) -> None:
     router = write(shop, "app/a/router.py", f"{FASTAPI}{text}\n")
     before = helpers.tree(shop)
     assert run("add", "task", "a.b", "--route") == Outcome(

@@ -146,7 +146,7 @@ def test_a_new_domain(run: Run, shop: Path, original: Path) -> None:
         "  app/invoices/tasks.py                 new\n"
         "  tests/invoices/test_send_reminder.py  new\n"
         "\n"
-        "Next steps:\n"
+        "Next:\n"
         "  uv run poe dev                start the API\n"
         "  uv run pytest tests/invoices  run the tests of the domain\n"
         "\n"
@@ -174,7 +174,7 @@ def test_a_new_domain_with_a_route(run: Run, shop: Path, original: Path) -> None
         "  app/invoices/router.py                new\n"
         "  tests/invoices/test_send_reminder.py  new\n"
         "\n"
-        "Next steps:\n"
+        "Next:\n"
         + step(shop, f"cd {shop}", "")
         + step(shop, "uv run poe dev", "start the API")
         + step(shop, CURL, "enqueue the task")
@@ -590,7 +590,7 @@ def test_a_pipe_among_the_modules_is_not_read(shop: Path) -> None:
     assert subprocess.run(command, check=False, timeout=30).returncode == 0
 
 
-def test_a_configuration_that_cannot_be_read_counts_as_none(
+def test_an_unreadable_configuration_is_ignored(
     run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read = Path.read_text
@@ -640,7 +640,7 @@ def test_another_command_is_not_waited_for_without_end(
 
 
 @pytest.mark.parametrize("name", ["app/signup/tasks.py", "app/new/tasks.py"])
-def test_a_file_that_is_saved_meanwhile_is_kept(
+def test_a_file_saved_during_the_command_is_kept(
     name: str, run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     check = bgscaffold.system.atomic_files.require_unchanged

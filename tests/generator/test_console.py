@@ -1,4 +1,4 @@
-"""Output that cannot be written: what was done is done, and what only prints says so."""
+"""Output that cannot be written: changes stay, and commands that only print fail."""
 
 import json
 import os

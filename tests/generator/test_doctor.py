@@ -1,4 +1,4 @@
-"""`bgscaffold doctor`: the machine, the files, and what it makes of the probe's messages.
+"""`bgscaffold doctor`: the machine, the files, and the messages of the probe.
 
 tests/projects/test_doctor.py shows what the probe finds in real projects.
 """

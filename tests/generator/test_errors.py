@@ -1,4 +1,4 @@
-"""What bgscaffold refuses, in its whole words; nothing is left behind and nothing is changed."""
+"""The errors of bgscaffold, as whole texts. An error leaves and changes nothing."""
 
 import errno
 import json
@@ -88,7 +88,7 @@ def left_in(folder: Path) -> list[str]:
 @pytest.mark.parametrize(
     "name", [name for name in NAMES if name.rpartition("/")[2].strip(".")]
 )
-def test_a_name_that_is_none(name: str, run: Run, machine: Machine) -> None:
+def test_an_invalid_project_name(name: str, run: Run, machine: Machine) -> None:
     assert run("new", "--", name) == refused(
         "Not a valid project name",
         name.rstrip("/").split("/")[-1],
@@ -109,7 +109,7 @@ def test_plain_copier_refuses_the_same_names(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["a", "a1", "my-shop_2", "a" * 63, "console", "com10", "matches"]
 )
-def test_names_that_both_take(
+def test_names_that_bgscaffold_and_copier_accept(
     name: str, run: Run, tmp_path: Path, machine: Machine
 ) -> None:
     assert run("new", name, "--no-git").code == 0
@@ -435,7 +435,7 @@ def test_nohup_stays_in_force(
     assert signal.signal(signal.SIGHUP, before) is signal.SIG_IGN
 
 
-def test_a_folder_that_fills_up_meanwhile(
+def test_a_folder_that_fills_up_during_the_command(
     run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop = machine.here / "shop"

@@ -1,4 +1,4 @@
-"""`bgscaffold update --with-ai --with-schedule`: what a project was made without, added to it."""
+"""`bgscaffold update --with-ai --with-schedule` adds features to an existing project."""
 
 import json
 import re
@@ -48,7 +48,7 @@ down_revision = {}
 
 @pytest.fixture
 def shop(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a project of pattern safe, and make it the current folder."""
+    """Return a project of pattern safe, and make it the current folder."""
     project = upgrading.copy("safe", machine.here / "shop")
     monkeypatch.chdir(project)
     return project
@@ -152,7 +152,7 @@ def test_a_promote_keeps_what_was_added(run: Run, shop: Path) -> None:
     assert like_new(shop, "celery", *BOTH)
 
 
-def test_what_is_there_already_is_nothing_to_do(run: Run, machine: Machine) -> None:
+def test_an_existing_feature_is_nothing_to_do(run: Run, machine: Machine) -> None:
     upgrading.copy("safe", machine.here / "shop", *BOTH)
     expected = (
         "Nothing to do: shop has pattern safe, version v0.1.0, with AI and schedules.\n"
@@ -188,7 +188,7 @@ def versions(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Path:
 def old_shop(
     run: Run, machine: Machine, versions: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Path:
-    """Give a project of the version that knew no AI yet, and make it the current folder."""
+    """Return a project of the version before AI, and make it the current folder."""
     with monkeypatch.context() as patch:
         patch.setattr(bgscaffold.template.source, "TAG", "v0.0.9")
         assert run("new", "shop", "--pattern=safe").code == 0

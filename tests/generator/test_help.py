@@ -1,4 +1,4 @@
-"""`--help`: every command and every option in few words, with what it takes and its default."""
+"""`--help`: a short text for every command and option, with its default."""
 
 import pytest
 

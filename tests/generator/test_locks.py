@@ -1,4 +1,4 @@
-"""Two at the same time: one after the other, and what somebody else writes meanwhile stays."""
+"""Two commands at the same time run one after the other, and keep what others write."""
 
 import os
 import subprocess
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("small_template")
 
 @pytest.fixture
 def shop(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a project of pattern simple, and make it the current folder."""
+    """Return a project of pattern simple, and make it the current folder."""
     project = upgrading.copy("simple", machine.here / "shop")
     monkeypatch.chdir(project)
     return project

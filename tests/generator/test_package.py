@@ -124,7 +124,7 @@ def test_an_editable_install_has_no_bundle(tmp_path: Path) -> None:
 
 
 def with_an_older_version(checkout: Path) -> Path:
-    """Make a checkout a repository with a version before this one, which has a file more."""
+    """Add an older version with one more file to the repository of a checkout."""
     helpers.git("init", "--quiet", cwd=checkout)
     more = checkout / "template/more.txt"
     more.write_text("more\n")

@@ -70,7 +70,7 @@ def test_new_refuses_a_current_folder_with_content(
     assert os.listdir(machine.here) == []
 
 
-def test_new_overwrites_nothing_that_came_meanwhile(
+def test_new_does_not_overwrite_a_folder_created_during_the_command(
     run: Run, machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def come(*_: object) -> None:
@@ -170,7 +170,7 @@ def test_a_temporary_folder_with_an_odd_name(
 
 @pytest.fixture
 def outside(machine: Machine) -> Path:
-    """Give a folder outside the project, into which nothing may be written."""
+    """Return a folder outside the project, into which nothing may be written."""
     folder = machine.home / "outside"
     folder.mkdir()
     (folder / "background.md").write_text("mine\n")
@@ -179,7 +179,7 @@ def outside(machine: Machine) -> Path:
 
 @pytest.fixture
 def shop(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a project of pattern simple, and make it the current folder."""
+    """Return a project of pattern simple, and make it the current folder."""
     project = upgrading.copy("simple", machine.here / "shop")
     monkeypatch.chdir(project)
     return project

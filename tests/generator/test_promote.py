@@ -1,4 +1,4 @@
-"""`bgscaffold promote`: the ladder, up and down, under what users do to their projects."""
+"""`bgscaffold promote`: the ladder, up and down, on projects that users have edited."""
 
 import json
 import shutil
@@ -20,7 +20,7 @@ UNDO = ("reset", "--quiet", "--hard")
 
 @pytest.fixture
 def shop(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a project of pattern simple, and make it the current folder."""
+    """Return a project of pattern simple, and make it the current folder."""
     project = upgrading.copy("simple", machine.here / "shop")
     monkeypatch.chdir(project)
     return project

@@ -24,7 +24,7 @@ AS_BEFORE = "The merge failed and was rolled back; no file was changed"
 
 @pytest.fixture
 def shop(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a project of pattern simple with files of the user's of all kinds, and make it the current folder."""
+    """Return a project with all kinds of user files, as the current folder."""
     project = upgrading.copy("simple", machine.here / "shop")
     monkeypatch.chdir(project)
     edit(project, "README.md", "# shop\n", "# My shop\n")
@@ -50,7 +50,7 @@ def whole(project: Path) -> dict[str, object]:
 
 
 def break_filter(project: Path, path: str) -> None:
-    """Have files pass a filter of the user's that cannot write them any more."""
+    """Set a filter of the user, which fails when git writes files."""
     write(project, ".gitattributes", f"{path} filter=secret\n")
     for setting in FILTER:
         helpers.git("config", *f"filter.secret.{setting}".split("="), cwd=project)
@@ -335,7 +335,7 @@ def test_an_ignored_file_where_a_folder_has_to_go(run: Run, shop: Path) -> None:
     assert whole(shop) == before
 
 
-def test_an_ignored_file_that_somebody_saves_meanwhile(
+def test_an_ignored_file_saved_during_the_promote(
     run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     helpers.git("rm", "-r", "--quiet", "--cached", "tests/background", cwd=shop)

@@ -41,7 +41,7 @@ def test_a_checkout_may_be_another_users(
         assert run("new", "shop").code == 0
 
 
-def test_git_ends_when_what_is_done_meanwhile_is_interrupted(tmp_path: Path) -> None:
+def test_git_ends_when_its_reader_is_interrupted(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")  # git would wait for it forever
     reading = git_in_background("hash-object", "pipe", cwd=tmp_path, env=isolated_env())
     with pytest.raises(KeyboardInterrupt), reading:
@@ -50,7 +50,7 @@ def test_git_ends_when_what_is_done_meanwhile_is_interrupted(tmp_path: Path) -> 
         os.open(tmp_path / "pipe", os.O_WRONLY | os.O_NONBLOCK)
 
 
-def test_git_reports_why_it_failed_meanwhile(tmp_path: Path) -> None:
+def test_git_reports_why_it_failed(tmp_path: Path) -> None:
     checking_out = git_in_background("checkout", "v1", cwd=tmp_path, env=isolated_env())
     with (
         pytest.raises(

@@ -112,7 +112,7 @@ def assert_sorted(file: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "\n", " \n\n"])
-def test_an_empty_file_counts_as_none(text: str, run: Run, tasks: Path) -> None:
+def test_an_empty_file_counts_as_missing(text: str, run: Run, tasks: Path) -> None:
     tasks.write_text(text)
     done = run("add", "task", "signup.tidy", "--json")
     assert json.loads(done.out)["files"]["app/signup/tasks.py"] == "changed"

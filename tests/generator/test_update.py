@@ -64,7 +64,7 @@ Make = Callable[..., Path]
 def make(
     run: Run, machine: Machine, versions: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[str], Path]:
-    """Give a function that makes a committed project with a version, and makes it the current folder."""
+    """Return a function that commits a project of a version in the current folder."""
 
     def made(tag: str) -> Path:
         with monkeypatch.context() as patch:

@@ -31,7 +31,7 @@ FROM_HISTORY = (
 
 @pytest.fixture
 def shop(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a project of pattern safe, and make it the current folder."""
+    """Return a project of pattern safe, and make it the current folder."""
     project = upgrading.copy("safe", machine.here / "shop")
     monkeypatch.chdir(project)
     return project
@@ -57,7 +57,7 @@ def test_a_folder_without_a_project(run: Run, machine: Machine) -> None:
     "command",
     [("update",), ("promote", "celery"), ("doctor",), ("add", "task", "a.b", "--path")],
 )
-def test_a_path_that_is_no_folder_of_the_project(
+def test_a_path_outside_the_project(
     command: tuple[str, ...], path: str, run: Run, shop: Path
 ) -> None:
     before = state(shop)
@@ -209,7 +209,7 @@ def test_answers_that_are_no_file(
     "command",
     [("promote", "celery"), ("new", "x"), ("new", "."), ("doctor",), ("update", "x")],
 )
-def test_a_folder_that_is_gone(
+def test_a_removed_folder(
     command: tuple[str, ...],
     run: Run,
     machine: Machine,
@@ -226,7 +226,7 @@ def test_a_folder_that_is_gone(
     assert run(*command) == text
 
 
-def test_no_folder_for_what_is_temporary(
+def test_no_folder_for_temporary_files(
     run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def none() -> str:
@@ -245,7 +245,7 @@ def test_no_folder_for_what_is_temporary(
     )
 
 
-def test_answers_edited_within_what_is_allowed(run: Run, shop: Path) -> None:
+def test_answers_edited_to_other_valid_values(run: Run, shop: Path) -> None:
     edit(shop, ANSWERS, "# Written by Copier", "# MINE")
     edit(shop, ANSWERS, "ci: github", "ci: none")
     assert run("promote", "celery").code == 0
@@ -448,7 +448,7 @@ def unresolved(root: Path, files: str) -> Outcome:
 
 @pytest.fixture
 def promoted(run: Run, shop: Path) -> Path:
-    """Give a project that a promote to celery has left with two conflicts."""
+    """Return a project that a promote to celery has left with two conflicts."""
     write(shop, "app/runner/worker.py", "mine\n")
     write(shop, "docs/background.md", "mine\n")
     assert run("promote", "celery").code == 3
@@ -699,7 +699,7 @@ def test_no_space_for_the_renders(
         OSError(errno.ENOSPC, "no space", "a.py"),
     ],
 )
-def test_a_full_folder_for_what_is_temporary(
+def test_a_full_folder_for_temporary_files(
     error: Exception, step: str, run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
@@ -823,7 +823,7 @@ def test_a_sparse_checkout_around_the_project_is_enough(
 
 @pytest.fixture
 def submodule(shop: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give the folder of a submodule in the project."""
+    """Return the folder of a submodule in the project."""
     monkeypatch.setenv("PATH", os.defpath)  # git's submodules want more than git
     other = shop.parent / "other"
     other.mkdir()

@@ -1,4 +1,4 @@
-"""The wizard of `new`: whom it asks, what it advises, what it does with the answers."""
+"""The wizard of `new`: when it asks, what it recommends, how it uses the answers."""
 
 import itertools
 import os
@@ -156,7 +156,7 @@ def test_a_complete_command_asks_nothing(option: str, machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["Shop"], ["taken"]])
-def test_what_is_refused_is_refused_before_the_questions(
+def test_errors_come_before_the_questions(
     arguments: list[str], machine: Machine
 ) -> None:
     (machine.here / "taken").mkdir()

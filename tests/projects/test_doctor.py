@@ -252,7 +252,7 @@ def test_a_syntax_error(
         ),
     ],
 )
-def test_a_misspelt_setting(
+def test_a_misspelled_setting(
     dotenv: str, names: str, settings: str, rendered: Render, examine: Examine
 ) -> None:
     project = rendered("celery")

@@ -16,7 +16,7 @@ def new_task_text(added: AddedTask) -> str:
     tasks_file = path_in_project(added, added.tasks_file)
     lines = [f"Added task {name} to {project.root} (pattern {project.pattern})."]
     lines += two_columns(list(file_states(added).items()))
-    lines += ["", "Next steps:"]
+    lines += ["", "Next:"]
     lines += two_columns(next_steps(added))
     lines.append("")
     lines.append(f"Write the work of the task in {name.function}() in {tasks_file}.")
