@@ -68,7 +68,7 @@ SCREEN = """\
 deploy, has a grace period to finish its work: 30 seconds on most platforms.
      1  a moment: a mail, a line in a log
      2  seconds, and always less than the grace period
-     3  longer than the grace period, or it is not known
+     3  longer than the grace period, or unknown
 1, 2, 3? 2
 
 2. May an accepted task be lost when the process crashes or the machine stops?

@@ -33,7 +33,7 @@ QUESTIONS = (
         (
             "a moment: a mail, a line in a log",
             "seconds, and always less than the grace period",
-            "longer than the grace period, or it is not known",
+            "longer than the grace period, or unknown",
         ),
     ),
     Question(
