@@ -579,7 +579,10 @@ def test_a_module_that_a_folder_hides(run: Run, shop: Path) -> None:
     (shop / "app/signup/tasks").mkdir()
     file = shop / "app/signup/tasks.py"
     assert refused(run, shop, "signup.tidy") == [
-        f"Cannot write to the file: '{file}' (the folder tasks/ hides it).",
+        (
+            f"Cannot write to the file: '{file}' (the folder tasks/ hides it; move its"
+            " tasks into the folder)."
+        ),
         "Fix the file and run the command again.",
     ]
 

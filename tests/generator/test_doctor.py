@@ -239,7 +239,10 @@ def test_a_runtime_package_that_was_edited(run: Run, shop: Path) -> None:
     assert find(run, "afterward") == (
         "warn",
         f"differs from v0.1.0: {', '.join(f'afterward/{file}' for file in EDITED)}",
-        "The next update replaces them. Restore them: git checkout COMMIT -- afterward",
+        (
+            "An update merges into them and can conflict."
+            " Restore them: git checkout COMMIT -- afterward"
+        ),
     )
 
 

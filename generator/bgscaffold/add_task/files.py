@@ -85,7 +85,8 @@ def plan_tasks(domain: Domain, new: NewTask) -> PlannedFile:
     file, folder = domain.folder / "tasks.py", domain.folder / "tasks"
     if folder.is_dir():
         if os.path.lexists(file):
-            raise UneditableFileError(str(file), "the folder tasks/ hides it")
+            reason = "the folder tasks/ hides it; move its tasks into the folder"
+            raise UneditableFileError(str(file), reason)
         module = folder / f"{new.name.function}.py"
         code = tasks_module(new, f"Task `{new.name}`.", domain.context(module))
         return new_file(module, code)

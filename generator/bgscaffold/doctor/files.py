@@ -102,8 +102,8 @@ def check_runtime(project: Project) -> Iterator[Finding]:
     if changed:
         names = summarize_paths([f"{RUNTIME}/{path}" for path in changed])
         remedy = (
-            f"The next update replaces them. Restore them: git checkout COMMIT --"
-            f" {RUNTIME}"
+            "An update merges into them and can conflict. Restore them:"
+            f" git checkout COMMIT -- {RUNTIME}"
         )
         yield warn(
             check=RUNTIME,

@@ -96,7 +96,8 @@ def merge(repository: Repository, sides: Sides, plan: MergePlan) -> None:
     command = ("cherry-pick", "--strategy=ort", "--no-commit", sides.theirs)
     done = repository.run(*command)
     if done.returncode and not parse_unmerged(repository.git(*UNMERGED)):
-        if "index.lock'" in done.stderr:
+        # On a full disk git names the lock too, after it has written files.
+        if "index.lock': File exists" in done.stderr:
             raise RepositoryLockedError(str(repository.git_dir / "index.lock"))
         reason = "; ".join(done.stderr.strip().split("\n"))
         raise MergeError(str(repository.root), reason)
