@@ -12,6 +12,7 @@ import bgscaffold.template.source
 from bgscaffold.__main__ import main
 from tests.generator import upgrading
 
+collect_ignore = ["template"]  # the small template, whose tests are part of it
 GITCONFIG = "[user]\n\tname = Ada\n\temail = ada@example.com\n"
 
 
