@@ -236,24 +236,6 @@ def test_a_disk_that_is_full(shop: Path, tmp_path: Path) -> None:
     assert "Traceback" not in output
 
 
-@pytest.mark.skipif(
-    not helpers.can_unshare(), reason="this container may not mount a disk"
-)
-def test_a_disk_that_is_full_when_git_writes_the_index(
-    shop: Path, tmp_path: Path
-) -> None:
-    for number in range(5000):  # the index needs more than is free, the files do not
-        write(shop, f"many/{number:060}", "")
-    helpers.git("add", "many", cwd=shop)
-    helpers.git("commit", "--quiet", "--message=many", cwd=shop)
-    before = helpers.tree(shop)
-    done = on_a_disk(300, shop, tmp_path / "after")
-    assert done.code == 1
-    assert done.err.startswith(AS_BEFORE)
-    assert "index.lock' write error" in done.err
-    assert (done.out, helpers.tree(tmp_path / "after")) == ("?? notes.txt\n", before)
-
-
 def on_a_disk(space: int, project: Path, after: Path) -> Outcome:
     """Promote a copy of a project on a disk with so much space, in KiB; copy it from there."""
     script = f"""
@@ -261,7 +243,6 @@ def on_a_disk(space: int, project: Path, after: Path) -> Outcome:
         mount -t tmpfs -o size=8m tmpfs "$1.disk"
         cp -a "$2"/. "$1.disk"
         cd "$1.disk"
-        git update-index -q --refresh
         cat /dev/zero >.git/fill 2>/dev/null || true
         truncate --size=-{space}k .git/fill
         to=$1 code=0
