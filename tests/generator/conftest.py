@@ -12,6 +12,7 @@ import bgscaffold.template.source
 from bgscaffold.__main__ import main
 from tests.generator import evolving
 
+collect_ignore = ["template"]
 GITCONFIG = "[user]\n\tname = Ada\n\temail = ada@example.com\n"
 
 

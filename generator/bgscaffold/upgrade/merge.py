@@ -96,7 +96,7 @@ def merge(repository: Repository, sides: Sides, plan: MergePlan) -> None:
     command = ("cherry-pick", "--strategy=ort", "--no-commit", sides.theirs)
     done = repository.run(*command)
     if done.returncode and not parse_unmerged(repository.git(*UNMERGED)):
-        if "index.lock'" in done.stderr:
+        if "index.lock': File exists" in done.stderr:
             raise RepositoryLockedError(str(repository.git_dir / "index.lock"))
         reason = "; ".join(done.stderr.strip().split("\n"))
         raise MergeError(str(repository.root), reason)
@@ -258,5 +258,6 @@ def with_labels(plan: MergePlan, labels: dict[str, str]) -> MergePlan:
         plan,
         changes=[replace(each, path=named(each.path)) for each in plan.changes],
         conflicts={named(path): kind for path, kind in plan.conflicts.items()},
+        resolved=[named(path) for path in plan.resolved],
         blobs={named(path): blob for path, blob in plan.blobs.items()},
     )
