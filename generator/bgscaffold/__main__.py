@@ -35,8 +35,8 @@ def run(arguments: list[str]) -> None:
     from bgscaffold import __version__
     from bgscaffold.system.console import echo
 
-    if not echo(f"bgscaffold {__version__}"):
-        sys.exit(1)
+    printed = echo(f"bgscaffold {__version__}")
+    sys.exit(0 if printed else 1)
 
 
 if __name__ == "__main__":

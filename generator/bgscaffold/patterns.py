@@ -61,11 +61,6 @@ class PatternRecord:
     dev: str = "start the API"  # what `poe dev` does
     production: str = ""  # what production needs
 
-    @property
-    def has_workers(self) -> bool:
-        """Return whether other processes than the API run the tasks."""
-        return "worker" in self.processes
-
 
 IN_PROCESS = frozenset({"timeout", "cron", "timezone"})
 DURABLE = IN_PROCESS | {

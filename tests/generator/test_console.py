@@ -78,6 +78,15 @@ def test_a_full_disk_is_met_once(
         assert echo("and more")  # nobody reads it, and nothing complains
 
 
+@pytest.mark.parametrize("command", ["patterns", "--version", "--version new"])
+def test_a_command_that_only_prints_fails_on_a_full_disk(
+    command: str, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open("/dev/full", "w", encoding="ascii") as full:
+        monkeypatch.setattr("sys.stdout", full)
+        assert run(*command.split()).code == 1
+
+
 def test_a_closed_stream_is_no_other(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -378,6 +378,16 @@ def test_a_file_where_a_folder_was(tmp_path: Path) -> None:
     assert helpers.tree(folder) == {"file": b"mine"}
 
 
+def test_a_link_where_a_file_was(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("mine")
+    backup = back_up([file], tmp_path / "backup")
+    file.unlink()
+    file.symlink_to("nowhere")
+    restore(backup)
+    assert (file.is_symlink(), file.read_text()) == (False, "mine")
+
+
 def test_what_cannot_be_put_back(
     run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

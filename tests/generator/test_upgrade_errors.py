@@ -79,6 +79,14 @@ def no_project(folder: Path, reason: str) -> Outcome:
     )
 
 
+@pytest.mark.parametrize("command", [("update",), ("promote", "celery"), ("doctor",)])
+def test_a_project_without_a_backend(
+    command: tuple[str, ...], run: Run, shop: Path
+) -> None:
+    (shop / "app/background.py").unlink()
+    assert run(*command) == no_project(shop, "app/background.py is missing")
+
+
 def test_a_folder_inside_the_project_is_enough(
     run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -259,5 +259,6 @@ def with_labels(plan: MergePlan, labels: dict[str, str]) -> MergePlan:
         plan,
         changes=[replace(each, path=named(each.path)) for each in plan.changes],
         conflicts={named(path): kind for path, kind in plan.conflicts.items()},
+        resolved=[named(path) for path in plan.resolved],
         blobs={named(path): blob for path, blob in plan.blobs.items()},
     )

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from bgscaffold.errors import BgscaffoldError
 from bgscaffold.git.errors import RepositoryLockedError
 from bgscaffold.git.repository import (
     Repository,
@@ -52,9 +51,9 @@ class Transaction:
         yield from self.supplied_files()
         command = ("diff", "--name-only", "-z", "--no-renames")
         rendered = self.repository.git(*command, self.sides.base, self.sides.theirs)
-        planned = [change.path for change in self.plan.changes]
-        for path in [*rendered.split("\0")[:-1], *planned, *self.plan.conflicts]:
-            yield self.repository.root / path
+        paths = {change.path for change in self.plan.changes}
+        paths.update(rendered.split("\0")[:-1], self.plan.conflicts, self.plan.resolved)
+        yield from (self.repository.root / path for path in paths)
 
     def supplied_files(self) -> dict[Path, Path]:
         """Return the files that are written without git, by their full paths."""
@@ -84,9 +83,7 @@ def describe_error(error: Exception) -> str:
     """Return what git or the system says about an error."""
     if isinstance(error, OSError):
         return f"{error.filename}: {error.strerror}"
-    if isinstance(error, BgscaffoldError):
-        return error.reason or error.value
-    return str(error)
+    return str(getattr(error, "reason", "") or error)
 
 
 def copy_missing_files(root: Path, files: Files) -> None:
