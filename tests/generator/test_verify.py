@@ -362,3 +362,14 @@ def test_the_report_as_json_has_everything() -> None:
         "seed": 7,
         "passed": True,
     }
+
+
+@pytest.mark.parametrize(("failures", "code"), [([], 0), (["test_a"], 1)])
+def test_the_command_prints_the_report(
+    failures: list[str], code: int, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = report([suite("attempts", *failures)], [])
+    monkeypatch.setattr(command, "verify", lambda *_: done)
+    shown = run("verify", "shop")
+    assert (shown.code, shown.err) == (code, "")
+    assert shown.out.rstrip("\n") == report_text(done).rstrip("\n")
